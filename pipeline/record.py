@@ -1,0 +1,114 @@
+"""What goes to Kafka, encoded as Kafka stores it.
+
+A record batch (Kafka protocol guide, "Record Batch", magic 2) holds records of variable-length integers and bytes. Most
+of a record is the same for every reading of one entity (key, nine of twelve headers), so that part is encoded once, in
+its `Destination`, and a record is a join of ready pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipeline.message import Message
+
+_TABLE_SIZE = 16_384
+_SEVEN_BITS = 0x7F
+_MORE = 0x80
+
+
+def varint(number: int) -> bytes:
+    """Encode `number` as Kafka does: zigzag, then seven bits a byte, lowest first."""
+    if 0 <= number < _TABLE_SIZE:
+        return VARINTS[number]
+    return _varint(number)
+
+
+def _varint(number: int) -> bytes:
+    rest = (number << 1) ^ (number >> 63)
+    out = bytearray()
+    while rest > _SEVEN_BITS:
+        out.append(rest & _SEVEN_BITS | _MORE)
+        rest >>= 7
+    out.append(rest)
+    return bytes(out)
+
+
+VARINTS = tuple(_varint(number) for number in range(_TABLE_SIZE))
+"""`varint` of every number below 16,384: lengths, offsets and time steps are nearly always one of these."""
+
+
+def header(name: str, value: bytes) -> bytes:
+    """Encode one header."""
+    return header_start(name, len(value)) + value
+
+
+def header_start(name: str, size: int) -> bytes:
+    """Encode a header up to its value of `size` bytes, which is written behind it."""
+    key = name.encode()
+    return varint(len(key)) + key + varint(size)
+
+
+def encode_headers(pairs: Sequence[tuple[str, bytes]]) -> bytes:
+    """Encode headers as they stand in a record: their count, then each in the order given."""
+    return varint(len(pairs)) + b"".join(header(name, value) for name, value in pairs)
+
+
+def decode_headers(encoded: bytes) -> list[tuple[str, bytes]]:
+    """Read encoded headers back: for `explain`, the log and tests; never on the hot path."""
+    count, at = _read_varint(encoded, 0)
+    pairs: list[tuple[str, bytes]] = []
+    for _ in range(count):
+        size, at = _read_varint(encoded, at)
+        name = encoded[at : at + size].decode()
+        length, at = _read_varint(encoded, at + size)
+        pairs.append((name, encoded[at : at + length]))
+        at += length
+    return pairs
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    while data[at] & _MORE:
+        number |= (data[at] & _SEVEN_BITS) << shift
+        shift += 7
+        at += 1
+    number |= data[at] << shift
+    return (number >> 1) ^ -(number & 1), at + 1
+
+
+class Destination:
+    """Where one entity's records go and whence they come: the same for every reading of it.
+
+    topic: the Kafka topic. key: the entity id. prefix: the encoded key, as it stands in each record. feed, connector:
+    names for a dead letter, if Kafka refuses the record. The publisher remembers the partition by this object's
+    identity, so whoever makes one keeps it as long as the entity is seen.
+    """
+
+    __slots__ = ("connector", "feed", "key", "prefix", "topic")
+
+    def __init__(self, topic: str, key: bytes, feed: str = "", connector: str = "") -> None:
+        self.topic = topic
+        self.key = key
+        self.prefix = varint(len(key)) + key
+        self.feed = feed
+        self.connector = connector
+
+    def __repr__(self) -> str:
+        return f"Destination({self.topic!r}, {self.key!r})"
+
+
+class Record(NamedTuple):
+    """One record of Kafka.
+
+    value: the entity's bytes, or a dead letter's raw payload. headers: as `encode_headers` gives them (the CloudEvents
+    attributes, Kafka protocol binding 1.0, binary mode). timestamp: arrival, milliseconds since 1970 UTC, since a
+    device's clock would make Kafka refuse the batch. message: what a dead letter is made of if Kafka refuses the
+    record; None on a record that is a dead letter itself.
+    """
+
+    destination: Destination
+    value: bytes
+    headers: bytes
+    timestamp: int
+    message: Message | None
