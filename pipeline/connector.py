@@ -1,7 +1,7 @@
 """What a device connector declares: which fields of a payload are which attributes of which common data model.
 
-Plain data, made from the config's `connectors:` or (through the root module `headrace`) by a vendor. Nothing here reads,
-waits or remembers.
+Plain data, made from the config's `connectors:` or (through the root module `headrace`) by a vendor. Nothing here
+reads, waits or remembers.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class ObservedAt:
     """
 
     path: Path
-    format: str
-    max_age: float
+    format: str = "iso"
+    max_age: float = 30 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,7 @@ class Connector:
     """How one family of devices becomes entities of one model.
 
     name, version: `ce_connector` is `name@version`. observed_at: None means that arrival is the time.
+    period: seconds that one reading covers, ending at its time (a noise level has a beginning and an end).
     location: None where the model does not require one. decode: None means the payload is a JSON object.
     """
 
@@ -97,5 +98,6 @@ class Connector:
     device: FromField | FromTopic
     attributes: Mapping[str, Attribute]
     observed_at: ObservedAt | None = None
+    period: float | None = None
     location: Position | Fixed | None = None
     decode: Callable[[bytes], Fields] | None = field(default=None)

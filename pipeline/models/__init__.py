@@ -1,0 +1,1 @@
+"""The common data models: one file a domain, all found through `MODELS`."""
