@@ -1,0 +1,104 @@
+"""What every test may ask for: the real parts, and the official data to test against."""
+
+import os
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.support.certs import Certificates
+from tests.support.kafka import Kafka
+from tests.support.kafka_client import KafkaClient
+from tests.support.mosquitto import Mosquitto
+from tests.support.toolchain import MissingToolError
+
+ROOT = Path(__file__).resolve().parent.parent
+Part = TypeVar("Part", Mosquitto, Kafka)
+USERS = {"headrace": "headrace-secret"}
+
+
+def missing(reason: str) -> Any:
+    """Skip on a developer's machine that lacks something; fail in CI, where a skip would hide it."""
+    if os.environ.get("CI", "").lower() in {"1", "true"}:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def mosquitto(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[Mosquitto]:
+    """One broker for the whole run, with every listener; use your own topics and client ids, and never stop it."""
+    folder = tmp_path_factory.mktemp("mosquitto")
+    with _real(lambda: Mosquitto(folder, certificates=certificates, websockets=True)) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[Kafka]:
+    """One Kafka for the whole run, with every listener; use your own topics (`tenant`), and never stop it."""
+    folder = tmp_path_factory.mktemp("kafka")
+    with _real(lambda: Kafka(folder, certificates=certificates, users=USERS)) as broker:
+        yield broker
+
+
+@pytest.fixture
+def kafka_client(kafka: Kafka) -> KafkaClient:
+    return KafkaClient(kafka.bootstrap())
+
+
+@pytest.fixture
+def tenant(request: pytest.FixtureRequest) -> str:
+    """Name a tenant that no other test has, and that says in a log which test it was."""
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")
+    return f"t-{name[:30].rstrip('-')}-{uuid.uuid4().hex[:6]}"
+
+
+@pytest.fixture
+def new_mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
+    """Make started brokers of the test's own, to stop, kill and reconfigure; takes what Mosquitto takes."""
+    yield from _factory(Mosquitto, tmp_path / "mosquitto")
+
+
+@pytest.fixture
+def new_kafka(tmp_path: Path) -> Iterator[Callable[..., Kafka]]:
+    """Make started Kafkas of the test's own, to stop, kill and reconfigure; takes what Kafka takes."""
+    yield from _factory(Kafka, tmp_path / "kafka")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Find the official schemas and samples, which are not in this repository."""
+    folder = Path(os.environ.get("HEADRACE_SHARED") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        missing(f"no official schemas at {folder}: set HEADRACE_SHARED to the folder that holds smart-data-models/")
+    return folder
+
+
+def _real(make: Callable[[], Part]) -> Part:
+    try:
+        return make()
+    except MissingToolError as problem:
+        missing(str(problem))
+        raise
+
+
+def _factory(kind: Callable[..., Part], folder: Path) -> Iterator[Callable[..., Part]]:
+    started: list[Part] = []
+
+    def make(**options: Any) -> Part:
+        part = _real(lambda: kind(folder / str(len(started)), **options))
+        started.append(part)
+        part.start()
+        return part
+
+    yield make
+    for part in started:
+        if part.process.running:
+            part.stop()

@@ -1,0 +1,182 @@
+"""A real Apache Kafka on loopback: one KRaft node, which keeps its data and its ports over every restart."""
+
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.support.certs import Certificates
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.process import Process
+from tests.support.toolchain import kafka_command
+
+MODULES = "org.apache.kafka.common.security"
+# Less to compile and one collector thread: the broker is up in half the time on two cores.
+FAST_START = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+STARTED = "Kafka Server started"
+
+LOGGING = """status=error
+appender.console.type=Console
+appender.console.name=console
+appender.console.layout.type=PatternLayout
+appender.console.layout.pattern=%d %p %m (%c{1})%n
+rootLogger.level=info
+rootLogger.appenderRef.console.ref=console
+"""
+
+
+class Kafka:
+    """One broker. Always a plaintext listener; each other one as its option says.
+
+    certificates: SSL, which requires a client certificate, and (with users) SASL_SSL for SCRAM and PLAIN.
+    users: name -> password, for SASL_PLAINTEXT PLAIN and SCRAM, and SASL_PLAINTEXT OAUTHBEARER with unsigned tokens.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        certificates: Certificates | None = None,
+        users: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
+        heap_mib: int = 320,
+        jvm_options: Sequence[str] = FAST_START,
+        port: int | None = None,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.certificates = certificates
+        self.users = dict(users or {})
+        self._settings = dict(settings or {})
+        names = ["PLAINTEXT", "CONTROLLER"]
+        names += ["SSL"] if certificates else []
+        names += ["SASL_SSL"] if certificates and users else []
+        names += ["SASL_PLAINTEXT", "OAUTHBEARER"] if users else []
+        self.ports = {name: free_port() for name in names}
+        if port is not None:
+            self.ports["PLAINTEXT"] = port
+        self._properties = folder / "server.properties"
+        options = [*jvm_options, f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"]
+        self._format = [*kafka_command("kafka.tools.StorageTool", options=options), "format"]
+        command = [*kafka_command("kafka.Kafka", heap_mib=heap_mib, options=options), str(self._properties)]
+        self.process = Process(command, folder / "kafka.log", cwd=folder)
+
+    def bootstrap(self, listener: str = "PLAINTEXT") -> str:
+        """Name the address of a listener: PLAINTEXT, SSL, SASL_SSL, SASL_PLAINTEXT or OAUTHBEARER."""
+        return f"{LOOPBACK}:{self.ports[listener]}"
+
+    def start(self, timeout: float = 60.0) -> None:
+        if not self._properties.exists():
+            self._prepare()
+        before = len(self.process.logged())
+        self.process.start()
+        self.process.wait_until(lambda: STARTED in self.process.logged()[before:], timeout, what="started")
+
+    def stop(self, timeout: float = 30.0) -> int:
+        return self.process.terminate(timeout)
+
+    def kill(self) -> int:
+        """SIGKILL: what a client holds as confirmed must be there after the next start."""
+        return self.process.hard_kill()
+
+    def restart(self, timeout: float = 60.0) -> None:
+        self.stop()
+        self.start(timeout)
+
+    def bounce(self, timeout: float = 60.0) -> None:
+        """Restart the hard way."""
+        self.kill()
+        self.start(timeout)
+
+    def __enter__(self) -> "Kafka":
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def _prepare(self) -> None:
+        (self.folder / "log4j2.properties").write_text(LOGGING, encoding="utf-8")
+        lines = [f"{name}={value}" for name, value in {**self._config(), **self._settings}.items()]
+        self._properties.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode().replace("-", "A")
+        scram = [
+            f"--add-scram={mechanism}=[name={name},password={password}]"
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
+            for name, password in self.users.items()
+        ]
+        formatting = Process(
+            [*self._format, "-t", cluster, "-c", self._properties, *scram], self.folder / "format.log", cwd=self.folder
+        )
+        formatting.start()
+        if formatting.wait(60) != 0:
+            raise AssertionError(f"Kafka's storage was not formatted:\n{formatting.tail()}")
+
+    def _config(self) -> dict[str, str]:
+        secured = {
+            "PLAINTEXT": "PLAINTEXT",
+            "CONTROLLER": "PLAINTEXT",
+            "SSL": "SSL",
+            "SASL_SSL": "SASL_SSL",
+            "SASL_PLAINTEXT": "SASL_PLAINTEXT",
+            "OAUTHBEARER": "SASL_PLAINTEXT",
+        }
+        listeners = [f"{name}://{LOOPBACK}:{port}" for name, port in self.ports.items()]
+        config = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@{self.bootstrap('CONTROLLER')}",
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "listeners": ",".join(listeners),
+            "advertised.listeners": ",".join(each for each in listeners if not each.startswith("CONTROLLER")),
+            "listener.security.protocol.map": ",".join(f"{name}:{secured[name]}" for name in self.ports),
+            "log.dirs": str(self.folder / "data"),
+            # A typo in a topic's name must fail in a test as it does in production.
+            "auto.create.topics.enable": "false",
+            "offsets.topic.replication.factor": "1",
+            "offsets.topic.num.partitions": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            # A killed broker may register again only when its old session is over: 9 s unless said otherwise.
+            "broker.session.timeout.ms": "3000",
+            "broker.heartbeat.interval.ms": "500",
+        }
+        for name in ("SSL", "SASL_SSL"):
+            config |= self._tls(name) if name in self.ports else {}
+        for name in ("SASL_SSL", "SASL_PLAINTEXT"):
+            config |= self._passwords(name) if name in self.ports else {}
+        return config | (self._tokens("OAUTHBEARER") if "OAUTHBEARER" in self.ports else {})
+
+    def _tls(self, listener: str) -> dict[str, str]:
+        if self.certificates is None:
+            raise RuntimeError("a TLS listener needs certificates")
+        prefix = f"listener.name.{listener.lower()}.ssl"
+        return {
+            f"{prefix}.keystore.type": "PEM",
+            f"{prefix}.keystore.location": str(self.certificates.server.together),
+            f"{prefix}.truststore.type": "PEM",
+            f"{prefix}.truststore.location": str(self.certificates.ca),
+            f"{prefix}.client.auth": "required" if listener == "SSL" else "none",
+        }
+
+    def _passwords(self, listener: str) -> dict[str, str]:
+        prefix = f"listener.name.{listener.lower()}"
+        known = " ".join(f'user_{name}="{password}"' for name, password in self.users.items())
+        scram = f"{MODULES}.scram.ScramLoginModule required;"
+        return {
+            f"{prefix}.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+            f"{prefix}.plain.sasl.jaas.config": f"{MODULES}.plain.PlainLoginModule required {known};",
+            f"{prefix}.scram-sha-256.sasl.jaas.config": scram,
+            f"{prefix}.scram-sha-512.sasl.jaas.config": scram,
+        }
+
+    def _tokens(self, listener: str) -> dict[str, str]:
+        """Without a validator of its own the module accepts unsigned tokens: for tests only."""
+        prefix = f"listener.name.{listener.lower()}"
+        module = f"{MODULES}.oauthbearer.OAuthBearerLoginModule required"
+        return {
+            f"{prefix}.sasl.enabled.mechanisms": "OAUTHBEARER",
+            f"{prefix}.oauthbearer.sasl.jaas.config": f'{module} unsecuredLoginStringClaim_sub="broker";',
+        }
