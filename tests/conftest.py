@@ -3,20 +3,22 @@
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 from tests.support.certs import Certificates
+from tests.support.headrace import Headrace
 from tests.support.kafka import Kafka
 from tests.support.kafka_client import KafkaClient
 from tests.support.mosquitto import Mosquitto
+from tests.support.prometheus import Prometheus
 from tests.support.toolchain import MissingToolError
 
 ROOT = Path(__file__).resolve().parent.parent
-Part = TypeVar("Part", Mosquitto, Kafka)
+Part = TypeVar("Part", Mosquitto, Kafka, Prometheus)
 USERS = {"headrace": "headrace-secret"}
 
 
@@ -70,6 +72,28 @@ def new_mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
 def new_kafka(tmp_path: Path) -> Iterator[Callable[..., Kafka]]:
     """Make started Kafkas of the test's own, to stop, kill and reconfigure; takes what Kafka takes."""
     yield from _factory(Kafka, tmp_path / "kafka")
+
+
+@pytest.fixture
+def new_prometheus(tmp_path: Path) -> Iterator[Callable[..., Prometheus]]:
+    """Make started Prometheuses; takes what Prometheus takes."""
+    yield from _factory(Prometheus, tmp_path / "prometheus")
+
+
+@pytest.fixture
+def new_headrace(tmp_path: Path) -> Iterator[Callable[..., Headrace]]:
+    """Make workers, not yet started, which end with the test; takes what Headrace takes after its folder."""
+    made: list[Headrace] = []
+
+    def make(config: Mapping[str, Any], **options: Any) -> Headrace:
+        made.append(Headrace(tmp_path / f"headrace-{len(made)}", config, **options))
+        return made[-1]
+
+    yield make
+    for worker in made:
+        if worker.process.running:
+            # What a test left running it does not judge: no time is lost on draining.
+            worker.kill()
 
 
 @pytest.fixture(scope="session")

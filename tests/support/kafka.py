@@ -22,6 +22,10 @@ appender.console.layout.type=PatternLayout
 appender.console.layout.pattern=%d %p %m (%c{1})%n
 rootLogger.level=info
 rootLogger.appenderRef.console.ref=console
+logger.config.name=org.apache.kafka.common.config
+logger.config.level=warn
+logger.broker.name=kafka.server.KafkaConfig
+logger.broker.level=warn
 """
 
 
@@ -68,9 +72,9 @@ class Kafka:
     def start(self, timeout: float = 60.0) -> None:
         if not self._properties.exists():
             self._prepare()
-        before = len(self.process.logged())
+        before = self.process.log_size()
         self.process.start()
-        self.process.wait_until(lambda: STARTED in self.process.logged()[before:], timeout, what="started")
+        self.process.wait_until(lambda: STARTED in self.process.logged(before), timeout, what="started")
 
     def stop(self, timeout: float = 30.0) -> int:
         return self.process.terminate(timeout)

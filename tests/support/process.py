@@ -107,8 +107,16 @@ class Process:
         times = psutil.Process(self.pid).cpu_times()
         return float(times.user + times.system)
 
-    def logged(self) -> str:
-        return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+    def logged(self, since: int = 0) -> str:
+        """Read the log, of all lives or from a place that `log_size` gave."""
+        if not self.log.exists():
+            return ""
+        with self.log.open("rb") as log:
+            log.seek(since)
+            return log.read().decode("utf-8", errors="replace")
+
+    def log_size(self) -> int:
+        return self.log.stat().st_size if self.log.exists() else 0
 
     def tail(self, lines: int = 30) -> str:
         return "\n".join(self.logged().splitlines()[-lines:])

@@ -1,0 +1,62 @@
+# The developers' verbs; `make` alone lists them. What they need and do: tests/README.md.
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(shell command -v uv)
+LOCK := $(or $(UV),$(BIN)/uv) pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-bench check format quick test services bench lock clean
+
+help:  ## list the verbs
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## +/\t/' | expand -t 14
+
+setup: .venv/.ready  ## .venv from the lock files, and the real Mosquitto, Prometheus and Kafka
+	@$(PYTHON) tests/support/toolchain.py services
+
+setup-bench: setup  ## what `make bench` needs on top: the C libraries of the naive relay
+	@$(PYTHON) tests/support/toolchain.py bench
+
+check: .venv/.ready  ## linter, formatter and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: .venv/.ready  ## let the linter and the formatter write
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+quick: .venv/.ready  ## the tests that need no real part: seconds
+	$(BIN)/pytest -m "not real and not fault"
+
+test: setup check  ## everything: the quick tests, the real parts, the faults
+	$(BIN)/pytest
+
+services: setup  ## Mosquitto on 1883 and Kafka on 9092, until Ctrl-C
+	@$(BIN)/python -m tests.support.services
+
+bench: setup-bench  ## the benchmark; loadtests/ says what it measures
+	$(BIN)/python -m loadtests bench
+
+lock:  ## resolve the newest versions that pyproject.toml allows into the lock files
+	$(LOCK) --upgrade -o requirements.lock
+	$(LOCK) --upgrade --group dev -o requirements-dev.lock
+
+clean:  ## remove .venv and what tools left behind; the cache folder of the real parts stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist verdicts
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# hatchling comes from the lock file: a build of its own would fetch it without a hash.
+.venv/.ready: requirements-dev.lock pyproject.toml Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headrace needs Python 3.11 or later: make PYTHON=...")'
+ifneq ($(UV),)
+	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+else
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { echo "no venv module here (Debian: python3-venv)" >&2; exit 1; }
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+endif
+	@touch $@
