@@ -1,0 +1,115 @@
+"""What every run stands on: one real Mosquitto, one real Kafka, and for each run a place that is new to both."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from loadtests import session
+from loadtests.contenders import FILTER, Contender, Place
+from loadtests.measured import Measured
+from loadtests.records import Records
+from tests.support.kafka import Kafka
+from tests.support.mosquitto import Mosquitto
+from tests.support.ports import free_port
+
+PROBE_TIMEOUT = 60.0
+POLL_SECONDS = 0.05
+
+
+class StalledError(RuntimeError):
+    """A contender ended or stood still before its work was done; carries the end of its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    window: int = 5000
+    linger_ms: int = 5
+    max_inflight: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How soon after the start of the process records came, and how many a second from then on."""
+
+    first_s: float
+    rate: float
+
+
+class Rig:
+    def __init__(self, folder: Path, options: Options) -> None:
+        self.folder, self.options = folder, options
+        # Not durable: saving on each change writes the whole backlog to the disk anew, so that 20,000 waiting messages
+        # take minutes. Sessions survive a client's absence all the same, and no run restarts the broker.
+        self.mosquitto = Mosquitto(folder / "mosquitto", durable=False, max_inflight_messages=options.max_inflight)
+        # A JVM as in production: with its optimising compiler, and a heap that does not make it collect all the time.
+        settings = {"log.segment.delete.delay.ms": "1000", "log.retention.check.interval.ms": "5000"}
+        self.kafka = Kafka(folder / "kafka", settings=settings, heap_mib=1024, jvm_options=())
+        self.records = Records(self.kafka.ports["PLAINTEXT"])
+        self._places = 0
+
+    async def __aenter__(self) -> Self:
+        self.mosquitto.start()
+        self.kafka.start()
+        await self.records.__aenter__()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.records.__aexit__(*exception)
+        self.kafka.stop()
+        self.mosquitto.stop()
+
+    async def place(self, contender: Contender, case: str) -> Place:
+        """Make a topic and a session that nobody used before; from here on messages wait for the contender."""
+        self._places += 1
+        tenant = f"bench-{self._places}-{contender.name}-{case}"
+        folder = self.folder / "runs" / tenant
+        folder.mkdir(parents=True)
+        ports = (self.mosquitto.port, self.kafka.ports["PLAINTEXT"], free_port())
+        place = Place(tenant, folder, *ports, self.options.window, self.options.linger_ms)
+        await self.records.create(place.topic)
+        session.register(self.mosquitto.url, place.client_id, FILTER)
+        return place
+
+    async def clear(self, place: Place) -> None:
+        session.forget(self.mosquitto.url, place.client_id)
+        with suppress(OSError):
+            await self.records.delete(place.topic)
+
+    def start(self, contender: Contender, place: Place, extra: Mapping[str, str] | None = None) -> Measured:
+        command = contender.prepare(place)
+        return Measured(command.arguments, place.folder / f"{contender.name}.log", {**command.env, **(extra or {})})
+
+    async def publish(self, first: int, count: int, rate: float | None = None) -> dict[str, Any]:
+        """Publish from a process of its own, so that the generator's cycles are nobody else's."""
+        command = ["-m", "tests.support.generator", "--port", str(self.mosquitto.port), "--slices"]
+        command += ["--first", str(first), "--count", str(count), *(["--rate", str(rate)] if rate else [])]
+        generator = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE)
+        output, _ = await generator.communicate()
+        if generator.returncode != 0:
+            raise RuntimeError(f"the generator ended with {generator.returncode}")
+        summary: dict[str, Any] = json.loads(output)
+        return summary
+
+    async def wait_for(self, running: Measured, place: Place, count: int, patience: float) -> Arrival:
+        """Return once the topic holds `count` records."""
+        deadline, first = time.monotonic() + patience, (0, 0.0)
+        while True:
+            held, now = await self.records.count(place.topic), time.monotonic()
+            first = first if first[0] else (held, now)
+            if held >= count:
+                return Arrival(first[1] - running.started, (held - first[0]) / max(now - first[1], 1e-9))
+            if now > deadline or not running.running():
+                what = "stood still" if running.running() else "ended"
+                raise StalledError(f"{place.tenant} {what} with {held} of {count} records:\n{running.tail()}")
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def ready(self, running: Measured, place: Place, probe: int) -> None:
+        """One message through the whole way says more than any port that answers."""
+        await self.publish(probe, 1)
+        await self.wait_for(running, place, 1, PROBE_TIMEOUT)
