@@ -1,5 +1,6 @@
 """Every way into the real parts works, so that a failure elsewhere is not the fault of the test bench."""
 
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +11,12 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from tests.conftest import USERS
 from tests.support.certs import Certificates
+from tests.support.headrace import Headrace
 from tests.support.kafka import Kafka
 from tests.support.kafka_client import KafkaClient, UnsignedToken, tls_context
 from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_client import MqttEndpoint, Subscriber, publish, trusted
+from tests.support.prometheus import Prometheus, check_metrics
 
 pytestmark = pytest.mark.real
 MESSAGES = [(f"services/{number}", str(number).encode()) for number in range(5)]
@@ -110,6 +113,41 @@ class TestKafka:
         client.produce("kept", [(None, b"1"), (None, b"2")])
         broker.bounce()
         assert [record.value for record in client.consume_all("kept")] == [b"1", b"2"]
+
+
+# Stands in for the worker: any page answers, with the metrics of the process.
+STAND_IN = """
+import signal, sys, yaml
+from prometheus_client import Counter, start_http_server
+config = yaml.safe_load(open(sys.argv[2], encoding="utf-8"))
+host, port = config["admin"]["listen"].split(":")
+published = Counter("headrace_published", "What it would have published.", ["feed"])
+published.labels(feed="city").inc(3)
+published.labels(feed="port").inc(4)
+start_http_server(int(port), host)
+signal.sigwait({signal.SIGTERM})
+"""
+
+
+class TestHeadraceAndPrometheus:
+    def test_a_scraped_worker(
+        self, new_headrace: Callable[..., Headrace], new_prometheus: Callable[..., Prometheus]
+    ) -> None:
+        worker = new_headrace({"tenant": "acme"}, launcher=["-c", STAND_IN])
+        worker.start()
+        assert worker.metrics()['headrace_published_total{feed="city"}'] == 3
+        assert worker.metric("headrace_published_total") == 7
+        assert 0 < worker.rss() <= worker.peak_rss()
+        prometheus = new_prometheus(targets=[worker.admin.removeprefix("http://")])
+        assert prometheus.wait_for("sum(headrace_published_total)") == 7
+        worker.kill()
+        worker.start()
+        assert worker.stop() in {0, -signal.SIGTERM}
+
+    def test_promtool_tells_good_metrics_from_bad(self) -> None:
+        good = "# HELP headrace_lanes Lanes that are open.\n# TYPE headrace_lanes gauge\nheadrace_lanes 1\n"
+        assert check_metrics(good) == ""
+        assert "counter" in check_metrics(good.replace("gauge", "counter"))
 
 
 def _securities(listener: str, certificates: Certificates) -> list[dict[str, Any]]:
