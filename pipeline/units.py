@@ -220,7 +220,7 @@ class Conversion:
     decimals: int
 
     def apply(self, value: float) -> float:
-        """Convert a finite value, rounded to 12 significant digits, so that 68 °F are 20.0 and not 20.000000000000004 °C."""
+        """Convert a finite value, rounded to 12 significant digits: 68 °F are 20.0 °C and not 20.000000000000004."""
         if self.identity:
             return float(value)
         if self.offset:

@@ -5,9 +5,11 @@ Written from the facts of the official schemas; the tests hold each definition a
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from pipeline.units import UNITS
 
 Kind = Literal["number", "integer", "text", "boolean"]
 
@@ -21,16 +23,23 @@ class Bounds(BaseModel):
     maximum: float | None = None
 
 
+def between(minimum: float | None = None, maximum: float | None = None) -> Bounds:
+    """Return a closed range; None is open."""
+    return Bounds(minimum=minimum, maximum=maximum)
+
+
 class ModelAttribute(BaseModel):
     """One attribute (NGSI-LD Property) of a model.
 
     units: the canonical UN/CEFACT code for each dimension that the attribute may have; the first is the usual one
     (pollutants may be a mass per volume or a fraction by volume, and are never converted between the two). Empty: the
-    attribute has no dimension and carries no unitCode; a fraction from 0 to 1 has `C62`.
-    allowed: what the official JSON schema allows; outside it the value cannot be published.
-    plausible: what the physical world allows, by unit code; outside it the value is published and flagged.
+    attribute has no dimension and carries no unitCode (counts, indices, text); a fraction from 0 to 1 has `C62`.
+    allowed: what the official JSON schema allows, as a number, whatever the unit; outside it the value cannot be
+    published.
+    plausible: what the physical world allows, by unit code, or by "" where there is no unit; outside it the value is
+    published and flagged.
     wrap: an angle is brought into the schema's range by whole turns, instead of being refused.
-    choices: the schema's enum.
+    choices: the schema's enum. shortest: the fewest characters that the schema allows a text.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +52,20 @@ class ModelAttribute(BaseModel):
     plausible: dict[str, Bounds] = {}
     wrap: bool = False
     choices: tuple[str, ...] = ()
+    shortest: int = 0
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        dimensions = [UNITS[code].dimension for code in self.units if code in UNITS]
+        if len(set(dimensions)) != len(self.units):
+            raise ValueError(f"{self.name}: expected known units, one a dimension, got {self.units}.")
+        if set(self.plausible) - set(self.units or ("",)):
+            raise ValueError(f"{self.name}: expected plausible bounds by a unit of {self.units}, got {self.plausible}.")
+        if self.kind in {"text", "boolean"} and (self.units or self.plausible or self.allowed != Bounds()):
+            raise ValueError(f"{self.name}: expected neither unit nor bounds on a {self.kind}.")
+        if self.wrap and None in {self.allowed.minimum, self.allowed.maximum}:
+            raise ValueError(f"{self.name}: expected both bounds of the turn that an angle is wrapped into.")
+        return self
 
 
 class Model(BaseModel):
@@ -50,7 +73,7 @@ class Model(BaseModel):
 
     subject: the repository of the Smart Data Models that defines it, `dataModel.Environment`.
     context: the `@context` documents, pinned and versioned, the subject's first, the NGSI-LD core's last.
-    schema_url: the official schema (`ce_dataschema`).
+    schema_url: the official schema (`ce_dataschema`), pinned to the same commit.
     time: the attributes that carry the observation's time: `("dateObserved",)`, or the beginning and the end.
     device: the attribute that relates the entity to its device.
     required: attributes that the schema requires besides id, type, location and the time.
@@ -73,3 +96,9 @@ class Model(BaseModel):
     def attribute(self, name: str) -> ModelAttribute | None:
         """Return the attribute of that name, or None."""
         return next((attribute for attribute in self.attributes if attribute.name == name), None)
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Every name that the subject's `@context` defines for this model; `location` is the core's."""
+        device = (self.device,) if self.device else ()
+        return (self.name, *self.time, *device, *(attribute.name for attribute in self.attributes))
