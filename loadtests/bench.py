@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from loadtests import machine
-from loadtests.cases import Case
+from loadtests.cases import Case, Drain
 from loadtests.contenders import Contender
 from loadtests.rig import Options, Rig
 from loadtests.samples import Sample
+
+WARM_UP = Drain("warm-up", 50_000)
 
 
 async def bench(
@@ -21,6 +23,9 @@ async def bench(
     """Run everything; results are written after each run, so that an interrupted bench has told what it knew."""
     facts, samples, target = machine.describe(), list[Sample](), folder / "results.json"
     async with Rig(folder / "rig", options) as rig:
+        for contender in contenders:
+            # Not kept: the first records make the JVM compile, and show early whether each contender runs at all.
+            _tell(await _run(rig, WARM_UP, contender, 0))
         for case in cases:
             for number in range(1, rounds + 1):
                 for contender in contenders:

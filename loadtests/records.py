@@ -1,6 +1,7 @@
 """What Kafka holds: topics made and removed, records counted by end offset, then read once the clock has stopped."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
@@ -31,15 +32,12 @@ class Records:
     def __init__(self, port: int) -> None:
         self._servers = f"127.0.0.1:{port}"
         self._admin = AIOKafkaAdminClient(bootstrap_servers=self._servers)
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=self._servers, enable_auto_commit=False)
 
     async def __aenter__(self) -> Self:
         await self._admin.start()
-        await self._consumer.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._consumer.stop()
         await self._admin.close()
 
     async def create(self, topic: str) -> None:
@@ -50,21 +48,29 @@ class Records:
     async def delete(self, topic: str) -> None:
         await self._admin.delete_topics([topic])
 
-    async def count(self, topic: str) -> int:
-        offsets = await self._consumer.end_offsets(_partitions(topic))
-        return sum(offsets.values())
+    @asynccontextmanager
+    async def counting(self, topic: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+        """Give a function that counts the records: one request by partition, cheap enough to ask often."""
+        # A consumer of its own: one that lives longer asks for ever after topics that are long deleted.
+        async with AIOKafkaConsumer(bootstrap_servers=self._servers, enable_auto_commit=False) as consumer:
+
+            async def count() -> int:
+                return sum((await consumer.end_offsets(_partitions(topic))).values())
+
+            yield count
 
     async def read(self, topic: str, count: int, ts_of: Callable[[bytes], int], base_ts: int) -> Seen:
         """Read the whole topic; records whose `ts` is outside the `count` messages are not counted."""
-        appended, records, left = [0] * count, 0, await self.count(topic)
+        appended, records = [0] * count, 0
+        async with self.counting(topic) as held:
+            left = await held()
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._servers,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
             max_partition_fetch_bytes=READ_AT_ONCE,
         )
-        await consumer.start()
-        try:
+        async with consumer:
             consumer.assign(_partitions(topic))
             while left > 0:
                 for batch in (await consumer.getmany(timeout_ms=1000)).values():
@@ -74,8 +80,6 @@ class Records:
                         if 0 <= index < count:
                             records += 1
                             appended[index] = appended[index] or record.timestamp
-        finally:
-            await consumer.stop()
         return Seen(appended, records)
 
 

@@ -99,15 +99,16 @@ class Rig:
     async def wait_for(self, running: Measured, place: Place, count: int, patience: float) -> Arrival:
         """Return once the topic holds `count` records."""
         deadline, first = time.monotonic() + patience, (0, 0.0)
-        while True:
-            held, now = await self.records.count(place.topic), time.monotonic()
-            first = first if first[0] else (held, now)
-            if held >= count:
-                return Arrival(first[1] - running.started, (held - first[0]) / max(now - first[1], 1e-9))
-            if now > deadline or not running.running():
-                what = "stood still" if running.running() else "ended"
-                raise StalledError(f"{place.tenant} {what} with {held} of {count} records:\n{running.tail()}")
-            await asyncio.sleep(POLL_SECONDS)
+        async with self.records.counting(place.topic) as counted:
+            while True:
+                held, now = await counted(), time.monotonic()
+                first = first if first[0] else (held, now)
+                if held >= count:
+                    return Arrival(first[1] - running.started, (held - first[0]) / max(now - first[1], 1e-9))
+                if now > deadline or not running.running():
+                    what = "stood still" if running.running() else "ended"
+                    raise StalledError(f"{place.tenant} {what} with {held} of {count} records:\n{running.tail()}")
+                await asyncio.sleep(POLL_SECONDS)
 
     async def ready(self, running: Measured, place: Place, probe: int) -> None:
         """One message through the whole way says more than any port that answers."""
