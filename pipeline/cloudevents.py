@@ -1,0 +1,32 @@
+"""The headers of a record: CloudEvents 1.0, Kafka protocol binding, binary mode, and our extensions.
+
+Extension names are part of the public contract: feed, connector, quality, idclass, licence (ours), and recordedtime,
+dataclassification (CloudEvents' own documented extensions).
+"""
+
+from __future__ import annotations
+
+from pipeline.record import header
+
+CONTENT_TYPE = "application/ld+json"
+SPEC_VERSION = "1.0"
+TYPE_PREFIX = "org.smartdatamodels"
+
+QUALITY = "ce_quality"
+ID_CLASS = "ce_idclass"
+TRACEPARENT = "traceparent"
+
+
+def ce_type(subject: str, model: str) -> str:
+    """Return the event type: `org.smartdatamodels.dataModel.Environment.AirQualityObserved`."""
+    return f"{TYPE_PREFIX}.{subject}.{model}"
+
+
+def source(tenant: str) -> str:
+    """Return the event source, the same on every path that a reading may take."""
+    return f"/tenants/{tenant}"
+
+
+def shared(pairs: dict[str, str]) -> str:
+    """Encode the headers that all records of a plan share, as latin-1 text for joining."""
+    return b"".join(header(name, value.encode()) for name, value in pairs.items()).decode("latin-1")

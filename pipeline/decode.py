@@ -1,0 +1,139 @@
+"""The decode stage: from a payload to the fields of one device's reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from pipeline.connector import Connector, Fields, FromField, FromTopic
+from pipeline.dead_letter import DeadLetters
+from pipeline.delivery import Batch, Delivery, Fate, Stage
+from pipeline.entity import Entity
+from pipeline.errors import PayloadError, Reason, as_refusal
+from pipeline.json_guard import parse
+from pipeline.message import Message
+from pipeline.plan import Plan
+from pipeline.record import Record
+
+
+class Reading(NamedTuple):
+    """One device's fields, beside the entity that they are about and the message that brought them."""
+
+    entity: Entity
+    fields: Fields
+    message: Message
+
+
+class DecodeEvents(Protocol):
+    """What the stage tells the metrics, once a batch at most."""
+
+    def dead_lettered(self, feed: str, reason: Reason) -> None:
+        """Count a message that became a dead letter."""
+
+
+class Decode(Stage[Message]):
+    """Decodes the messages of one route.
+
+    level: the device's name from a topic, where the connector takes it from there. keep_retained: an old value that
+    the broker sends anew is a reading too; otherwise it is filtered.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        level: Callable[[str], str | None],
+        keep_retained: bool,
+        max_payload: int,
+        out: Stage[Reading],
+        dead_letters: DeadLetters,
+        publisher: Stage[Record],
+        events: DecodeEvents,
+    ) -> None:
+        self._plan = plan
+        self._keep_retained = keep_retained
+        self._max_payload = max_payload
+        self._out = out
+        self._dead_letters = dead_letters
+        self._publisher = publisher
+        self._events = events
+        self._decode = _guarded(plan.connector)
+        self._name = _name_of(plan.connector, level)
+
+    def put(self, batch: Batch[Message]) -> None:
+        """Decode each message; pass readings on, and dead letters to the publisher."""
+        readings: list[Reading] = []
+        decode, name_of, entities = self._decode, self._name, self._plan.entities
+        new: Callable[[Any, Any], Reading] = tuple.__new__
+        for message in batch.items:
+            if message.retained and not self._keep_retained:
+                batch.delivery.seal(Fate.FILTERED)
+                continue
+            payload = message.payload
+            try:
+                if len(payload) > self._max_payload:
+                    raise self._too_large(len(payload))
+                fields = decode(payload)
+                name = name_of(message.topic, fields)
+                kind = name.__class__
+                entity = entities.get(name) if kind is str or kind is int else None
+                readings.append(new(Reading, (entity or self._plan.entity(name), fields, message)))
+            except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
+                self._refuse(batch.delivery, message, as_refusal(error))
+        if readings:
+            self._out.put(Batch(batch.delivery, readings))
+
+    def kept(self) -> int:
+        """Nothing stays here."""
+        return 0
+
+    async def drain(self, deadline: float) -> None:
+        """Nothing stays here."""
+
+    def _too_large(self, size: int) -> PayloadError:
+        detail = f"Expected at most {self._max_payload} bytes (max_payload), got {size}."
+        return PayloadError(detail, Reason.PAYLOAD_TOO_LARGE)
+
+    def _refuse(self, delivery: Delivery, message: Message, refusal: PayloadError) -> None:
+        self._events.dead_lettered(self._plan.feed, refusal.reason)
+        letter = self._dead_letters.record(
+            message,
+            feed=self._plan.feed,
+            connector=self._plan.provenance,
+            stage="decode",
+            reason=refusal.reason,
+            detail=str(refusal),
+        )
+        self._publisher.put(Batch(delivery, [letter]))
+
+
+def _guarded(connector: Connector) -> Callable[[bytes], Fields]:
+    """Return the connector's decoder; whatever else it raises is a bug in it, and the message a dead letter."""
+    decode = connector.decode
+    if decode is None:
+        return parse
+
+    def guarded(payload: bytes) -> Fields:
+        try:
+            return decode(payload)
+        except PayloadError:
+            raise
+        except Exception as bug:
+            detail = f"{connector.name} raised {type(bug).__name__}: {bug}"
+            raise PayloadError(detail, Reason.CONNECTOR_FAILED) from bug
+
+    return guarded
+
+
+def _name_of(connector: Connector, level: Callable[[str], str | None]) -> Callable[[str, Fields], Any]:
+    source = connector.device
+    if isinstance(source, FromTopic):
+        return lambda topic, _: level(topic)
+    return _field_of(source)
+
+
+def _field_of(source: FromField) -> Callable[[str, Fields], Any]:
+    if len(source.path.steps) > 1:
+        return lambda _, fields: source.path.find(fields)
+    step = str(source.path.steps[0])
+    return lambda _, fields: fields.get(step)

@@ -1,0 +1,66 @@
+"""Which entity a device's readings are: its id, and everything of its records that never changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from pipeline.errors import PayloadError, Reason
+from pipeline.record import Destination, header, header_start
+
+if TYPE_CHECKING:
+    from pipeline.plan import Plan
+
+_MS_DIGITS = 13  # every millisecond from 2001 to 2286 has as many
+_LONGEST_NAME = 200
+
+
+class Entity:
+    """One entity of one plan, made when its device is first seen and kept in a bounded cache.
+
+    key: the device's name, percent-encoded. head: the record's value up to its first time. subject: the headers that
+    name the entity, and `ce_id` up to its discriminator of thirteen digits; latin-1 text, since joining text is
+    cheaper than joining bytes.
+    """
+
+    __slots__ = ("destination", "head", "id", "key", "plan", "subject")
+
+    def __init__(self, plan: Plan, key: str, head: str) -> None:
+        self.plan = plan
+        self.key = key
+        self.id = entity_id(plan.model.name, plan.tenant, key)
+        self.destination = Destination(plan.topic, self.id.encode(), plan.feed, plan.provenance)
+        self.head = f'{{"id":"{self.id}"{head}'
+        self.subject = self._subject()
+
+    def _subject(self) -> str:
+        prefix = self.id_prefix().encode()
+        start = header_start("ce_id", len(prefix) + _MS_DIGITS)
+        return (header("ce_subject", self.id.encode()) + start + prefix).decode("latin-1")
+
+    def id_prefix(self) -> str:
+        """Return `ce_id` up to its discriminator: the type and the key."""
+        return f"{self.plan.model.name}:{self.key}:"
+
+
+def entity_id(model: str, tenant: str, key: str) -> str:
+    """Return the entity id, a URN (RFC 8141) that is the same for the same device at any time and on any path."""
+    return f"urn:ngsi-ld:{model}:{tenant}:{key}"
+
+
+def device_key(name: object) -> str:
+    """Return a device's name as it stands in an entity id: percent-encoded, so that two names never meet in one.
+
+    Raises:
+        PayloadError: the name is absent or empty (`device_missing`), or no usable name (`device_invalid`).
+    """
+    if name is None or name == "":
+        raise PayloadError("The device's name is absent or empty.", Reason.DEVICE_MISSING)
+    if isinstance(name, bool) or not isinstance(name, str | int):
+        raise PayloadError(f"Expected a text or an integer, got {type(name).__name__}.", Reason.DEVICE_INVALID)
+    text = str(name)
+    if len(text) > _LONGEST_NAME:
+        raise PayloadError(f"Expected at most {_LONGEST_NAME} characters, got {len(text)}.", Reason.DEVICE_INVALID)
+    if not text.isprintable():
+        raise PayloadError("The name holds a character that cannot be printed.", Reason.DEVICE_INVALID)
+    return quote(text, safe="")

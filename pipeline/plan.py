@@ -1,0 +1,226 @@
+"""A plan: device connector + model + tenant, made once; it turns the fields of one reading into one record.
+
+Two paths give the same bytes. `_carefully` reads as the rules are written (DESIGN: quality, times, location) and takes
+whatever comes. `fast`, compiled from the same pieces, takes the reading in which all is as expected, which is nearly
+every one, in a third of the time, and returns None for any other. A property test holds the two equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+
+from pipeline import cloudevents, times
+from pipeline.connector import Connector, Fields, Fixed, Position
+from pipeline.entity import Entity, device_key
+from pipeline.errors import PayloadError, Reason
+from pipeline.message import Message
+from pipeline.models.base import Model
+from pipeline.ngsi_ld import (
+    LOCATION_MIDDLE,
+    LOCATION_OPENING,
+    PROPERTY_CLOSING,
+    TIME_CLOSING,
+    TIME_START,
+    fixed_location,
+    time_opening,
+)
+from pipeline.plan_fast import AHEAD_MS, Fast, compile_fast
+from pipeline.record import header, varint
+from pipeline.slot import Slot, ValueRefusedError
+
+_KEPT_ENTITIES = 131_072
+_LONGEST_LATITUDE, _LONGEST_LONGITUDE = 90.0, 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Whose data it is and what may be done with it: what `streams:` says of a topic."""
+
+    classification: str = "internal"
+    licence: str | None = None
+
+
+class Plan:
+    """Everything known beforehand about the readings of one connector on one feed."""
+
+    def __init__(
+        self,
+        *,
+        connector: Connector,
+        model: Model,
+        slots: tuple[Slot, ...],
+        tenant: str,
+        feed: str,
+        topic: str,
+        terms: Terms,
+    ) -> None:
+        self.connector = connector
+        self.model = model
+        self.slots = slots
+        self.tenant = tenant
+        self.feed = feed
+        self.topic = topic
+        self.provenance = f"{connector.name}@{connector.version}"
+        self.shared, self._shared_count = self._shared_headers(terms)
+        self.head = f',"type":"{model.name}"'
+        self.tail = f',"@context":{orjson.dumps(list(model.context)).decode()}}}'
+        self.fast: Fast = compile_fast(self)
+        self._entities: dict[str | int, Entity] = {}
+
+    def _shared_headers(self, terms: Terms) -> tuple[str, int]:
+        pairs = {
+            "content-type": cloudevents.CONTENT_TYPE,
+            "ce_specversion": cloudevents.SPEC_VERSION,
+            "ce_source": cloudevents.source(self.tenant),
+            "ce_type": cloudevents.ce_type(self.model.subject, self.model.name),
+            "ce_dataschema": self.model.schema_url,
+            "ce_dataclassification": terms.classification,
+            "ce_feed": self.feed,
+            "ce_connector": self.provenance,
+        }
+        if terms.licence:
+            pairs["ce_licence"] = terms.licence
+        return cloudevents.shared(pairs), len(pairs)
+
+    def headers_start(self, optional: int = 0) -> str:
+        """Return the count of a record's headers and those that all share; four more name the entity and its times."""
+        return varint(self._shared_count + 4 + optional).decode("latin-1") + self.shared
+
+    def entity(self, name: object) -> Entity:
+        """Return the entity of the device of that name.
+
+        Raises:
+            PayloadError: no entity can have that name.
+        """
+        key = device_key(name)
+        if len(self._entities) >= _KEPT_ENTITIES:
+            self._entities.clear()
+        entity = Entity(self, key, self.head)
+        if isinstance(name, str | int):
+            self._entities[name] = entity
+        return entity
+
+    @property
+    def entities(self) -> dict[str | int, Entity]:
+        """The entities seen lately, by the device's name: what the decode stage looks into first."""
+        return self._entities
+
+    def normalise(self, fields: Fields, entity: Entity, message: Message, recorded: str) -> tuple[bytes, bytes]:
+        """Return the entity's bytes and the encoded headers of one reading.
+
+        recorded: the encoded header `ce_recordedtime`, as latin-1 text.
+
+        Raises:
+            PayloadError: nothing of the reading can be published; its `reason` says why.
+        """
+        made = self.fast(fields, entity, message.arrival, recorded) if message.traceparent is None else None
+        return made or self._carefully(fields, entity, message, recorded)
+
+    def _carefully(self, fields: Fields, entity: Entity, message: Message, recorded: str) -> tuple[bytes, bytes]:
+        flags: list[str] = []
+        observed, own = self._observed(fields, message.arrival, flags)
+        moment = times.text(observed)
+        parts = [entity.head, *self._times(observed), self._location(fields, moment)]
+        parts += self._attributes(fields, moment, flags)
+        parts.append(self.tail)
+        discriminator = observed if own else message.arrival
+        optional = [] if own else [header(cloudevents.ID_CLASS, b"arrival")]
+        if flags:
+            optional.append(header(cloudevents.QUALITY, ",".join(flags).encode()))
+        if message.traceparent is not None:
+            optional.append(header(cloudevents.TRACEPARENT, message.traceparent.encode()))
+        headers = (
+            f"{self.headers_start(len(optional))}{entity.subject}{discriminator:013d}{TIME_START}{moment}{recorded}"
+        ).encode("latin-1")
+        return "".join(parts).encode(), headers + b"".join(optional)
+
+    def _observed(self, fields: Fields, arrival: int, flags: list[str]) -> tuple[int, bool]:
+        """Return the time of observation in ms, and whether it is the device's own."""
+        source = self.connector.observed_at
+        if source is None:
+            return arrival, False
+        value = source.path.find(fields)
+        ms = times.parse(value, source.format)
+        if ms is None:
+            expected = "an RFC 3339 time with a zone" if source.format == "iso" else f"a number of {source.format}"
+            raise PayloadError(f"Expected {expected} in {source.path.text}, got {_shown(value)}.", Reason.TIME_INVALID)
+        if not arrival - source.max_age * 1000 <= ms <= arrival + AHEAD_MS:
+            flags.append("clock")
+            return arrival, False
+        return ms, True
+
+    def _times(self, observed: int) -> list[str]:
+        moments = [observed]
+        if len(self.model.time) > 1:
+            moments = [max(0, observed - round((self.connector.period or 0.0) * 1000)), observed]
+        pairs = zip(self.model.time, moments, strict=True)
+        return [f"{time_opening(name)}{times.text(moment)}{TIME_CLOSING}" for name, moment in pairs]
+
+    def _location(self, fields: Fields, moment: str) -> str:
+        place = self.connector.location
+        if place is None:
+            return ""
+        if isinstance(place, Fixed):
+            return fixed_location(place)
+        coordinates = _coordinates(place, fields)
+        if coordinates is None:
+            if self.model.location_required:
+                raise PayloadError("The model requires a location; none is in the payload.", Reason.LOCATION_MISSING)
+            return ""
+        return f"{LOCATION_OPENING}{','.join(map(repr, coordinates))}{LOCATION_MIDDLE}{moment}{PROPERTY_CLOSING}"
+
+    def _attributes(self, fields: Fields, moment: str, flags: list[str]) -> list[str]:
+        parts: list[str] = []
+        seen = False
+        for slot in self.slots:
+            value = slot.path.find(fields)
+            if value is None:
+                continue
+            seen = True
+            try:
+                text = slot.render(value, flags)
+            except ValueRefusedError as refusal:
+                flags.append(f"{refusal}:{slot.name}")
+                continue
+            parts.append(f"{slot.opening()}{text}{slot.closing()}{moment}{PROPERTY_CLOSING}")
+        if not parts:
+            raise _nothing_left(flags, self.slots) if seen else _nothing_measured(self.slots)
+        return parts
+
+
+def _coordinates(place: Position, fields: Fields) -> tuple[float, ...] | None:
+    longitude, latitude = place.longitude.find(fields), place.latitude.find(fields)
+    if longitude is None and latitude is None:
+        return None
+    if not _degrees(longitude, _LONGEST_LONGITUDE) or not _degrees(latitude, _LONGEST_LATITUDE):
+        detail = f"Expected longitude and latitude in degrees, got {_shown(longitude)} and {_shown(latitude)}."
+        raise PayloadError(detail, Reason.LOCATION_INVALID)
+    if longitude == latitude == 0:
+        raise PayloadError("The coordinates are 0,0: a receiver without a fix.", Reason.LOCATION_INVALID)
+    altitude = place.altitude.find(fields) if place.altitude else None
+    if isinstance(altitude, int | float) and not isinstance(altitude, bool) and abs(altitude) < 1e5:  # noqa: PLR2004
+        return float(longitude), float(latitude), float(altitude)
+    return float(longitude), float(latitude)
+
+
+def _degrees(value: object, limit: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -limit <= value <= limit
+
+
+def _nothing_measured(slots: tuple[Slot, ...]) -> PayloadError:
+    names = ", ".join(slot.path.text for slot in slots)
+    return PayloadError(f"Expected at least one of {names}; none is in the payload.", Reason.NOTHING_MEASURED)
+
+
+def _nothing_left(flags: list[str], slots: tuple[Slot, ...]) -> PayloadError:
+    ranges = {slot.name: f"{slot.name} {slot.low:g} to {slot.high:g} {slot.code}".rstrip() for slot in slots}
+    told = "; ".join(flags)
+    expected = ", ".join(ranges[flag.split(":")[1]] for flag in flags if ":" in flag)
+    return PayloadError(f"No attribute can be published ({told}). Allowed: {expected}.", Reason.OUT_OF_BOUNDS)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004

@@ -1,0 +1,175 @@
+"""Compiles a plan into the function that the hot path calls.
+
+The function takes the reading in which all is as expected: every field there, of the right type, within likely bounds,
+the clock right. Any other gets None, and `Plan._carefully` decides. One f-string joins the entity: 1.0 us, where a dict
+and orjson.dumps cost 3.7 us. The generated source holds only names made here; all texts and numbers of the config are
+bound as constants, so nothing that a person typed is ever compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from pipeline import ngsi_ld, times
+from pipeline.connector import Fields, Fixed, Path, Position
+from pipeline.entity import Entity
+from pipeline.slot import Slot, rounded
+
+if TYPE_CHECKING:
+    from pipeline.plan import Plan
+
+Fast = Callable[[Fields, Entity, int, str], tuple[bytes, bytes] | None]
+
+AHEAD_MS = 300_000  # a device clock may be five minutes ahead of arrival
+
+
+class _Source:
+    """The function under construction: constants by name, lines, and the pieces of the entity in order."""
+
+    def __init__(self) -> None:
+        self.constants: dict[str, Any] = {}
+        self.reads: list[str] = []
+        self.checks: list[str] = []
+        self.pieces: list[str] = []
+        self._text = ""
+
+    def constant(self, value: Any) -> str:  # noqa: ANN401 - numbers, texts and functions
+        name = f"c{len(self.constants)}"
+        self.constants[name] = value
+        return name
+
+    def text(self, text: str) -> None:
+        """Add text that is always the same; neighbours become one constant."""
+        self._text += text
+
+    def value(self, expression: str) -> None:
+        """Add the value of an expression."""
+        if self._text:
+            self.pieces.append("{" + self.constant(self._text) + "}")
+            self._text = ""
+        self.pieces.append("{" + expression + "}")
+
+    def read(self, path: Path, variable: str) -> None:
+        steps = "".join(f"[{self.constant(step)}]" for step in path.steps)
+        self.reads.append(f"{variable} = fields{steps}")
+
+    def refuse_unless(self, condition: str) -> None:
+        self.checks.append(f"if not ({condition}): return None")
+
+    def check_bounds(self, variable: str, low: float, high: float) -> None:
+        # A float that is no number fails every comparison; infinity fails only if it is compared with something finite.
+        lowest = low if isfinite(low) else -1.7976931348623157e308
+        highest = high if isfinite(high) else 1.7976931348623157e308
+        self.refuse_unless(f"{self.constant(lowest)} <= {variable} <= {self.constant(highest)}")
+
+    def function(self, start: str) -> Fast:
+        """Compile what was added into a function."""
+        self.value("''")
+        entity = f'f"{{entity.head}}{"".join(self.pieces)}".encode()'
+        parts = f"{{{self.constant(start)}}}{{entity.subject}}{{ms}}{{TIME_START}}{{moment}}{{recorded}}"
+        lines = [
+            "def fast(fields, entity, arrival, recorded):",
+            "    try:",
+            *(f"        {line}" for line in [*self.reads, *self.checks]),
+            f"        return {entity}, f\"{parts}\".encode('latin-1')",
+            "    except (KeyError, IndexError, TypeError, OverflowError):",
+            "        return None",
+        ]
+        names: dict[str, Any] = {
+            **self.constants,
+            "MILLIS": times.MILLIS,
+            "SECONDS": times.SECONDS,
+            "TIME_START": ngsi_ld.TIME_START,
+            "rounded": rounded,
+            "second_text": times.second_text,
+        }
+        exec(compile("\n".join(lines), "<plan>", "exec"), names)  # noqa: S102 - see the module's docstring
+        made: Fast = names["fast"]
+        return made
+
+
+def compile_fast(plan: Plan) -> Fast:
+    """Return the fast path of a plan; one that declines everything where the plan is of an unusual kind."""
+    source = _Source()
+    if not _time(source, plan) or not _location(source, plan):
+        return _decline
+    for number, slot in enumerate(plan.slots):
+        if not _attribute(source, slot, f"v{number}"):
+            return _decline
+    source.text(plan.tail)
+    return source.function(plan.headers_start())
+
+
+def _decline(fields: Fields, entity: Entity, arrival: int, recorded: str) -> None:  # noqa: ARG001 - the shape is Fast's
+    return None
+
+
+def _time(source: _Source, plan: Plan) -> bool:
+    observed = plan.connector.observed_at
+    if observed is None or observed.format not in ("ms", "s") or len(plan.model.time) != 1:
+        return False
+    source.read(observed.path, "ms")
+    source.checks.append("if ms.__class__ is not int: return None")
+    if observed.format == "s":
+        source.checks.append("ms *= 1000")
+    age = source.constant(observed.max_age * 1000)
+    source.refuse_unless(f"arrival - {age} <= ms <= arrival + {AHEAD_MS} and ms >= 1000000000000")
+    source.checks += [
+        "second, milli = divmod(ms, 1000)",
+        "moment = (SECONDS.get(second) or second_text(second)) + MILLIS[milli]",
+    ]
+    source.text(ngsi_ld.time_opening(plan.model.time[0]))
+    source.value("moment")
+    source.text(ngsi_ld.TIME_CLOSING)
+    return True
+
+
+def _location(source: _Source, plan: Plan) -> bool:
+    place = plan.connector.location
+    if isinstance(place, Fixed):
+        source.text(ngsi_ld.fixed_location(place))
+    if not isinstance(place, Position):
+        return True
+    if place.altitude is not None:
+        return False
+    source.read(place.longitude, "longitude")
+    source.read(place.latitude, "latitude")
+    for variable, limit in (("longitude", 180.0), ("latitude", 90.0)):
+        source.refuse_unless(f"{variable}.__class__ is float and -{limit} <= {variable} <= {limit}")
+    source.refuse_unless("longitude or latitude")
+    source.text(ngsi_ld.LOCATION_OPENING)
+    source.value("longitude!r")
+    source.text(",")
+    source.value("latitude!r")
+    source.text(ngsi_ld.LOCATION_MIDDLE)
+    source.value("moment")
+    source.text(ngsi_ld.PROPERTY_CLOSING)
+    return True
+
+
+def _attribute(source: _Source, slot: Slot, variable: str) -> bool:
+    if slot.kind not in ("number", "integer") or (slot.kind == "integer" and slot.conversion is not None):
+        return False
+    source.read(slot.path, variable)
+    if slot.kind == "number":
+        source.checks += [
+            f"if {variable}.__class__ is not float:",
+            f"    if {variable}.__class__ is not int: return None",
+            f"    {variable} = float({variable})",
+        ]
+    else:
+        source.refuse_unless(f"{variable}.__class__ is int")
+    shown = f"{variable}!r"
+    if slot.conversion is not None:
+        multiplier, offset = source.constant(slot.conversion.multiplier), source.constant(slot.conversion.offset)
+        source.checks.append(f"{variable} = {variable} * {multiplier} + {offset}")
+        shown = f"rounded({variable})"
+    source.check_bounds(variable, max(slot.low, slot.likely[0]), min(slot.high, slot.likely[1]))
+    source.text(slot.opening())
+    source.value(shown)
+    source.text(slot.closing())
+    source.value("moment")
+    source.text(ngsi_ld.PROPERTY_CLOSING)
+    return True

@@ -1,0 +1,110 @@
+"""The route stage: by its topic, a message goes to the decode stage of its route."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.dead_letter import DeadLetters
+from pipeline.decode import DecodeEvents
+from pipeline.delivery import Batch, Fate, Stage
+from pipeline.errors import Reason
+from pipeline.message import Message
+from pipeline.record import Record
+from pipeline.topics import TopicPattern
+
+_KEPT_TOPICS = 131_072
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A topic pattern and the stage that takes its messages; None: they are filtered, as the config says."""
+
+    pattern: TopicPattern
+    stage: Stage[Message] | None
+
+
+class Router(Stage[Message]):
+    """Sorts a feed's messages by route; the first route that matches takes the message."""
+
+    def __init__(
+        self,
+        feed: str,
+        routes: Sequence[Route],
+        *,
+        publisher: Stage[Record],
+        dead_letters: DeadLetters,
+        events: DecodeEvents,
+    ) -> None:
+        self._feed = feed
+        self._routes = routes
+        self._publisher = publisher
+        self._dead_letters = dead_letters
+        self._events = events
+        self._ignore: Stage[Message] = _Ignore()
+        self._unrouted: Stage[Message] = _Unrouted(self)
+        self._known: dict[str, Stage[Message]] = {}
+
+    def put(self, batch: Batch[Message]) -> None:
+        """Pass the messages on, those of one route together and in order."""
+        known = self._known
+        groups: dict[Stage[Message], list[Message]] = {}
+        last: Stage[Message] | None = None
+        group: list[Message] = []
+        for message in batch.items:
+            stage = known.get(message.topic) or self._resolve(message.topic)
+            if stage is not last:
+                last, group = stage, groups.setdefault(stage, [])
+            group.append(message)
+        for stage, messages in groups.items():
+            stage.put(Batch(batch.delivery, messages))
+
+    def kept(self) -> int:
+        """Nothing stays here."""
+        return 0
+
+    async def drain(self, deadline: float) -> None:
+        """Nothing stays here."""
+
+    def _resolve(self, topic: str) -> Stage[Message]:
+        if len(self._known) >= _KEPT_TOPICS:
+            self._known.clear()
+        route = next((route for route in self._routes if route.pattern.matches(topic)), None)
+        stage = self._unrouted if route is None else route.stage or self._ignore
+        self._known[topic] = stage
+        return stage
+
+    def refuse(self, batch: Batch[Message]) -> None:
+        """Make dead letters of messages that no route takes."""
+        for message in batch.items:
+            reason, detail = _why(self._feed, message.topic)
+            self._events.dead_lettered(self._feed, reason)
+            letter = self._dead_letters.record(
+                message, feed=self._feed, connector="", stage="route", reason=reason, detail=detail
+            )
+            self._publisher.put(Batch(batch.delivery, [letter]))
+
+
+class _Ignore(Stage[Message]):
+    def put(self, batch: Batch[Message]) -> None:
+        batch.delivery.seal(Fate.FILTERED, len(batch.items))
+
+    def kept(self) -> int:
+        return 0
+
+    async def drain(self, deadline: float) -> None:
+        pass
+
+
+class _Unrouted(_Ignore):
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    def put(self, batch: Batch[Message]) -> None:
+        self._router.refuse(batch)
+
+
+def _why(feed: str, topic: str) -> tuple[Reason, str]:
+    if not topic.isprintable() or "\ufffd" in topic:
+        return Reason.TOPIC_INVALID, "The topic is not valid UTF-8 or holds control characters."
+    return Reason.NO_ROUTE, f"No route of the feed {feed} matches the topic."

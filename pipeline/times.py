@@ -1,0 +1,62 @@
+"""Times on the wire: UTC, three fraction digits, a literal Z (NGSI-LD, GS CIM 009 clause 4.6.3; RFC 3339)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+MILLIS = tuple(f".{milli:03d}Z" for milli in range(1000))
+"""The end of a time's text, by its milliseconds."""
+
+SCALES = {"s": 1000.0, "ms": 1.0, "us": 0.001, "ns": 0.000001}
+"""Units of a number of time since 1970: how many milliseconds one is."""
+
+EARLIEST, LATEST = 0, 253_402_300_799_999
+"""The years 1970 to 9999, in milliseconds: what the text can say."""
+
+_KEPT_SECONDS = 20_000
+_seconds: dict[int, str] = {}
+
+
+def text(ms: int) -> str:
+    """Return `2026-11-20T10:15:30.250Z` for milliseconds since 1970 UTC, within EARLIEST and LATEST."""
+    second, milli = divmod(ms, 1000)
+    return (_seconds.get(second) or second_text(second)) + MILLIS[milli]
+
+
+def second_text(second: int) -> str:
+    """Return `2026-11-20T10:15:30`, and keep it: building it costs a microsecond, and a second has many messages."""
+    if len(_seconds) >= _KEPT_SECONDS:
+        _seconds.clear()
+    made = _seconds[second] = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return made
+
+
+SECONDS = _seconds
+"""The seconds whose text is known; the compiled plans look here before they call `second_text`."""
+
+
+def parse(value: Any, form: str) -> int | None:  # noqa: ANN401 - a payload holds anything
+    """Return the milliseconds since 1970 that `value` means, or None if it is no time of that form.
+
+    form: `iso` (RFC 3339 with a zone; a text without one has no instant), or a unit of SCALES.
+    """
+    if form == "iso":
+        return _parse_iso(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    ms = value * SCALES[form]
+    return round(ms) if EARLIEST <= ms <= LATEST else None
+
+
+def _parse_iso(value: Any) -> int | None:  # noqa: ANN401 - a payload holds anything
+    if not isinstance(value, str) or "T" not in value.upper():
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        return None
+    ms = int(moment.replace(microsecond=0).timestamp()) * 1000 + moment.microsecond // 1000
+    return ms if EARLIEST <= ms <= LATEST else None
