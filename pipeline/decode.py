@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from pipeline.connector import Connector, Fields, FromField, FromTopic
 from pipeline.dead_letter import DeadLetters
@@ -63,7 +63,7 @@ class Decode(Stage[Message]):
     def put(self, batch: Batch[Message]) -> None:
         """Decode each message; pass readings on, and dead letters to the publisher."""
         readings: list[Reading] = []
-        decode, name_of, entities = self._decode, self._name, self._plan.entities
+        decode, name_of, entities, limit = self._decode, self._name, self._plan.entities, self._max_payload
         new: Callable[[Any, Any], Reading] = tuple.__new__
         for message in batch.items:
             if message.retained and not self._keep_retained:
@@ -71,9 +71,7 @@ class Decode(Stage[Message]):
                 continue
             payload = message.payload
             try:
-                if len(payload) > self._max_payload:
-                    raise self._too_large(len(payload))
-                fields = decode(payload)
+                fields = decode(payload) if len(payload) <= limit else _too_large(len(payload), limit)
                 name = name_of(message.topic, fields)
                 kind = name.__class__
                 entity = entities.get(name) if kind is str or kind is int else None
@@ -90,10 +88,6 @@ class Decode(Stage[Message]):
     async def drain(self, deadline: float) -> None:
         """Nothing stays here."""
 
-    def _too_large(self, size: int) -> PayloadError:
-        detail = f"Expected at most {self._max_payload} bytes (max_payload), got {size}."
-        return PayloadError(detail, Reason.PAYLOAD_TOO_LARGE)
-
     def _refuse(self, delivery: Delivery, message: Message, refusal: PayloadError) -> None:
         self._events.dead_lettered(self._plan.feed, refusal.reason)
         letter = self._dead_letters.record(
@@ -105,6 +99,10 @@ class Decode(Stage[Message]):
             detail=str(refusal),
         )
         self._publisher.put(Batch(delivery, [letter]))
+
+
+def _too_large(size: int, limit: int) -> NoReturn:
+    raise PayloadError(f"Expected at most {limit} bytes (max_payload), got {size}.", Reason.PAYLOAD_TOO_LARGE)
 
 
 def _guarded(connector: Connector) -> Callable[[bytes], Fields]:

@@ -57,7 +57,7 @@ class Reason(Enum):
     OUT_OF_BOUNDS = "out_of_bounds", "Every attribute was of a wrong type or outside what its model allows."
     RECORD_TOO_LARGE = "record_too_large", "The record is larger than the topic's max.message.bytes or 64 KiB."
     RECORD_REFUSED = "record_refused", "Kafka refused this one record for good; the error's name is in the headers."
-    INTERNAL_ERROR = "internal_error", "Headrace itself failed on this message: a bug of ours. Report it with the payload."
+    INTERNAL_ERROR = "internal_error", "Headrace itself failed on this message: a bug of ours. Please report it."
     CRASH_LOOP = "crash_loop", "This message was being handled when the process died, twice. Report it as a bug."
 
     def __new__(cls, value: str, explanation: str) -> Reason:
