@@ -13,6 +13,7 @@ from tests.support.certs import Certificates
 from tests.support.headrace import Headrace
 from tests.support.kafka import Kafka
 from tests.support.kafka_client import KafkaClient
+from tests.support.kafka_cluster import KafkaCluster
 from tests.support.mosquitto import Mosquitto
 from tests.support.prometheus import Prometheus
 from tests.support.toolchain import MissingToolError
@@ -29,6 +30,16 @@ def missing(reason: str) -> Any:
     pytest.skip(reason)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    yield from _without_tools()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    yield from _without_tools()
+
+
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
@@ -38,7 +49,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 def mosquitto(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[Mosquitto]:
     """One broker for the whole run, with every listener; use your own topics and client ids, and never stop it."""
     folder = tmp_path_factory.mktemp("mosquitto")
-    with _real(lambda: Mosquitto(folder, certificates=certificates, websockets=True)) as broker:
+    with Mosquitto(folder, durable=False, certificates=certificates, websockets=True) as broker:
         yield broker
 
 
@@ -46,7 +57,7 @@ def mosquitto(tmp_path_factory: pytest.TempPathFactory, certificates: Certificat
 def kafka(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[Kafka]:
     """One Kafka for the whole run, with every listener; use your own topics (`tenant`), and never stop it."""
     folder = tmp_path_factory.mktemp("kafka")
-    with _real(lambda: Kafka(folder, certificates=certificates, users=USERS)) as broker:
+    with Kafka(folder, certificates=certificates, users=USERS) as broker:
         yield broker
 
 
@@ -72,6 +83,13 @@ def new_mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
 def new_kafka(tmp_path: Path) -> Iterator[Callable[..., Kafka]]:
     """Make started Kafkas of the test's own, to stop, kill and reconfigure; takes what Kafka takes."""
     yield from _factory(Kafka, tmp_path / "kafka")
+
+
+@pytest.fixture
+def kafka_cluster(tmp_path: Path) -> Iterator[KafkaCluster]:
+    """Three nodes of the test's own, to take a leader away."""
+    with KafkaCluster(tmp_path / "kafka-cluster") as cluster:
+        yield cluster
 
 
 @pytest.fixture
@@ -105,19 +123,18 @@ def shared_data() -> Path:
     return folder
 
 
-def _real(make: Callable[[], Part]) -> Part:
+def _without_tools() -> Iterator[None]:
     try:
-        return make()
+        yield
     except MissingToolError as problem:
         missing(str(problem))
-        raise
 
 
 def _factory(kind: Callable[..., Part], folder: Path) -> Iterator[Callable[..., Part]]:
     started: list[Part] = []
 
     def make(**options: Any) -> Part:
-        part = _real(lambda: kind(folder / str(len(started)), **options))
+        part = kind(folder / str(len(started)), **options)
         started.append(part)
         part.start()
         return part

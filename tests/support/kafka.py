@@ -46,12 +46,14 @@ class Kafka:
         heap_mib: int = 320,
         jvm_options: Sequence[str] = FAST_START,
         port: int | None = None,
+        cluster_id: str | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.certificates = certificates
         self.users = dict(users or {})
-        self._settings = dict(settings or {})
+        self.settings = dict(settings or {})
+        self._cluster_id = cluster_id or new_cluster_id()
         names = ["PLAINTEXT", "CONTROLLER"]
         names += ["SSL"] if certificates else []
         names += ["SASL_SSL"] if certificates and users else []
@@ -59,6 +61,7 @@ class Kafka:
         self.ports = {name: free_port() for name in names}
         if port is not None:
             self.ports["PLAINTEXT"] = port
+        self._life = 0
         self._properties = folder / "server.properties"
         options = [*jvm_options, f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"]
         self._format = [*kafka_command("kafka.tools.StorageTool", options=options), "format"]
@@ -70,11 +73,18 @@ class Kafka:
         return f"{LOOPBACK}:{self.ports[listener]}"
 
     def start(self, timeout: float = 60.0) -> None:
+        self.launch()
+        self.wait_started(timeout)
+
+    def launch(self) -> None:
+        """Start without waiting: a node of a cluster comes up only together with others."""
         if not self._properties.exists():
             self._prepare()
-        before = self.process.log_size()
+        self._life = self.process.log_size()
         self.process.start()
-        self.process.wait_until(lambda: STARTED in self.process.logged(before), timeout, what="started")
+
+    def wait_started(self, timeout: float = 60.0) -> None:
+        self.process.wait_until(lambda: STARTED in self.process.logged(self._life), timeout, what="started")
 
     def stop(self, timeout: float = 30.0) -> int:
         return self.process.terminate(timeout)
@@ -101,16 +111,17 @@ class Kafka:
 
     def _prepare(self) -> None:
         (self.folder / "log4j2.properties").write_text(LOGGING, encoding="utf-8")
-        lines = [f"{name}={value}" for name, value in {**self._config(), **self._settings}.items()]
+        lines = [f"{name}={value}" for name, value in {**self._config(), **self.settings}.items()]
         self._properties.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode().replace("-", "A")
         scram = [
             f"--add-scram={mechanism}=[name={name},password={password}]"
             for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
             for name, password in self.users.items()
         ]
         formatting = Process(
-            [*self._format, "-t", cluster, "-c", self._properties, *scram], self.folder / "format.log", cwd=self.folder
+            [*self._format, "-t", self._cluster_id, "-c", self._properties, *scram],
+            self.folder / "format.log",
+            cwd=self.folder,
         )
         formatting.start()
         if formatting.wait(60) != 0:
@@ -184,3 +195,8 @@ class Kafka:
             f"{prefix}.sasl.enabled.mechanisms": "OAUTHBEARER",
             f"{prefix}.oauthbearer.sasl.jaas.config": f'{module} unsecuredLoginStringClaim_sub="broker";',
         }
+
+
+def new_cluster_id() -> str:
+    # The command line takes an id that begins with a dash for an option.
+    return urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode().replace("-", "A")

@@ -66,9 +66,11 @@ class KafkaClient:
     bootstrap: str
     security: Mapping[str, Any] = field(default_factory=dict)
 
-    def create_topic(self, name: str, partitions: int = 1, configs: Mapping[str, str] | None = None) -> None:
+    def create_topic(
+        self, name: str, partitions: int = 1, configs: Mapping[str, str] | None = None, *, replicas: int = 1
+    ) -> None:
         async def create(admin: Any) -> None:
-            topic = NewTopic(name, partitions, replication_factor=1, topic_configs=dict(configs or {}))
+            topic = NewTopic(name, partitions, replicas, topic_configs=dict(configs or {}))
             answer = await admin.create_topics([topic])
             for _, code, *message in answer.topic_errors:
                 if code:
@@ -93,6 +95,14 @@ class KafkaClient:
             return len(await _partitions(admin, topic))
 
         return self._administer(count)
+
+    def leaders(self, topic: str) -> dict[int, int]:
+        """Map each partition to the node that leads it; -1 while none does."""
+
+        async def lead(admin: Any) -> dict[int, int]:
+            return {each["partition"]: each["leader"] for each in await _described(admin, topic)}
+
+        return self._administer(lead)
 
     def configs(self, topic: str) -> dict[str, str]:
         async def describe(admin: Any) -> dict[str, str]:
@@ -192,10 +202,15 @@ class KafkaClient:
 
 
 async def _partitions(admin: Any, topic: str) -> list[int]:
+    return sorted(each["partition"] for each in await _described(admin, topic))
+
+
+async def _described(admin: Any, topic: str) -> list[dict[str, Any]]:
     [described] = await admin.describe_topics([topic])
     if described["error_code"]:
         raise AssertionError(f"Kafka has no topic {topic}: error {described['error_code']}")
-    return sorted(partition["partition"] for partition in described["partitions"])
+    partitions: list[dict[str, Any]] = described["partitions"]
+    return partitions
 
 
 async def _read_to(ends: Mapping[Any, int], consumer: Any, handle: Callable[[Consumed], None]) -> None:
