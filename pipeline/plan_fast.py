@@ -162,9 +162,10 @@ def _attribute(source: _Source, slot: Slot, variable: str) -> bool:
     else:
         source.refuse_unless(f"{variable}.__class__ is int")
     shown = f"{variable}!r"
-    if slot.conversion is not None:
-        multiplier, offset = source.constant(slot.conversion.multiplier), source.constant(slot.conversion.offset)
-        source.checks.append(f"{variable} = {variable} * {multiplier} + {offset}")
+    if slot.conversion is not None and slot.conversion.offset:
+        source.checks.append(f"{variable} = {source.constant(slot.conversion.apply)}({variable})")
+    elif slot.conversion is not None:
+        source.checks.append(f"{variable} *= {source.constant(slot.conversion.multiplier)}")
         shown = f"rounded({variable})"
     source.check_bounds(variable, max(slot.low, slot.likely[0]), min(slot.high, slot.likely[1]))
     source.text(slot.opening())

@@ -8,9 +8,10 @@ from typing import Any
 
 import orjson
 
-from pipeline.connector import Path
-from pipeline.models.base import Kind
-from pipeline.units import Conversion
+from pipeline.connector import Attribute, Connector, Path
+from pipeline.errors import ConfigError
+from pipeline.models.base import Bounds, Kind, Model
+from pipeline.units import UNITS, Conversion, choose, conversion, resolve
 
 _LARGEST = 1.7976931348623157e308  # an integer beyond has no float
 
@@ -37,6 +38,7 @@ class Slot:
     likely: tuple[float, float] = (-inf, inf)
     wrap: bool = False
     choices: tuple[str, ...] = ()
+    shortest: int = 0
 
     def opening(self) -> str:
         """Return the text of the entity before the value."""
@@ -61,8 +63,8 @@ class Slot:
         if not self.likely[0] <= number <= self.likely[1]:
             flags.append(f"implausible:{self.name}")
         if self.kind == "integer":
-            return str(int(number))
-        return repr(number) if self.conversion is None else rounded(number)
+            return str(value if isinstance(value, int) and self.conversion is None else int(number))
+        return repr(number)
 
     def _number(self, value: Any) -> float:  # noqa: ANN401 - a payload holds anything
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -71,7 +73,7 @@ class Slot:
         if not isfinite(number):
             raise ValueRefusedError("type")
         if self.conversion is not None:
-            number = number * self.conversion.multiplier + self.conversion.offset
+            number = self.conversion.apply(number)
         if self.kind == "integer" and not number.is_integer():
             raise ValueRefusedError("type")
         return number
@@ -81,23 +83,15 @@ class Slot:
             turn = self.high - self.low
             if not self.low <= number <= self.high and -turn <= number <= self.high + turn:
                 number += turn if number < self.low else -turn
-        low, high = self._schema_range(number)
-        if not low <= number <= high:
+        if not self.low <= number <= self.high:
             raise ValueRefusedError("out_of_bounds")
         return number
-
-    def _schema_range(self, number: float) -> tuple[float, float]:
-        # A converted value may miss a bound by its last bits: 100 % of a fraction is 1 whatever the arithmetic says.
-        if self.conversion is None:
-            return self.low, self.high
-        slack = 1e-12 * max(1.0, abs(number))
-        return self.low - slack, self.high + slack
 
     def _text(self, value: Any) -> str:  # noqa: ANN401 - a payload holds anything
         text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
         if not isinstance(text, str):
             raise ValueRefusedError("type")
-        if self.choices and text not in self.choices:
+        if (self.choices and text not in self.choices) or len(text) < self.shortest:
             raise ValueRefusedError("out_of_bounds")
         return orjson.dumps(text).decode()
 
@@ -108,6 +102,45 @@ class Slot:
 
 
 def rounded(number: float) -> str:
-    """Return a converted number with 12 significant digits: conversion must not invent the seventeenth."""
+    """Return the text of a number rounded to 12 significant digits: `Conversion.apply` without an offset, and repr."""
     text = f"{number:.12g}"
-    return text if "." in text or "e" in text else text + ".0"
+    return text if "." in text and "e" not in text else repr(float(text) + 0.0)
+
+
+def slots_of(connector: Connector, model: Model) -> tuple[Slot, ...]:
+    """Resolve a connector's attributes against its model, in the order of the connector.
+
+    Raises:
+        UnitError: a unit is unknown, or of a dimension that the attribute does not have.
+        ConfigError: the model has no such attribute.
+    """
+    return tuple(_slot(name, attribute, model) for name, attribute in connector.attributes.items())
+
+
+def _slot(name: str, attribute: Attribute, model: Model) -> Slot:
+    known = model.attribute(name)
+    if known is None:
+        raise ConfigError(f"The model {model.name} has no attribute {name}.")
+    code, change = "", None
+    if attribute.unit is not None:
+        source = resolve(attribute.unit)
+        code = choose(known.units, source)
+        change = conversion(source, UNITS[code])
+    likely = known.plausible.get(code, Bounds())
+    return Slot(
+        name=name,
+        path=attribute.path,
+        kind=known.kind,
+        code=code,
+        conversion=None if change is None or change.identity else change,
+        low=_or(known.allowed.minimum, -inf),
+        high=_or(known.allowed.maximum, inf),
+        likely=(_or(likely.minimum, -inf), _or(likely.maximum, inf)),
+        wrap=known.wrap,
+        choices=known.choices,
+        shortest=known.shortest,
+    )
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value

@@ -1,0 +1,123 @@
+"""The stages from route to publish in memory: what their tests share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pipeline.connector import Attribute, Connector, FromField, ObservedAt, Path, Position
+from pipeline.dead_letter import DeadLetters
+from pipeline.decode import Decode
+from pipeline.delivery import Batch, Fate, Lane, Ledger
+from pipeline.errors import Reason
+from pipeline.message import Message
+from pipeline.models import MODELS
+from pipeline.normalise import Normalise
+from pipeline.plan import Plan, Terms
+from pipeline.record import Record, decode_headers
+from pipeline.route import Route, Router
+from pipeline.slot import slots_of
+from pipeline.topics import TopicPattern
+
+ARRIVAL = 1_769_000_001_000
+READING: dict[str, Any] = {
+    "device": "aq-0001",
+    "ts": 1_769_000_000_000,
+    "temperature": 21.5,
+    "humidity": 45.2,
+    "pm10": 12.1,
+    "pm25": 7.4,
+    "no2": 31.5,
+    "battery": 3.61,
+    "lat": 52.37,
+    "lon": 4.89,
+}
+
+
+def path(text: str) -> Path:
+    return Path(text, tuple(text.split(".")))
+
+
+AIR = Connector(
+    name="city-aq",
+    version="0a1b2c3d",
+    model="AirQualityObserved",
+    device=FromField(path("device")),
+    observed_at=ObservedAt(path("ts"), "ms", 3650 * 86_400),
+    location=Position(path("lon"), path("lat")),
+    attributes={
+        "temperature": Attribute(path("temperature"), "degC"),
+        "relativeHumidity": Attribute(path("humidity"), "%"),
+        "pm10": Attribute(path("pm10"), "ug/m3"),
+        "pm25": Attribute(path("pm25"), "ug/m3"),
+        "no2": Attribute(path("no2"), "ug/m3"),
+    },
+)
+
+
+def plan_of(connector: Connector = AIR, **changes: Any) -> Plan:
+    connector = replace(connector, **changes)
+    model = MODELS[connector.model]
+    return Plan(
+        connector=connector,
+        model=model,
+        slots=slots_of(connector, model),
+        tenant="bench",
+        feed="city",
+        topic=f"bench.{model.name}.v1",
+        terms=Terms("public", "https://creativecommons.org/licenses/by/4.0/"),
+    )
+
+
+@dataclass
+class Memory:
+    """A publisher that confirms at once, and the counts of what came."""
+
+    records: list[Record] = field(default_factory=list)
+    reasons: Counter[Reason] = field(default_factory=Counter)
+
+    def put(self, batch: Batch[Record]) -> None:
+        for record in batch.items:
+            self.records.append(record)
+            batch.delivery.seal(Fate.DEAD_LETTERED if record.message is None else Fate.PUBLISHED)
+
+    def kept(self) -> int:
+        return 0
+
+    async def drain(self, deadline: float) -> None: ...
+
+    def dead_lettered(self, feed: str, reason: Reason) -> None:
+        assert feed == "city"
+        self.reasons[reason] += 1
+
+
+class Flow:
+    """Route, decode and normalise before a publisher in memory."""
+
+    def __init__(self, plan: Plan | None = None, topic: str = "city/aq/{device}", **decode: Any) -> None:
+        self.memory = Memory()
+        self.ledger = Ledger()
+        self.lane: Lane[None] = Lane(None, 10_000, ledger=self.ledger)
+        letters = DeadLetters("bench", "bench.dead-letter.v1")
+        ends: dict[str, Any] = {"dead_letters": letters, "publisher": self.memory, "events": self.memory}
+        pattern = TopicPattern(topic)
+        level: Callable[[str], str | None] = lambda text: pattern.level("device", text)
+        options: dict[str, Any] = {"keep_retained": False, "max_payload": 4096, "level": level, **decode}
+        stage = Decode(plan or plan_of(), out=Normalise(**ends), **options, **ends)
+        routes = [Route(pattern, stage), Route(TopicPattern("city/debug/#"), None)]
+        self.router = Router("city", routes, **ends)
+
+    def put(self, *payloads: bytes, topic: str = "city/aq/0001", **message: Any) -> list[Record]:
+        """Send payloads through and return the records that they became."""
+        messages = [Message(topic, payload, ARRIVAL, **message) for payload in payloads]
+        self.memory.records.clear()
+        self.router.put(Batch(self.lane.receive(len(messages), None), messages))
+        assert self.ledger.conserved()
+        assert self.ledger.in_flight() == 0
+        return list(self.memory.records)
+
+
+def headers_of(record: Record) -> dict[str, str]:
+    return {name: value.decode() for name, value in decode_headers(record.headers)}

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from pipeline.connector import Fields, FromTopic
+from pipeline.delivery import Fate
+from pipeline.errors import PayloadError, Reason
+from pipeline.record import Record
+from pipeline.topics import TopicPattern
+from tests.pipeline.flow import READING, Flow, headers_of, plan_of
+
+
+def reading(**changes: Any) -> bytes:
+    return orjson.dumps({**READING, **changes})
+
+
+def dead(records: list[Record]) -> dict[str, str]:
+    assert len(records) == 1
+    assert records[0].message is None
+    assert records[0].destination.topic == "bench.dead-letter.v1"
+    return headers_of(records[0])
+
+
+def test_readings_go_through_in_order() -> None:
+    flow = Flow()
+    records = flow.put(*(reading(device=f"d{at % 3}", pm10=float(at)) for at in range(30)))
+    assert [orjson.loads(record.value)["pm10"]["value"] for record in records] == [float(at) for at in range(30)]
+    assert flow.ledger.fates[Fate.PUBLISHED] == 30
+
+
+def test_one_bad_message_costs_only_itself() -> None:
+    flow = Flow()
+    records = flow.put(reading(), b"{", reading(pm10=3.0))
+    assert [record.message is None for record in records] == [True, False, False]
+    letter = headers_of(records[0])
+    assert records[0].value == b"{"
+    assert (letter["ce_reason"], letter["ce_stage"], letter["ce_sourcetopic"]) == (
+        "malformed",
+        "decode",
+        "city/aq/0001",
+    )
+    assert (letter["ce_connector"], letter["ce_dataclassification"]) == ("city-aq@0a1b2c3d", "restricted")
+    assert letter["ce_detail"].startswith("Expected JSON")
+    assert flow.memory.reasons == {Reason.MALFORMED: 1}
+
+
+def test_a_refusal_of_the_model_names_its_stage() -> None:
+    letter = dead(Flow().put(reading(ts="soon")))
+    assert (letter["ce_stage"], letter["ce_reason"]) == ("normalise", "time_invalid")
+
+
+def test_the_device_may_stand_in_the_topic() -> None:
+    records = Flow(plan_of(device=FromTopic("device"))).put(reading(), topic="city/aq/0042")
+    assert records[0].destination.key == b"urn:ngsi-ld:AirQualityObserved:bench:0042"
+
+
+def test_a_topic_without_a_route_is_a_dead_letter() -> None:
+    letter = dead(Flow().put(reading(), topic="city/unknown/1"))
+    assert (letter["ce_reason"], letter["ce_stage"]) == ("no_route", "route")
+
+
+@pytest.mark.parametrize("topic", ["city/aq/a\x01b", "city/aq/\ufffd"])
+def test_a_topic_that_is_none_is_a_dead_letter(topic: str) -> None:
+    flow = Flow(topic="city/other/{device}")
+    assert dead(flow.put(reading(), topic=topic))["ce_reason"] == "topic_invalid"
+
+
+def test_an_ignored_route_filters() -> None:
+    flow = Flow()
+    assert flow.put(b"noise", topic="city/debug/x") == []
+    assert flow.ledger.fates[Fate.FILTERED] == 1
+
+
+@pytest.mark.parametrize(("keep", "count"), [(False, 0), (True, 1)])
+def test_retained_messages_are_old_values(keep: bool, count: int) -> None:
+    assert len(Flow(keep_retained=keep).put(reading(), retained=True)) == count
+
+
+def test_a_payload_above_the_limit_is_a_dead_letter() -> None:
+    letter = dead(Flow(max_payload=100).put(reading()))
+    assert letter["ce_reason"] == "payload_too_large"
+    assert "at most 100 bytes" in letter["ce_detail"]
+
+
+def test_what_a_decoder_raises_becomes_a_reason() -> None:
+    def decode(payload: bytes) -> Fields:
+        if payload == b"bug":
+            raise ZeroDivisionError("oops")
+        raise PayloadError("expected 3 bytes, got 5")
+
+    flow = Flow(plan_of(decode=decode))
+    assert dead(flow.put(b"short"))["ce_reason"] == "payload_error"
+    letter = dead(flow.put(b"bug"))
+    assert letter["ce_reason"] == "connector_failed"
+    assert "ZeroDivisionError" in letter["ce_detail"]
+
+
+def test_a_bug_of_ours_costs_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of()
+    monkeypatch.setattr(plan, "normalise", lambda *_: 1 / 0)
+    letter = dead(Flow(plan).put(reading()))
+    assert letter["ce_reason"] == "internal_error"
+
+
+def test_messages_of_several_routes_and_fates_are_conserved() -> None:
+    flow = Flow()
+    for topic in ("city/aq/1", "city/debug/1", "city/x", "city/aq/2"):
+        flow.put(reading(), b"x", reading(pm10=-1), topic=topic)
+    assert sum(flow.ledger.fates) == flow.ledger.received == 12
+
+
+@pytest.mark.parametrize(
+    ("pattern", "topic", "expected"),
+    [
+        ("city/aq/{device}", "city/aq/1", True),
+        ("city/aq/{device}", "city/aq/1/2", False),
+        ("city/aq/{device}", "city/aq", False),
+        ("city/+/x", "city/a/x", True),
+        ("city/#", "city", True),
+        ("city/#", "city/a/b", True),
+        ("#", "$SYS/broker", False),
+        ("$SYS/#", "$SYS/broker", True),
+        ("+/a", "/a", True),
+    ],
+)
+def test_patterns_match_as_mqtt_filters_do(pattern: str, topic: str, expected: bool) -> None:
+    assert TopicPattern(pattern).matches(topic) is expected
