@@ -1,0 +1,148 @@
+"""`headrace check`: what is wrong with a configuration, or else what it will do."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path as File
+
+from pipeline import inline
+from pipeline.config import Loaded
+from pipeline.config_connectors import InlineConnector
+from pipeline.config_errors import Finding, Place
+from pipeline.config_root import Config
+from pipeline.config_types import Section
+from pipeline.models import MODELS
+from pipeline.models.base import ModelAttribute
+from pipeline.units import Conversion
+
+_EXAMPLES = {"P1": 45.2, "C62": 0.452, "FAH": 68.0, "KEL": 294.65, "PAL": 101_325.0, "59": 420.0, "61": 31.5}
+"""Numbers that look like readings of their unit; others show 21.5."""
+_OWNER_AND_GROUP = 0o640
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What one connector will do. attributes: one line each; topic: where its records go."""
+
+    connector: str
+    model: str
+    topic: str
+    device: str
+    time: str
+    location: str
+    attributes: tuple[str, ...]
+
+
+def uses(config: Config) -> list[Use]:
+    """Return what each connector will do."""
+    return [_use(config, name, connector) for name, connector in config.connectors.items()]
+
+
+def topics(config: Config) -> list[str]:
+    """Return every topic that will be written to, the dead letters' last."""
+    models = {connector.model for connector in config.connectors.values()}
+    return [*sorted({config.topic(model) for model in models}), config.dead_letter_topic]
+
+
+def files(config: Config) -> list[Finding]:
+    """Return what is wrong with the files that are named: unreadable (an error), open to all (a warning)."""
+    return [finding for place, path in _files(config, ()) for finding in _file(place, path)]
+
+
+def text(loaded: Loaded) -> str:
+    """Return the report for a person: what will happen, by connector, and the topics."""
+    lines: list[str] = []
+    for use in uses(loaded.config):
+        lines += [f"{use.connector}: {use.model} -> {use.topic}"]
+        lines += [f"    device    {use.device}", f"    time      {use.time}", f"    location  {use.location}"]
+        lines += [f"    {attribute}" for attribute in use.attributes]
+        lines.append("")
+    lines.append(f"writes: {', '.join(topics(loaded.config))}")
+    return "\n".join(lines)
+
+
+def _use(config: Config, name: str, connector: InlineConnector) -> Use:
+    model = MODELS[connector.model]
+    lines = [
+        _line(source.field, model.attribute(key), conversion)
+        for key, source, conversion in inline.conversions(connector, model)
+    ]
+    return Use(
+        connector=name,
+        model=connector.model,
+        topic=config.topic(connector.model),
+        device=_device(connector),
+        time=_time(connector),
+        location=_location(connector),
+        attributes=tuple(lines),
+    )
+
+
+def _line(field: str, attribute: ModelAttribute | None, conversion: Conversion | None) -> str:
+    """Write `humidity 45.2 % -> relativeHumidity 0.452 (C62)`."""
+    if attribute is None:
+        return field
+    if conversion is None:
+        return f"{field} -> {attribute.name} ({attribute.kind})"
+    value = _example(conversion, attribute)
+    made: float = conversion.apply(value)
+    shown = str(round(made)) if attribute.kind == "integer" else repr(made)
+    return f"{field} {value:g} {conversion.source.symbol} -> {attribute.name} {shown} ({conversion.target.code})"
+
+
+def _example(conversion: Conversion, attribute: ModelAttribute) -> float:
+    value = _EXAMPLES.get(conversion.source.code, 21.5)
+    return round(value) if attribute.kind == "integer" else value
+
+
+def _device(connector: InlineConnector) -> str:
+    source = connector.device
+    return f"field {source.field}" if source.field else f"topic level {{{source.topic}}}"
+
+
+def _time(connector: InlineConnector) -> str:
+    source = connector.observed_at
+    if isinstance(source, str):
+        return "arrival; a message sent twice cannot be recognised"
+    return f"field {source.field} ({source.format or source.unit})"
+
+
+def _location(connector: InlineConnector) -> str:
+    source = connector.location
+    if source is None:
+        return "none"
+    if isinstance(source, tuple):
+        return f"always {list(source)}"
+    return f"fields {source.longitude}, {source.latitude}" + (f", {source.altitude}" if source.altitude else "")
+
+
+def _files(value: object, place: Place) -> Iterator[tuple[Place, str]]:
+    if isinstance(value, Section):
+        for key in type(value).model_fields:
+            yield from _files(getattr(value, key), (*place, key))
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from _files(each, (*place, key))
+    elif isinstance(value, str) and place and str(place[-1]).endswith("_file"):
+        yield place, value
+
+
+def _file(place: Place, path: str) -> Iterator[Finding]:
+    try:
+        with File(path).open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            empty = not file.read(1)
+    except OSError as problem:
+        yield Finding(
+            place, f"`{path}` cannot be read: {problem.strerror}.", "Mend the path or the file's permissions."
+        )
+        return
+    if empty:
+        yield Finding(place, f"`{path}` is empty.", "Write what belongs into it.")
+    private = not str(place[-1]).startswith(("ca_", "cert_"))
+    if private and mode & ~_OWNER_AND_GROUP:
+        said = f"`{path}` holds a secret, and more people than its owner and group may use it (mode {mode:04o})."
+        yield Finding(place, said, f"chmod 0640 {path}", severity="warning")

@@ -1,0 +1,121 @@
+"""What is wrong with a configuration, as an operator reads it: place, mistake, fix.
+
+A value is shown as it stands in the file (`${PASSWORD}` stays `${PASSWORD}`), and not at all where the place or the
+text looks like a secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.errors import ConfigError
+
+Place = tuple[str | int, ...]
+"""Where something stands in the file: keys, and numbers of list entries."""
+
+_SECRET = re.compile(r"passw|secret|token|credential|private|api_?key|key_pass", re.IGNORECASE)
+_USER_INFO = re.compile(r"://[^/\s]*@")
+_LONGEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, or worth knowing.
+
+    place: where in the file. message: what is wrong, a sentence. fix: what to write instead, a sentence, or empty.
+    settles: places that this finding explains, so that what follows from it need not be said again.
+    rests_on: places that must be right for this finding to hold.
+    """
+
+    place: Place
+    message: str
+    fix: str = ""
+    severity: Literal["error", "warning"] = "error"
+    line: int | None = None
+    settles: tuple[Place, ...] = ()
+    rests_on: tuple[Place, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The place as text: `connectors.city-aq.location[0]`."""
+        return spell(self.place)
+
+    def __str__(self) -> str:
+        return _joined(self.path, self.message, self.fix)
+
+
+class InvalidConfigError(ConfigError):
+    """The configuration cannot be used; `findings` holds every error, in order of lines."""
+
+    def __init__(self, file: str, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        errors = "an error" if len(findings) == 1 else f"{len(findings)} errors"
+        super().__init__(f"{file} has {errors}; nothing was started.\n\n{listed(file, findings)}")
+
+
+def spell(place: Place) -> str:
+    """Write a place as a path; the root is named `(top level)`."""
+    text = ""
+    for step in place:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return text.removeprefix(".") or "(top level)"
+
+
+def listed(file: str, findings: Iterable[Finding]) -> str:
+    """Write findings one below the other, in order of lines, each with its fix indented below it."""
+    ordered = sorted(findings, key=lambda finding: finding.line or 0)
+    return "\n".join(_entry(file, finding) for finding in ordered)
+
+
+def _entry(file: str, finding: Finding) -> str:
+    where = file if finding.line is None else f"{file}:{finding.line}"
+    first = f"{where}  {finding.path}  {finding.message}"
+    return f"{first}\n    {finding.fix}" if finding.fix else first
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
+
+
+def sentence(text: str) -> str:
+    """End a text as a sentence."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def did_you_mean(text: str, known: Iterable[str]) -> str | None:
+    """Return the known word that `text` most likely stands for, or None."""
+    words = {word.lower(): word for word in sorted(known)}
+    close = difflib.get_close_matches(text.lower(), words, n=1, cutoff=0.6)
+    return words[close[0]] if close else None
+
+
+def one_of(words: Iterable[str]) -> str:
+    """List words: `a, b or c`."""
+    every = [f"`{word}`" for word in words]
+    return every[0] if len(every) == 1 else f"{', '.join(every[:-1])} or {every[-1]}" if every else "nothing"
+
+
+def secret(place: Place) -> bool:
+    """Say whether a value at this place may be a secret, by the names on the way to it."""
+    return any(isinstance(step, str) and _SECRET.search(step) and not step.endswith("_file") for step in place)
+
+
+def shown(value: object, place: Place) -> str:
+    """Quote a scalar for a message; what may be secret, and what is not a scalar, is only named by its kind."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    if value is None:
+        return "nothing"
+    text = str(value)
+    if secret(place):
+        return "this value (not shown)"
+    if _USER_INFO.search(text):
+        text = _USER_INFO.sub("://***@", text)
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return f"`{text.encode('unicode_escape', 'backslashreplace').decode() if not text.isprintable() else text}`"
