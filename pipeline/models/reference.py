@@ -31,11 +31,12 @@ def _model(model: Model) -> str:
         f"Version {model.version} of [{model.subject}]({model.schema_url}). "
         f"Time: {_names(model.time)}. Location: {location}. Device: `{model.device}`."
     )
-    rows = map(_attribute, model.attributes)
+    rows = map(attribute_row, model.attributes)
     return "\n".join([f"## {model.name}", "", facts, "", _COLUMNS, *rows, ""])
 
 
-def _attribute(attribute: ModelAttribute) -> str:
+def attribute_row(attribute: ModelAttribute) -> str:
+    """Return one row of a model's table."""
     cells = (
         f"`{attribute.name}`",
         attribute.kind,

@@ -77,7 +77,8 @@ def _shared_schemas() -> dict[str, dict[str, Any]]:
 
 
 def _followed(definition: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" not in definition:
+    # A reference within one document is to the form of an id, which no attribute of ours has.
+    if definition.get("$ref", "#").startswith("#"):
         return definition
     address, _, pointer = definition["$ref"].partition("#/")
     target: Any = _shared_schemas()[address]
