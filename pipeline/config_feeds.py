@@ -22,7 +22,7 @@ from pipeline.config_types import (
 )
 
 _MQTT_TEXT = 65_535
-_LONGEST_EXPIRY = 2**32 - 2
+_LONGEST_EXPIRY = 49_710 * 86_400  # in days; MQTT 5 counts seconds in 32 bits
 
 
 class Route(Section):

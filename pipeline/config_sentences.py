@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable
 
-import yaml
 from pydantic_core import ErrorDetails
 
 from pipeline.config_errors import Finding, Place, did_you_mean, one_of, secret, sentence, shown
@@ -36,6 +35,7 @@ _BOUNDS = {
     "greater_than": ("gt", "too small: more than"),
     "less_than": ("lt", "too large: less than"),
 }
+_PLAIN = re.compile(r"[A-Za-z/][\w./:@+-]*|[0-9]+[A-Za-z]+", re.ASCII)
 _SIZES = {"too_short", "string_too_short", "too_long", "string_too_long"}
 
 
@@ -129,7 +129,7 @@ class Sentences:
 
 def example(key: str, value: object) -> str:
     """Write a key and its value as one line of YAML."""
-    if isinstance(value, str) and (value == "" or yaml.safe_load(value) == value) and ": " not in value:
+    if isinstance(value, str) and _PLAIN.fullmatch(value):
         return f"{key}: {value}"
     return f"{key}: {json.dumps(value, ensure_ascii=False)}"
 

@@ -204,29 +204,36 @@ def field_path(text: str) -> Path:
     return Path(text, tuple(steps))
 
 
-def _file(text: str, info: ValidationInfo) -> str:
-    """Take a relative path from the folder of the configuration, wherever the program was started."""
+def check_file(text: str, info: ValidationInfo) -> str:
+    """Take a relative path from the folder of the configuration, wherever the program was started.
+
+    Raises ValueError with a sentence.
+    """
     if not text or "\x00" in text:
         raise ValueError("is no file's path")
     folder = (info.context or {}).get("folder") if isinstance(info.context, dict) else None
     return str(File(folder) / text) if folder else text
 
 
-def _field(text: str) -> str:
+def check_field(text: str) -> str:
+    """Hold a text against the grammar of paths. Raises ValueError with a sentence."""
     return field_path(text).text
 
 
-def _url(text: str) -> str:
+def check_url(text: str) -> str:
+    """Hold a text against what `broker` reads. Raises ValueError with a sentence."""
     broker(text)
     return text
 
 
-def _listen(text: str) -> str:
+def check_listen(text: str) -> str:
+    """Hold a text against `host:port`, where port 0 is a free one. Raises ValueError with a sentence."""
     host_port(text, lowest=0)
     return text
 
 
-def _address(text: str) -> str:
+def check_address(text: str) -> str:
+    """Hold a text against `host:port`. Raises ValueError with a sentence."""
     host_port(text)
     return text
 
@@ -257,53 +264,56 @@ _SPELT = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?\s*(ms|s|min|m|h|d)$"
 Duration = Annotated[float, BeforeValidator(seconds), PlainSerializer(spell_seconds), Schema(_SPELT)]
 _SIZED = {"type": "string", "pattern": r"^[0-9]+\s*(B|KiB|MiB|kB|MB)$"}
 Size = Annotated[int, BeforeValidator(size), PlainSerializer(spell_size), Schema(_SIZED)]
-Address = Annotated[str, AfterValidator(_address)]
-Listen = Annotated[str, AfterValidator(_listen)]
-BrokerUrl = Annotated[str, AfterValidator(_url)]
+Address = Annotated[str, AfterValidator(check_address)]
+Listen = Annotated[str, AfterValidator(check_listen)]
+BrokerUrl = Annotated[str, AfterValidator(check_url)]
 TopicFilter = Annotated[str, AfterValidator(check_filter)]
 TopicPattern = Annotated[str, AfterValidator(check_pattern)]
-FieldPath = Annotated[str, AfterValidator(_field)]
-FileName = Annotated[str, AfterValidator(_file)]
+FieldPath = Annotated[str, AfterValidator(check_field)]
+FileName = Annotated[str, AfterValidator(check_file)]
 
 
-def _matching(pattern: str, sentence: str) -> Any:  # noqa: ANN401 - what Annotated takes
+def _matching(pattern: str, allowed: str, sentence: str) -> AfterValidator:
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
             raise ValueError(sentence)
         return text
 
+    check.__doc__ = allowed  # the reference page prints it
     return AfterValidator(check)
 
 
 _TENANT = "[a-z][a-z0-9-]{0,62}"
 Tenant = Annotated[
     str,
-    _matching(_TENANT, "is no tenant: a lower-case letter, then up to 62 of a-z, 0-9 and -"),
+    _matching(_TENANT, f"`{_TENANT}`", "is no tenant: a lower-case letter, then up to 62 of a-z, 0-9 and -"),
     Schema({"type": "string", "pattern": f"^{_TENANT}$"}),
 ]
 _NAME = "[a-z0-9][a-z0-9_-]{0,62}"
 Name = Annotated[
     str,
-    _matching(_NAME, "is no name: up to 63 of a-z, 0-9, _ and -, and a letter or digit first"),
+    _matching(_NAME, f"`{_NAME}`", "is no name: up to 63 of a-z, 0-9, _ and -, and a letter or digit first"),
     Schema({"type": "string", "pattern": f"^{_NAME}$"}),
 ]
 _LEVEL_NAME = "[a-z][a-z0-9_]*"
 LevelName = Annotated[
     str,
     _matching(
-        _LEVEL_NAME, "is no level's name: write it without braces, of a-z, 0-9 and _, as in the route's `{device}`"
+        _LEVEL_NAME,
+        f"`{_LEVEL_NAME}`",
+        "is no level's name: write it without braces, of a-z, 0-9 and _, as in the route's `{device}`",
     ),
     Schema({"type": "string", "pattern": f"^{_LEVEL_NAME}$"}),
 ]
 _IRI = r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+"
 Iri = Annotated[
     str,
-    _matching(_IRI, "is no absolute address (IRI): it begins with a scheme, such as `https:`"),
+    _matching(_IRI, "absolute IRI", "is no absolute address (IRI): it begins with a scheme, such as `https:`"),
     Schema({"type": "string", "format": "iri"}),
 ]
 _OAUTH = r"https?://[^\s@]+"
 TokenUrl = Annotated[
     str,
-    _matching(_OAUTH, "is no address of a token service: write https://host/path, without a user"),
+    _matching(_OAUTH, "http(s) URL", "is no address of a token service: write https://host/path, without a user"),
     Schema({"type": "string", "format": "uri"}),
 ]
