@@ -40,6 +40,7 @@ bench: setup-bench  ## the benchmark; loadtests/ says what it measures
 	$(BIN)/python -m loadtests bench
 
 lock:  ## resolve the newest versions that pyproject.toml allows into the lock files
+	@test -n "$(UV)" -o -x $(BIN)/uv || { echo "no uv here: $(BIN)/pip install uv" >&2; exit 1; }
 	$(LOCK) --upgrade -o requirements.lock
 	$(LOCK) --upgrade --group dev -o requirements-dev.lock
 
