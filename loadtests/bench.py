@@ -42,7 +42,8 @@ async def _run(rig: Rig, case: Case, contender: Contender, number: int) -> Sampl
     except Exception as error:  # noqa: BLE001 - what went wrong is written into the results
         traceback.print_exc(file=sys.stderr)
         lines = str(error).splitlines() or [type(error).__name__]
-        return Sample(case.name, contender.name, number, 0, 0.0, 0.0, 0, -1, failure=lines[0])
+        failure = " ".join(dict.fromkeys([lines[0], lines[-1]]))
+        return Sample(case.name, contender.name, number, 0, 0.0, 0.0, 0, -1, failure=failure)
 
 
 def _tell(sample: Sample) -> None:

@@ -30,14 +30,13 @@ class Idle:
     name: str = "idle"
 
     async def run(self, rig: Rig, contender: Contender, number: int) -> Sample:
-        place = await rig.place(contender, self.name)
-        running = rig.start(contender, place)
-        try:
-            await rig.ready(running, place, 0)
-            await asyncio.sleep(IDLE_SECONDS)
-        finally:
-            usage = running.stop()
-            await rig.clear(place)
+        async with rig.place(contender, self.name) as place:
+            running = rig.start(contender, place)
+            try:
+                await rig.ready(running, place, 0)
+                await asyncio.sleep(IDLE_SECONDS)
+            finally:
+                usage = running.stop()
         return Sample.of(self.name, contender.name, number, 1, usage)
 
 
@@ -49,15 +48,14 @@ class Drain:
     messages: int
 
     async def run(self, rig: Rig, contender: Contender, number: int) -> Sample:
-        place = await rig.place(contender, self.name)
-        await rig.publish(0, self.messages)
-        running = rig.start(contender, place)
-        try:
-            arrival = await rig.wait_for(running, place, self.messages, 60 + self.messages / 2000)
-        finally:
-            usage = running.stop()
-        seen = await rig.records.read(place.topic, self.messages, contender.ts_of, BASE_TS)
-        await rig.clear(place)
+        async with rig.place(contender, self.name) as place:
+            await rig.publish(0, self.messages)
+            running = rig.start(contender, place)
+            try:
+                arrival = await rig.wait_for(running, place, self.messages, 60 + self.messages / 2000)
+            finally:
+                usage = running.stop()
+            seen = await rig.records.read(place.topic, self.messages, contender.ts_of, BASE_TS)
         sample = Sample.of(self.name, contender.name, number, self.messages, usage)
         sample = replace(sample, first_s=round(arrival.first_s, 3), rate=round(arrival.rate))
         return replace(sample, lost=seen.missing, duplicates=seen.duplicates)
@@ -73,23 +71,21 @@ class Steady:
 
     async def run(self, rig: Rig, contender: Contender, number: int) -> Sample:
         count = int(self.rate * self.seconds)
-        place = await rig.place(contender, self.name)
-        running = rig.start(contender, place)
-        try:
-            # The probe comes after the counted messages by its number, so that reading the topic leaves it out.
-            await rig.ready(running, place, count)
-            published = await rig.publish(0, count, self.rate)
-            await rig.wait_for(running, place, count + 1, 60)
-            own = await asyncio.to_thread(_own_quantiles, contender, place, running)
-        finally:
-            usage = running.stop()
-        seen = await rig.records.read(place.topic, count, contender.ts_of, BASE_TS)
-        await rig.clear(place)
-        sample = replace(
-            Sample.of(self.name, contender.name, number, count, usage), rate=published["count"] / published["seconds"]
-        )
+        async with rig.place(contender, self.name) as place:
+            running = rig.start(contender, place)
+            try:
+                # The probe comes after the counted messages by its number, so that reading the topic leaves it out.
+                await rig.ready(running, place, count)
+                published = await rig.publish(0, count, self.rate)
+                await rig.wait_for(running, place, count + 1, 60)
+                own = await asyncio.to_thread(_own_quantiles, contender, place, running)
+            finally:
+                usage = running.stop()
+            seen = await rig.records.read(place.topic, count, contender.ts_of, BASE_TS)
         p50, p99 = _latencies(seen, published["slices"])
-        return replace(sample, lost=seen.missing, duplicates=seen.duplicates, p50_ms=p50, p99_ms=p99, own=own)
+        sample = Sample.of(self.name, contender.name, number, count, usage)
+        sample = replace(sample, rate=round(count / published["seconds"]), p50_ms=p50, p99_ms=p99, own=own)
+        return replace(sample, lost=seen.missing, duplicates=seen.duplicates)
 
 
 def _latencies(seen: Seen, slices: list[tuple[int, float]]) -> tuple[float, float]:

@@ -49,7 +49,8 @@ class Measured:
     def stop(self, patience: float = 40.0) -> Usage:
         """SIGTERM, SIGKILL after `patience` seconds, and the account of its whole life."""
         peak_rss = self._peak_rss()
-        self._popen.send_signal(signal.SIGTERM)
+        # Not Popen's own: it polls first, which takes the rusage of a process that has already ended.
+        os.kill(self._popen.pid, signal.SIGTERM)
         # A timer instead of polling: wait4 is what brings the rusage, and it can only be had once.
         killer = threading.Timer(patience, os.kill, (self._popen.pid, signal.SIGKILL))
         killer.start()

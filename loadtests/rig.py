@@ -4,8 +4,8 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -64,7 +64,8 @@ class Rig:
         self.kafka.stop()
         self.mosquitto.stop()
 
-    async def place(self, contender: Contender, case: str) -> Place:
+    @asynccontextmanager
+    async def place(self, contender: Contender, case: str) -> AsyncIterator[Place]:
         """Make a topic and a session that nobody used before; from here on messages wait for the contender."""
         self._places += 1
         tenant = f"bench-{self._places}-{contender.name}-{case}"
@@ -74,11 +75,10 @@ class Rig:
         place = Place(tenant, folder, *ports, self.options.window, self.options.linger_ms)
         await self.records.create(place.topic)
         session.register(self.mosquitto.url, place.client_id, FILTER)
-        return place
-
-    async def clear(self, place: Place) -> None:
-        session.forget(self.mosquitto.url, place.client_id)
-        with suppress(OSError):
+        try:
+            yield place
+        finally:
+            session.forget(self.mosquitto.url, place.client_id)
             await self.records.delete(place.topic)
 
     def start(self, contender: Contender, place: Place, extra: Mapping[str, str] | None = None) -> Measured:
