@@ -215,7 +215,7 @@ def _nothing_measured(slots: tuple[Slot, ...]) -> PayloadError:
 
 
 def _nothing_left(flags: list[str], slots: tuple[Slot, ...]) -> PayloadError:
-    ranges = {slot.name: f"{slot.name} {slot.low:g} to {slot.high:g} {slot.code}".rstrip() for slot in slots}
+    ranges = {slot.name: slot.allowed() for slot in slots}
     told = "; ".join(flags)
     expected = ", ".join(ranges[flag.split(":")[1]] for flag in flags if ":" in flag)
     return PayloadError(f"No attribute can be published ({told}). Allowed: {expected}.", Reason.OUT_OF_BOUNDS)

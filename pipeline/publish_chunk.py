@@ -57,10 +57,13 @@ class Chunk:
         half = self.size // 2  # near enough: it only bounds a request
         return Chunk(self.records[:middle], left, half), Chunk(self.records[middle:], right, half)
 
-    def span(self) -> tuple[float, float]:
-        """When the oldest and the newest batch of these records were received (monotonic seconds)."""
-        times = [delivery.received_at for delivery, _, _ in self.runs]
-        return min(times), max(times)
+    def waits(self, now: float) -> list[tuple[float, int]]:
+        """How long records have waited since their messages were received, in seconds, and how many so long."""
+        ends = [start for _, _, start in self.runs[1:]]
+        ends.append(len(self.records))
+        return [
+            (now - delivery.received_at, end - start) for (delivery, _, start), end in zip(self.runs, ends, strict=True)
+        ]
 
 
 class Slot:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from time import monotonic
@@ -39,8 +39,8 @@ log = logging.getLogger(__name__)
 class PublishEvents(Protocol):
     """Who counts. Called per chunk, never per record."""
 
-    def confirmed(self, topic: str, records: int, size: int, oldest: float, newest: float) -> None:
-        """Count a chunk of `size` bytes that Kafka holds; its messages were received then (monotonic seconds)."""
+    def confirmed(self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]]) -> None:
+        """Count a chunk of `size` bytes that Kafka holds; waits: seconds since receipt, and how many waited so long."""
 
     def failed(self, topic: str, error: str) -> None:
         """Count a try to send a chunk that failed; another follows."""
@@ -298,9 +298,9 @@ class Sender:
         if self._options.idempotent:
             slot.sequence = (slot.sequence + records) & SEQUENCES
         slot.done()
-        oldest, newest = chunk.span()
+        waits = chunk.waits(monotonic())
         chunk.seal()
-        self._events.confirmed(slot.topic, records, len(chunk.head) + len(chunk.body), oldest, newest)
+        self._events.confirmed(slot.topic, records, len(chunk.head) + len(chunk.body), waits)
 
     def _rebuild(self, slot: Slot, chunk: Chunk, code: int) -> None:
         """Leave this partition's sequence; others keep theirs, since nothing is wrong with them."""

@@ -49,6 +49,15 @@ class Slot:
         unit = f',"unitCode":"{self.code}"' if self.code else ""
         return f'{unit},"observedAt":"'
 
+    def allowed(self) -> str:
+        """Say to a person what the model allows."""
+        if self.kind == "text":
+            return f"{self.name} {' or '.join(self.choices) or 'a text'}"
+        if self.kind == "boolean":
+            return f"{self.name} true or false"
+        ends = [f"{end:g}" if isfinite(end) else "any" for end in (self.low, self.high)]
+        return f"{self.name} {ends[0]} to {ends[1]} {self.code}".rstrip()
+
     def render(self, value: Any, flags: list[str]) -> str:  # noqa: ANN401 - a payload holds anything
         """Return the value as it stands in the entity; append to `flags` what is implausible.
 
@@ -74,15 +83,15 @@ class Slot:
             raise ValueRefusedError("type")
         if self.conversion is not None:
             number = self.conversion.apply(number)
+            if not isfinite(number):
+                raise ValueRefusedError("type")
         if self.kind == "integer" and not number.is_integer():
             raise ValueRefusedError("type")
         return number
 
     def _within(self, number: float) -> float:
-        if self.wrap and isfinite(self.low + self.high):
-            turn = self.high - self.low
-            if not self.low <= number <= self.high and -turn <= number <= self.high + turn:
-                number += turn if number < self.low else -turn
+        if self.wrap and not self.low <= number <= self.high:
+            number = self.low + (number - self.low) % (self.high - self.low)
         if not self.low <= number <= self.high:
             raise ValueRefusedError("out_of_bounds")
         return number

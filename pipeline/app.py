@@ -1,0 +1,160 @@
+"""The life of one worker: start, run, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import monotonic
+from typing import Literal
+
+import uvloop
+
+from pipeline import failpoint, wiring
+from pipeline.admin import Admin
+from pipeline.config_root import Config
+from pipeline.delivery import Ledger
+from pipeline.feeds.mqtt import MqttFeed
+from pipeline.feeds.mqtt_options import Trouble
+from pipeline.metrics import FeedMetrics, Metrics
+from pipeline.publish import Publisher
+from pipeline.route import Router
+
+_LOG = logging.getLogger(__name__)
+_LEAVE_SECONDS = 2.0  # for the last acknowledgements and goodbyes, beyond the drain
+
+
+def run(config: Config, *, loop: Literal["uvloop", "asyncio"] = "uvloop") -> int:
+    """Run one worker until SIGTERM or SIGINT and return the exit code.
+
+    Raises:
+        StartError: Kafka, a topic, a broker or an address is not as the configuration says.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    factory = uvloop.new_event_loop if loop == "uvloop" else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(Worker(config).run())
+    return 0
+
+
+class Worker:
+    """All the parts of one process, and the order in which they start and stop."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._metrics = Metrics(_version(), [trouble.value for trouble in Trouble])
+        self._failpoint = failpoint.from_environment(os.environ)
+        letters = wiring.dead_letters(config)
+        self._publisher = Publisher(
+            wiring.kafka_options(config), letters.refused, self._metrics.publish, self._failpoint
+        )
+        self._metrics.gauges = self._publisher.gauges
+        state = _state_folder(config)
+        self._feeds: list[tuple[MqttFeed, FeedMetrics, Router]] = []
+        for name, feed in config.feeds.items():
+            ledger = Ledger()
+            events = self._metrics.feed(name, ledger, feed.max_in_flight)
+            mqtt = MqttFeed(name, wiring.mqtt_options(name, feed, state), ledger, events, self._failpoint)
+            first = wiring.router(config, name, publisher=self._publisher, letters=letters, events=self._metrics)
+            self._feeds.append((mqtt, events, first))
+        self._topics = {*wiring.topics(config).values(), letters.topic}
+        self._admin = Admin(self._metrics.exposition, self._not_ready)
+        self._stop = asyncio.Event()
+        self._draining = False
+
+    async def run(self) -> None:
+        """Start, run until a signal, drain, stop."""
+        self._listen_to_signals()
+        await self._admin.start(*wiring.admin_address(self._config))
+        try:
+            await self._publisher.start(self._topics)
+            gc.freeze()  # what is here now lives as long as the process
+            gc.set_threshold(50_000, 20, 100)  # messages make no cycles; looking for them at each 700th costs a tenth
+            await self._work()
+        finally:
+            await self._publisher.close(monotonic() + _LEAVE_SECONDS)
+            await self._admin.stop()
+
+    async def _work(self) -> None:
+        running = [asyncio.create_task(feed.run(router), name=f"feed {feed.name}") for feed, _, router in self._feeds]
+        watched = [asyncio.create_task(self._publisher.watch(), name="publisher"), *running]
+        stop = asyncio.create_task(self._stop.wait(), name="stop")
+        try:
+            await asyncio.wait([stop, *watched], return_when=asyncio.FIRST_COMPLETED)
+            if stop.done():
+                await self._drain()
+        finally:
+            for task in (stop, *watched):
+                task.cancel()
+            ended = await asyncio.gather(stop, *watched, return_exceptions=True)
+        for outcome in ended:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _drain(self) -> None:
+        """Read no more; wait until what was read is confirmed and acknowledged, or the time is over."""
+        self._draining = True
+        deadline = monotonic() + self._config.drain_timeout
+        for feed, _, _ in self._feeds:
+            feed.stop_reading()
+        self._failpoint("during_drain")
+        await self._publisher.drain(deadline)
+        await asyncio.gather(*(feed.disconnect(_LEAVE_SECONDS) for feed, _, _ in self._feeds))
+        self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        for name, ledger in self._metrics.ledgers.items():
+            left = ledger.in_flight()
+            if left:
+                _LOG.warning(
+                    "Feed %s: %d of %d messages were not confirmed in time; its source sends them again.",
+                    name,
+                    left,
+                    ledger.received,
+                )
+            else:
+                _LOG.info("Feed %s: all %d messages have their fate.", name, ledger.received)
+
+    def _not_ready(self) -> Sequence[str]:
+        reasons = ["Draining."] if self._draining else []
+        if self._publisher.trouble:
+            reasons.append(self._publisher.trouble)
+        reasons += [f"Feed {feed.name} is not connected." for feed, events, _ in self._feeds if not events.is_up]
+        return reasons
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal(number))
+
+    def _on_signal(self, number: signal.Signals) -> Callable[[], None]:
+        def stop() -> None:
+            if self._stop.is_set():
+                _LOG.warning("Second %s: leaving at once.", number.name)
+                os._exit(128 + number)
+            _LOG.info("%s: draining for up to %g s.", number.name, self._config.drain_timeout)
+            self._stop.set()
+
+        return stop
+
+
+def _state_folder(config: Config) -> Path | None:
+    folder = wiring.state_folder(config)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _LOG.warning("No state can be kept in %s (%s): set state_dir.", folder, error.strerror)
+        return None
+    return folder
+
+
+def _version() -> str:
+    try:
+        return version("headrace")
+    except PackageNotFoundError:
+        return "unknown"

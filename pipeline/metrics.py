@@ -1,0 +1,243 @@
+"""The catalogue of metrics: every one is made here, and nothing else imports prometheus_client.
+
+Counted per batch or chunk, never per message; children of labels are looked up once. Labels are the names of the
+configuration and closed lists: never a device, a topic of MQTT, or a text of an error.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from pipeline.delivery import Fate, Ledger
+from pipeline.errors import Reason
+
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+CHUNK_BUCKETS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
+
+
+class Buckets:
+    """A histogram's counts; many equal observations are one addition."""
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float, n: int = 1) -> None:
+        """Count `value` n times."""
+        self.counts[bisect_left(self.bounds, value)] += n
+        self.total += value * n
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """Return the buckets as the exposition format wants them: each counts all that is below its bound."""
+        running = 0
+        found: list[tuple[str, float]] = []
+        for bound, count in zip([*map(str, self.bounds), "+Inf"], self.counts, strict=True):
+            running += count
+            found.append((bound, running))
+        return found
+
+
+class TopicMetrics:
+    """What happens to the records of one Kafka topic."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.size = 0
+        self.latency = Buckets(LATENCY_BUCKETS)
+        self.chunks = Buckets(CHUNK_BUCKETS)
+
+
+class PublishMetrics:
+    """Implements the publisher's events."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.topics: dict[str, TopicMetrics] = {}
+        self._failed = Counter(
+            "headrace_publish_failures", "Tries to send that failed; another follows.", ["error"], registry=registry
+        )
+        self._refused = Counter(
+            "headrace_refused_records", "Records that Kafka refused for good.", ["error"], registry=registry
+        )
+        self._rebuilt = Counter(
+            "headrace_producer_rebuilds", "Sequences given up for a new producer id.", ["error"], registry=registry
+        )
+        self._bisected = Counter("headrace_bisections", "Refused batches cut in halves.", registry=registry)
+
+    def confirmed(self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]]) -> None:
+        """Count a chunk that Kafka holds; waits: seconds since receipt, and how many records waited so long."""
+        metrics = self.topics.get(topic)
+        if metrics is None:
+            metrics = self.topics[topic] = TopicMetrics()
+        metrics.records += records
+        metrics.size += size
+        metrics.chunks.observe(float(records))
+        for seconds, n in waits:
+            metrics.latency.observe(seconds, n)
+
+    def failed(self, topic: str, error: str) -> None:  # noqa: ARG002 - the event's shape
+        """Count a try that failed."""
+        self._failed.labels(error).inc()
+
+    def refused(self, topic: str, error: str) -> None:  # noqa: ARG002 - the event's shape
+        """Count a record that Kafka refused."""
+        self._refused.labels(error).inc()
+
+    def rebuilt(self, topic: str, error: str) -> None:  # noqa: ARG002 - the event's shape
+        """Count a new producer id."""
+        self._rebuilt.labels(error).inc()
+
+    def bisected(self, topic: str) -> None:  # noqa: ARG002 - the event's shape
+        """Count a batch cut in halves."""
+        self._bisected.inc()
+
+
+class FeedMetrics:
+    """Implements the events of one feed."""
+
+    def __init__(self, name: str, families: _FeedFamilies) -> None:
+        self._up = families.connected.labels(name)
+        self._reconnects = {reason: families.reconnects.labels(name, reason) for reason in families.reasons}
+        self._lost = families.sessions_lost.labels(name)
+        self._reads = families.reads.labels(name)
+        self.is_up = False
+        self._up.set(0)
+
+    def connected(self, up: bool) -> None:  # noqa: FBT001 - the event's shape
+        """Note that the feed reads, or does not any more."""
+        self.is_up = up
+        self._up.set(up)
+
+    def reconnecting(self, trouble: Enum) -> None:
+        """Count a connection that was lost or did not come about."""
+        self._reconnects[trouble.value].inc()
+
+    def session_lost(self) -> None:
+        """Count a session that the broker has forgotten."""
+        self._lost.inc()
+
+    def batch(self, size: int) -> None:  # noqa: ARG002 - the event's shape
+        """Count one read."""
+        self._reads.inc()
+
+
+class _FeedFamilies:
+    def __init__(self, registry: CollectorRegistry, reasons: Sequence[str]) -> None:
+        self.reasons = reasons
+        self.connected = Gauge("headrace_feed_connected", "1 while the feed reads.", ["feed"], registry=registry)
+        self.reconnects = Counter(
+            "headrace_reconnects", "Connections lost or not made, by reason.", ["feed", "reason"], registry=registry
+        )
+        self.sessions_lost = Counter(
+            "headrace_sessions_lost", "Sessions that the broker has forgotten.", ["feed"], registry=registry
+        )
+        self.reads = Counter("headrace_reads", "Batches read.", ["feed"], registry=registry)
+
+
+class Metrics:
+    """All metrics of one worker.
+
+    trouble_reasons: the closed list of why a feed reconnects. gauges: the publisher's records waiting and sent, and the
+    seconds since the oldest was received.
+    """
+
+    def __init__(self, version: str, trouble_reasons: Sequence[str]) -> None:
+        self.registry = CollectorRegistry()
+        self.ledgers: dict[str, Ledger] = {}
+        self.limits: dict[str, int] = {}
+        self.publish = PublishMetrics(self.registry)
+        self.gauges: Callable[[], tuple[int, int, float]] = lambda: (0, 0, 0.0)
+        self._families = _FeedFamilies(self.registry, trouble_reasons)
+        self._dead = Counter(
+            "headrace_dead_letters", "Messages that became dead letters.", ["feed", "reason"], registry=self.registry
+        )
+        self._dead_by: dict[tuple[str, Reason], Callable[[], None]] = {}
+        self.registry.register(_Live(self, version))
+
+    def feed(self, name: str, ledger: Ledger, limit: int) -> FeedMetrics:
+        """Return the events of a feed, whose ledger is exported from now on."""
+        self.ledgers[name] = ledger
+        self.limits[name] = limit
+        return FeedMetrics(name, self._families)
+
+    def dead_lettered(self, feed: str, reason: Reason) -> None:
+        """Count a message that became a dead letter before it was a record."""
+        count = self._dead_by.get((feed, reason))
+        if count is None:
+            count = self._dead_by[feed, reason] = self._dead.labels(feed, reason.value).inc
+        count()
+
+    def exposition(self) -> tuple[str, bytes]:
+        """Return the content type and the text that Prometheus reads."""
+        return CONTENT_TYPE_LATEST, generate_latest(self.registry)
+
+
+class _Live(Collector):
+    """Metrics that are read where they live, at each scrape, instead of being copied on the hot path."""
+
+    def __init__(self, metrics: Metrics, version: str) -> None:
+        self._metrics = metrics
+        self._version = version
+
+    def collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily("headrace_build", "What runs.", {"version": self._version})
+        yield from self._conservation()
+        yield from self._lanes()
+        yield from self._published()
+
+    def _conservation(self) -> Iterator[Metric]:
+        received = CounterMetricFamily("headrace_received_messages", "Messages received.", labels=["feed"])
+        fates = CounterMetricFamily("headrace_messages", "Messages by their fate.", labels=["feed", "fate"])
+        flying = GaugeMetricFamily("headrace_in_flight_messages", "Received, without a fate.", labels=["feed"])
+        conserved = GaugeMetricFamily("headrace_conserved", "1 while every message is accounted for.", labels=["feed"])
+        for feed, ledger in self._metrics.ledgers.items():
+            received.add_metric([feed], ledger.received)
+            for fate in Fate:
+                fates.add_metric([feed, fate.name.lower()], ledger.fates[fate])
+            flying.add_metric([feed], ledger.in_flight())
+            conserved.add_metric([feed], float(ledger.conserved()))
+        yield from (received, fates, flying, conserved)
+
+    def _lanes(self) -> Iterator[Metric]:
+        acked = CounterMetricFamily("headrace_acknowledged_messages", "Acknowledged to the source.", labels=["feed"])
+        stale = CounterMetricFamily("headrace_stale_messages", "Settled after their session.", labels=["feed"])
+        waiting = GaugeMetricFamily("headrace_unacknowledged_messages", "A crash would repeat them.", labels=["feed"])
+        limit = GaugeMetricFamily("headrace_in_flight_limit", "max_in_flight.", labels=["feed"])
+        oldest = GaugeMetricFamily("headrace_oldest_unsettled_seconds", "Age of the oldest unsettled.", labels=["feed"])
+        for feed, ledger in self._metrics.ledgers.items():
+            acked.add_metric([feed], ledger.acknowledged)
+            stale.add_metric([feed], ledger.stale)
+            waiting.add_metric([feed], ledger.unacknowledged())
+            limit.add_metric([feed], self._metrics.limits[feed])
+            oldest.add_metric([feed], ledger.oldest())
+        yield from (acked, stale, waiting, limit, oldest)
+
+    def _published(self) -> Iterator[Metric]:
+        records = CounterMetricFamily("headrace_published_records", "Records that Kafka confirmed.", labels=["topic"])
+        size = CounterMetricFamily("headrace_published_bytes", "Bytes of confirmed batches.", labels=["topic"])
+        latency = HistogramMetricFamily(
+            "headrace_ingest_latency_seconds", "From receipt to Kafka's confirmation.", labels=["topic"]
+        )
+        chunks = HistogramMetricFamily("headrace_chunk_records", "Records of a confirmed chunk.", labels=["topic"])
+        for topic, metrics in self._metrics.publish.topics.items():
+            records.add_metric([topic], metrics.records)
+            size.add_metric([topic], metrics.size)
+            latency.add_metric([topic], metrics.latency.cumulative(), metrics.latency.total)
+            chunks.add_metric([topic], metrics.chunks.cumulative(), metrics.chunks.total)
+        waiting, sent, oldest = self._metrics.gauges()
+        yield from (records, size, latency, chunks)
+        yield GaugeMetricFamily("headrace_publisher_waiting_records", "Records that wait to be sent.", value=waiting)
+        yield GaugeMetricFamily("headrace_publisher_sent_records", "Records sent, not confirmed.", value=sent)
+        yield GaugeMetricFamily("headrace_publisher_oldest_seconds", "Age of the publisher's oldest.", value=oldest)

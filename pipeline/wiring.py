@@ -1,0 +1,228 @@
+"""From the configuration's values to the parts that run: options, plans, routes, stages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from pipeline import inline
+from pipeline.config_feeds import MqttFeed as FeedConfig
+from pipeline.config_feeds import Route as RouteConfig
+from pipeline.config_kafka import Kafka, topic
+from pipeline.config_kafka import Sasl as SaslConfig
+from pipeline.config_root import Config, Stream
+from pipeline.config_secrets import Tls as TlsConfig
+from pipeline.config_secrets import read_secret
+from pipeline.config_types import host_port
+from pipeline.connector import FromTopic
+from pipeline.dead_letter import DeadLetters
+from pipeline.decode import Decode, DecodeEvents, Reading
+from pipeline.delivery import Stage
+from pipeline.feeds.mqtt_options import MqttOptions, MqttTls
+from pipeline.models import MODELS
+from pipeline.normalise import Normalise
+from pipeline.plan import Plan, Terms
+from pipeline.publish_options import CreateTopics, KafkaOptions, Sasl, Tls
+from pipeline.record import Record
+from pipeline.route import Route, Router
+from pipeline.slot import slots_of
+from pipeline.topics import TopicPattern
+
+Secret = Callable[[], str]
+
+
+def kafka_options(config: Config) -> KafkaOptions:
+    """Return what the publisher is told."""
+    kafka = config.kafka
+    return KafkaOptions(
+        bootstrap_servers=kafka.bootstrap_servers,
+        client_id=kafka.client_id,
+        tls=_kafka_tls(kafka),
+        sasl=None if kafka.sasl is None else _sasl(kafka.sasl),
+        compression=kafka.compression,
+        linger=kafka.linger,
+        chunk_bytes=kafka.chunk_bytes,
+        idempotent=kafka.idempotent,
+        request_timeout=kafka.request_timeout,
+        create_topics=_create_topics(config),
+    )
+
+
+def topics(config: Config) -> dict[str, str]:
+    """Return the topic of each model that a connector names."""
+    models = sorted({connector.model for connector in config.connectors.values()})
+    return {model: topic(config.kafka.topics.model, tenant=config.tenant, model=model) for model in models}
+
+
+def dead_letters(config: Config) -> DeadLetters:
+    """Return the maker of dead letters."""
+    name = topic(config.kafka.topics.dead_letter, tenant=config.tenant)
+    return DeadLetters(config.tenant, name, config.dead_letters.payload)
+
+
+def mqtt_options(name: str, feed: FeedConfig, state: Path | None) -> MqttOptions:
+    """Return what one feed is told. state: the folder that outlives the process, or None."""
+    broker = feed.broker
+    return MqttOptions(
+        host=broker.host,
+        port=broker.port,
+        transport="websockets" if broker.scheme.startswith("ws") else "tcp",
+        path=broker.path or "/mqtt",
+        client_id=feed.client_id,
+        subscriptions=tuple((each, feed.qos) for each in feed.subscribe),
+        version=feed.version,
+        username=feed.username,
+        password=_secret(feed.password, feed.password_file),
+        tls=_mqtt_tls(feed.tls) if broker.encrypted else None,
+        keepalive=round(feed.keepalive),
+        max_in_flight=feed.max_in_flight,
+        session_expiry=round(feed.session_expiry),
+        max_packet=feed.max_payload,
+        state_file=None if state is None else state / f"{name}.mqtt-session.json",
+    )
+
+
+def router(
+    config: Config, feed_name: str, *, publisher: Stage[Record], letters: DeadLetters, events: DecodeEvents
+) -> Router:
+    """Return the first stage of a feed, with all behind it up to the publisher."""
+    feed = config.feeds[feed_name]
+    normalise = Normalise(publisher=publisher, dead_letters=letters, events=events)
+
+    def stage(route: RouteConfig) -> Route:
+        pattern = TopicPattern(route.topic)
+        if route.connector is None:
+            return Route(pattern, None)
+        plan = plan_of(config, feed_name, route.connector)
+        decode = _decode(
+            plan,
+            route,
+            max_payload=feed.max_payload,
+            normalise=normalise,
+            publisher=publisher,
+            letters=letters,
+            events=events,
+        )
+        return Route(pattern, decode)
+
+    routes = [stage(route) for route in feed.routes]
+    return Router(feed_name, routes, publisher=publisher, dead_letters=letters, events=events)
+
+
+def _decode(
+    plan: Plan,
+    route: RouteConfig,
+    *,
+    max_payload: int,
+    normalise: Stage[Reading],
+    publisher: Stage[Record],
+    letters: DeadLetters,
+    events: DecodeEvents,
+) -> Decode:
+    pattern = TopicPattern(route.topic)
+    source = plan.connector.device
+    name = source.name if isinstance(source, FromTopic) else ""
+    own_time = plan.connector.observed_at is not None
+    return Decode(
+        plan,
+        level=lambda text: pattern.level(name, text),
+        keep_retained=own_time if route.retained is None else route.retained == "keep",
+        max_payload=max_payload,
+        out=normalise,
+        dead_letters=letters,
+        publisher=publisher,
+        events=events,
+    )
+
+
+def plan_of(config: Config, feed: str, connector_name: str) -> Plan:
+    """Compile the plan of one connector on one feed."""
+    declared = config.connectors[connector_name]
+    model = MODELS[declared.model]
+    connector = inline.build(connector_name, declared, model)
+    stream = config.streams.get(model.name, Stream())
+    return Plan(
+        connector=connector,
+        model=model,
+        slots=slots_of(connector, model),
+        tenant=config.tenant,
+        feed=feed,
+        topic=topics(config)[model.name],
+        terms=Terms(stream.classification, stream.licence),
+    )
+
+
+def state_folder(config: Config, environment: Mapping[str, str] = os.environ) -> Path:
+    """Return where state outlives the process: the config's, systemd's, or the user's own."""
+    chosen = config.state_dir or environment.get("STATE_DIRECTORY", "").split(":")[0]
+    if chosen:
+        return Path(chosen)
+    base = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "headrace" / config.tenant
+
+
+def admin_address(config: Config) -> tuple[str, int]:
+    """Return host and port of the admin server."""
+    return host_port(config.admin.listen)
+
+
+def _secret(value: SecretStr | None, file: str | None) -> Secret | None:
+    if value is None and file is None:
+        return None
+    return lambda: read_secret(value, file) or ""
+
+
+def _mqtt_tls(tls: TlsConfig | None) -> MqttTls:
+    if tls is None:
+        return MqttTls()
+    return MqttTls(
+        ca_file=_path(tls.ca_file),
+        cert_file=_path(tls.cert_file),
+        key_file=_path(tls.key_file),
+        check_hostname=tls.check_hostname,
+    )
+
+
+def _kafka_tls(kafka: Kafka) -> Tls | None:
+    if not kafka.encrypted:
+        return None
+    tls = kafka.tls or TlsConfig()
+    return Tls(
+        ca_file=_path(tls.ca_file),
+        cert_file=_path(tls.cert_file),
+        key_file=_path(tls.key_file),
+        key_password=_secret(tls.key_password, tls.key_password_file),
+        check_hostname=tls.check_hostname,
+    )
+
+
+def _sasl(sasl: SaslConfig) -> Sasl:
+    username = sasl.username or sasl.client_id
+    return Sasl(
+        mechanism=sasl.mechanism,
+        username=None if username is None else lambda: username,
+        password=_secret(sasl.password, sasl.password_file) or _secret(sasl.client_secret, sasl.client_secret_file),
+        token_file=_path(sasl.token_file),
+        token_url=sasl.token_url,
+        token_scope=sasl.scope,
+    )
+
+
+def _create_topics(config: Config) -> CreateTopics | None:
+    create = config.kafka.create_topics
+    if create is None:
+        return None
+    configs: dict[str, dict[str, str]] = {}
+    for model, name in topics(config).items():
+        retention = config.streams.get(model, Stream()).retention
+        kept = {} if retention is None else {"retention.ms": str(round(retention * 1000))}
+        configs[name] = {**create.configs, **kept}
+    configs[dead_letters(config).topic] = dict(create.configs)
+    return CreateTopics(create.partitions, create.replication_factor or -1, configs)
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
