@@ -38,12 +38,16 @@ def run(config: Config, *, loop: Literal["uvloop", "asyncio"] = "uvloop") -> int
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     factory = uvloop.new_event_loop if loop == "uvloop" else None
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(Worker(config).run())
+        runner.run(_live(config))
     return 0
 
 
+async def _live(config: Config) -> None:
+    await Worker(config).run()
+
+
 class Worker:
-    """All the parts of one process, and the order in which they start and stop."""
+    """All the parts of one process, and the order in which they start and stop; made on the loop that it runs on."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
