@@ -51,6 +51,7 @@ class Contender:
 
 HEADRACE_CONFIG = """\
 tenant: {place.tenant}
+state_dir: {place.folder}
 kafka:
   bootstrap_servers: ["127.0.0.1:{place.kafka_port}"]
   create_topics: {{partitions: 6}}

@@ -3,12 +3,12 @@
 import re
 from collections import defaultdict
 
-BUCKET = re.compile(r"^(?P<name>\w+)_bucket\{(?P<labels>.*)\} (?P<count>\S+)$", re.MULTILINE)
+BUCKET = re.compile(r"^(?P<name>\w+_seconds)_bucket\{(?P<labels>.*)\} (?P<count>\S+)$", re.MULTILINE)
 BOUND = re.compile(r'le="([^"]+)"')
 
 
 def quantiles_of(metrics: str) -> dict[str, list[float]]:
-    """Return [p50, p99] for each histogram in a /metrics page, all its label sets added up."""
+    """Return [p50, p99] for each histogram of seconds in a /metrics page, all its label sets added up."""
     buckets: dict[str, dict[float, float]] = defaultdict(lambda: defaultdict(float))
     for line in BUCKET.finditer(metrics):
         bound = BOUND.search(line["labels"])

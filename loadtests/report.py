@@ -68,8 +68,9 @@ def _starts(results: Results) -> str:
 def _case(results: Results, case: str) -> str:
     rounds = max((len(results.of(case, name)) for name in results.contenders), default=0)
     rows = [_row(results, name, results.of(case, name)) for name in results.contenders if results.of(case, name)]
-    ratios = [_ratio(results, case, peer) for peer in PEERS if results.ratios(case, peer)]
-    return "\n".join([f"### {case}, {rounds} rounds\n", HEAD, *rows, *(["", *ratios] if ratios else [])])
+    remarks = [_ratio(results, case, peer) for peer in PEERS if results.ratios(case, peer)]
+    remarks += _histograms(results.of(case, "headrace"))
+    return "\n".join([f"### {case}, rounds: {rounds}\n", HEAD, *rows, *(["", *remarks] if remarks else [])])
 
 
 def _row(results: Results, name: str, samples: Sequence[Sample]) -> str:
@@ -85,9 +86,20 @@ def _row(results: Results, name: str, samples: Sequence[Sample]) -> str:
         str(sum(each.lost for each in samples)),
         str(sum(each.duplicates for each in samples)),
     ]
-    own = {key: value for each in samples for key, value in each.own.items()}
-    told = "".join(f"\n\n{key}: p50 {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms" for key, (p50, p99) in own.items())
-    return f"| {' | '.join(cells)} |{told if samples[0].case.startswith('steady') else ''}"
+    return f"| {' | '.join(cells)} |"
+
+
+def _histograms(samples: Sequence[Sample]) -> list[str]:
+    """Tell what the contender itself measured, a median over the rounds."""
+    lines = []
+    for name in dict.fromkeys(name for sample in samples for name in sample.own):
+        p50, p99 = (_spread(samples, _own(name, place), 1) for place in (0, 1))
+        lines.append(f"- {name}, headrace's own: p50 {p50} ms, p99 {p99} ms")
+    return lines
+
+
+def _own(name: str, place: int) -> Callable[[Sample], float | None]:
+    return lambda sample: sample.own[name][place] * 1000 if name in sample.own else None
 
 
 def _ratio(results: Results, case: str, peer: str) -> str:

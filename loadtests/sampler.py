@@ -15,6 +15,8 @@ from pathlib import Path
 from types import FrameType
 
 INTERVAL_SECONDS = 0.002
+IMPORTING = "(importing modules)"
+SCAFFOLD = ("/<frozen", "loadtests/sampler.py")
 
 
 class Sampler:
@@ -34,12 +36,15 @@ class Sampler:
     def _sample(self, _number: int, frame: FrameType | None) -> None:
         if frame is None:
             return
-        self._lines[f"{_name(frame)}:{frame.f_lineno}"] += 1
-        stack: set[str] = set()
+        line, stack = f"{_name(frame)}:{frame.f_lineno}", set[str]()
         while frame is not None:
             stack.add(_name(frame))
             frame = frame.f_back
-        self._functions.update(stack)
+        if any("_find_and_load" in name for name in stack):
+            # One entry for the whole start, or its many small parts hide what a message costs.
+            line, stack = IMPORTING, {IMPORTING}
+        self._lines[line] += 1
+        self._functions.update(name for name in stack if not name.startswith(SCAFFOLD))
 
 
 def _name(frame: FrameType) -> str:
