@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline import check, config
 from pipeline.config_errors import Finding, listed
-from pipeline.config_root import Config
+from pipeline.config_schema import schema
 from pipeline.errors import ConfigError, StartError
 
 OK, START_ERROR, CONFIG_ERROR = 0, 1, 2
@@ -112,7 +112,7 @@ def _run(parsed: argparse.Namespace) -> int:
 
 def _check(parsed: argparse.Namespace) -> int:
     if parsed.schema:
-        sys.stdout.write(json.dumps(Config.model_json_schema(), indent=2) + "\n")
+        sys.stdout.write(json.dumps(schema(), indent=2) + "\n")
         return OK
     if parsed.config is None:
         raise ConfigError("headrace check needs the configuration's path: headrace check city.yaml")

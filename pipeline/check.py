@@ -13,7 +13,7 @@ from pipeline.config import Loaded
 from pipeline.config_connectors import InlineConnector
 from pipeline.config_errors import Finding, Place
 from pipeline.config_root import Config
-from pipeline.config_types import Section
+from pipeline.config_types import Section, spell_seconds
 from pipeline.models import MODELS
 from pipeline.models.base import ModelAttribute
 from pipeline.units import Conversion
@@ -105,9 +105,10 @@ def _device(connector: InlineConnector) -> str:
 
 def _time(connector: InlineConnector) -> str:
     source = connector.observed_at
+    covers = f", and the {spell_seconds(connector.period)} before it" if connector.period else ""
     if isinstance(source, str):
-        return "arrival; a message sent twice cannot be recognised"
-    return f"field {source.field} ({source.format or source.unit})"
+        return f"arrival{covers}; a message sent twice cannot be recognised"
+    return f"field {source.field} ({source.format or source.unit}){covers}"
 
 
 def _location(connector: InlineConnector) -> str:

@@ -58,11 +58,11 @@ class InvalidConfigError(ConfigError):
 
 
 def spell(place: Place) -> str:
-    """Write a place as a path; the root is named `(top level)`."""
+    """Write a place as a path; the root is empty."""
     text = ""
     for step in place:
         text += f"[{step}]" if isinstance(step, int) else f".{step}"
-    return text.removeprefix(".") or "(top level)"
+    return text.removeprefix(".")
 
 
 def listed(file: str, findings: Iterable[Finding]) -> str:
@@ -73,7 +73,7 @@ def listed(file: str, findings: Iterable[Finding]) -> str:
 
 def _entry(file: str, finding: Finding) -> str:
     where = file if finding.line is None else f"{file}:{finding.line}"
-    first = f"{where}  {finding.path}  {finding.message}"
+    first = "  ".join(part for part in (where, finding.path, finding.message) if part)
     return f"{first}\n    {finding.fix}" if finding.fix else first
 
 

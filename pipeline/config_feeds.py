@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import WithJsonSchema as Schema
 
 from pipeline.config_secrets import Tls, at_most_one
 from pipeline.config_types import (
@@ -72,7 +73,9 @@ class MqttFeed(Section):
     """What sort of feed this is."""
     url: BrokerUrl = Field(examples=["mqtts://broker.example:8883"])
     """The broker: mqtt://, mqtts://, ws:// or wss://, host, port and, for a websocket, path; no user in it."""
-    version: Annotated[Literal["3.1.1", "5"], BeforeValidator(_version)] = Field(default="5", examples=["5"])
+    version: Annotated[Literal["3.1.1", "5"], BeforeValidator(_version), Schema({"enum": ["3.1.1", "5", 5]})] = Field(
+        default="5", examples=["5"]
+    )
     """The version of MQTT."""
     client_id: MqttText = Field(examples=["headrace-ghent"])
     """The session's name at the broker, which keeps messages under it while Headrace is away; one feed each."""

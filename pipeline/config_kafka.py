@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import WithJsonSchema as Schema
 
 from pipeline.config_secrets import Tls, at_most_one
 from pipeline.config_types import (
@@ -23,6 +24,9 @@ from pipeline.config_types import (
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _LONGEST_NAME = 249
+# What an editor may accept: more than the types say, since `_separated` and `_texts` read it first.
+_LIST = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+_SETTINGS = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
 
 
 def check_topic(text: str) -> str:
@@ -44,7 +48,7 @@ def _template(*known: str) -> AfterValidator:
         check_topic(_PLACEHOLDER.sub("x", text))
         return text
 
-    check.__doc__ = "text with " + " and ".join(f"`{{{each}}}`" for each in known)
+    check.__doc__ = "with " + " and ".join(f"`{{{each}}}`" for each in known)
     return AfterValidator(check)
 
 
@@ -115,7 +119,7 @@ class CreateTopics(Section):
     """How many partitions; more later would move devices to other partitions, and break their order once."""
     replication_factor: int | None = Field(default=None, ge=1, le=100, examples=[3])
     """How many brokers keep a copy; absent, the broker's own default."""
-    configs: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(
+    configs: Annotated[dict[str, str], BeforeValidator(_texts), Schema(_SETTINGS)] = Field(
         default={}, examples=[{"retention.ms": "604800000"}]
     )
     """Kafka's settings of the topics, by Kafka's names."""
@@ -137,7 +141,7 @@ class Topics(Section):
 class Kafka(Section):
     """The Kafka cluster that records go to."""
 
-    bootstrap_servers: Annotated[tuple[Address, ...], BeforeValidator(_separated)] = Field(
+    bootstrap_servers: Annotated[tuple[Address, ...], BeforeValidator(_separated), Schema(_LIST)] = Field(
         min_length=1, examples=[["kafka-1:9092", "kafka-2:9092"]]
     )
     """Brokers to begin with, `host:port`: a list, or one text with commas."""

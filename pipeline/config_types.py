@@ -48,11 +48,12 @@ def seconds(value: object) -> float:
 
 def spell_seconds(value: float) -> str:
     """Write a duration in the largest unit that leaves a whole number."""
-    for unit in ("d", "h", "min", "s", "ms"):
-        count = value / _SECONDS[unit]
-        if count == int(count) and count:
-            return f"{int(count)}{unit}"
-    return f"{value:g}s"
+    milliseconds = round(value * 1000)
+    for unit in ("d", "h", "min", "s"):
+        count, rest = divmod(milliseconds, round(_SECONDS[unit] * 1000))
+        if count and not rest:
+            return f"{count}{unit}"
+    return f"{milliseconds}ms" if milliseconds else "0s"
 
 
 def size(value: object) -> int:
@@ -260,10 +261,10 @@ def _within(lowest: float, highest: float, spelt: Callable[[Any], str]) -> After
     return AfterValidator(check)
 
 
-_SPELT = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?\s*(ms|s|min|m|h|d)$"}
-Duration = Annotated[float, BeforeValidator(seconds), PlainSerializer(spell_seconds), Schema(_SPELT)]
-_SIZED = {"type": "string", "pattern": r"^[0-9]+\s*(B|KiB|MiB|kB|MB)$"}
-Size = Annotated[int, BeforeValidator(size), PlainSerializer(spell_size), Schema(_SIZED)]
+DURATION = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?\s*(ms|s|min|m|h|d)$"}
+Duration = Annotated[float, BeforeValidator(seconds), PlainSerializer(spell_seconds), Schema(DURATION)]
+SIZE = {"type": "string", "pattern": r"^[0-9]+\s*(B|KiB|MiB|kB|MB)$"}
+Size = Annotated[int, BeforeValidator(size), PlainSerializer(spell_size), Schema(SIZE)]
 Address = Annotated[str, AfterValidator(check_address)]
 Listen = Annotated[str, AfterValidator(check_listen)]
 BrokerUrl = Annotated[str, AfterValidator(check_url)]

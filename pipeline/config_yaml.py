@@ -177,10 +177,10 @@ def _unreadable(problem: yaml.YAMLError) -> Finding:
     said = str(getattr(problem, "problem", None) or "")
     line = mark.line + 1 if mark else None
     fix = "Mend the line, or the one above it; a text with special characters belongs in quotes."
-    if "cannot start any token" in said or "could not find expected ':'" in said or "undefined alias" in said:
-        fix = 'Put a text that begins with % @ ` * & ! in quotes: "%".'
-    elif "'\\t'" in said:
+    if "'\\t'" in said:
         fix = "Indent with spaces; YAML allows no tabs."
+    elif "cannot start any token" in said or "could not find expected ':'" in said or "undefined alias" in said:
+        fix = 'Put a text that begins with % @ ` * & ! in quotes: "%".'
     elif "single document" in str(problem) or "another document" in said:
         fix = "Keep one document: remove the line `---` and what belongs to another file."
     words = re.sub(r"alias '.*'", "alias", said) or "there is a character that YAML does not allow"
