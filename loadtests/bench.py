@@ -22,7 +22,7 @@ async def bench(
 ) -> Path:
     """Run everything; results are written after each run, so that an interrupted bench has told what it knew."""
     facts, samples, target = machine.describe(), list[Sample](), folder / "results.json"
-    async with Rig(folder / "rig", options) as rig:
+    async with Rig(folder, options) as rig:
         for contender in contenders:
             # Not kept: the first records make the JVM compile, and show early whether each contender runs at all.
             _tell(await _run(rig, WARM_UP, contender, 0))

@@ -14,7 +14,7 @@ TOP = 30
 
 async def profile(folder: Path, messages: int, options: Options) -> None:
     target = folder / "profile.json"
-    async with Rig(folder / "rig", options) as rig:
+    async with Rig(folder, options) as rig:
         sample = await Drain("profile", messages).run(rig, _sampled(target), 1)
     text = _render(json.loads(target.read_text(encoding="utf-8")))
     share = f"{sample.system_s / sample.cpu_s * 100:.0f} % of it in the kernel"

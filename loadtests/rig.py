@@ -3,9 +3,10 @@
 import asyncio
 import json
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -42,7 +43,9 @@ class Arrival:
 
 
 class Rig:
-    def __init__(self, folder: Path, options: Options) -> None:
+    def __init__(self, where: Path, options: Options) -> None:
+        # A folder of its own each time: a Kafka that finds an old one would come up on the ports of then.
+        folder = Path(tempfile.mkdtemp(prefix="rig-", dir=where))
         self.folder, self.options = folder, options
         # Not durable: saving on each change writes the whole backlog to the disk anew, so that 20,000 waiting messages
         # take minutes. Sessions survive a client's absence all the same, and no run restarts the broker.
@@ -52,17 +55,18 @@ class Rig:
         self.kafka = Kafka(folder / "kafka", settings=settings, heap_mib=1024, jvm_options=())
         self.records = Records(self.kafka.ports["PLAINTEXT"])
         self._places = 0
+        self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        self.mosquitto.start()
-        self.kafka.start()
-        await self.records.__aenter__()
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self.mosquitto)
+            stack.enter_context(self.kafka)
+            await stack.enter_async_context(self.records)
+            self._stack = stack.pop_all()
         return self
 
-    async def __aexit__(self, *exception: object) -> None:
-        await self.records.__aexit__(*exception)
-        self.kafka.stop()
-        self.mosquitto.stop()
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
 
     @asynccontextmanager
     async def place(self, contender: Contender, case: str) -> AsyncIterator[Place]:
