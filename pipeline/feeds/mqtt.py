@@ -1,0 +1,271 @@
+"""The MQTT feed: keeps one session's connection alive and hands its messages on, a batch for each read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import TypeVar
+
+from paho.mqtt.client import WebsocketConnectionError
+
+from pipeline.delivery import Ledger, Stage
+from pipeline.errors import StartError
+from pipeline.feeds.mqtt_client import Answer, UnreadableError
+from pipeline.feeds.mqtt_connection import FIRST_FAILURE, Connection, ConnectionFailedError
+from pipeline.feeds.mqtt_options import FeedEvents, MqttOptions, Trouble
+from pipeline.feeds.mqtt_session import RememberedSession
+from pipeline.feeds.mqtt_socket import BrokerSocket
+from pipeline.message import Message
+
+T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
+# MQTT 5 section 3.2.2.2: unspecified, implementation specific, unavailable, busy, quota, other server, moved, rate.
+_PASSING_REFUSALS = frozenset({0x80, 0x83, 0x88, 0x89, 0x97, 0x9C, 0x9D, 0x9F})
+_HEALTHY_SECONDS = 10.0  # a connection that lasted this long starts the back-off anew
+_ASK_AGAIN_SECONDS = 60.0  # for filters that the broker refused after the first start
+_LOOK_SECONDS = 0.05
+
+
+def _nowhere(_: str) -> None:
+    pass
+
+
+class MqttFeed:
+    """A `Feed[Message]`; QoS 1 at most, for paho and brokers settle QoS 2 before Kafka could confirm.
+
+    Messages on topics that no filter of the config matches are delivered too: the session may hold older filters.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: MqttOptions,
+        ledger: Ledger,
+        events: FeedEvents,
+        failpoint: Callable[[str], None] = _nowhere,
+    ) -> None:
+        self.name = name
+        self._options, self._ledger, self._events, self._failpoint = options, ledger, events, failpoint
+        self._session = RememberedSession(options)
+        self._filters = tuple((topic, min(qos, 1)) for topic, qos in options.subscriptions)
+        self._connection: Connection | None = None
+        self._started = False  # once subscribed, nothing is fatal any more
+        self._stopping = False
+        self._stop = asyncio.Event()
+        self._last_report = ""
+
+    async def run(self, out: Stage[Message]) -> None:
+        """Read until cancelled, or until stopped and disconnected; reconnect by itself.
+
+        Raises:
+            StartError: at the first start, the broker refuses the credentials or a filter, or a file cannot be read.
+        """
+        self._warn_of_qos2()
+        await in_thread(self._session.load)
+        attempt = 0
+        while not self._stopping:
+            began = monotonic()
+            try:
+                await self._settle_old_lanes()
+                await self._live(out)
+            except ConnectionFailedError as problem:
+                if problem.fatal and not self._started:
+                    raise StartError(f"Feed {self.name}: {problem}") from problem
+                self._report(problem)
+            finally:
+                self._drop()
+            attempt = 0 if monotonic() - began >= _HEALTHY_SECONDS else attempt + 1
+            await self._back_off(attempt)
+
+    def stop_reading(self) -> None:
+        """Take no more messages; acknowledgements still go out, and the connection is kept."""
+        self._stopping = True
+        self._stop.set()
+        if self._connection is not None:
+            self._connection.stop_reading()
+
+    async def disconnect(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109
+        """Send the acknowledgements that are due and a DISCONNECT; give up after `timeout` seconds."""
+        self.stop_reading()
+        connection = self._connection
+        if connection is None or connection.ended.done():
+            return
+        try:
+            await asyncio.wait_for(connection.disconnect(), timeout)
+        except TimeoutError:
+            _LOG.warning("Feed %s: %s took no leave within %g s.", self.name, self._options.broker, timeout)
+            connection.end(Trouble.SILENT, "Left without the broker's agreement.")
+
+    async def _live(self, out: Stage[Message]) -> None:
+        """One connection from its first to its last byte; always ends by raising."""
+        connection = Connection(self._options, self._ledger, self._events, self._failpoint, out)
+        opened = await self._open(connection)
+        if self._stopping:
+            opened.close()
+            raise ConnectionFailedError(Trouble.CLOSED, "The feed was stopped.")
+        connection.start(opened)
+        self._connection = connection
+        answer = await connection.before_end(connection.connack, "CONNECT")
+        if answer.code >= FIRST_FAILURE:
+            raise self._refused(answer)
+        self._check_session(answer)
+        refused = await self._subscribe(connection)
+        self._started = True
+        self._last_report = ""
+        _LOG.info("Feed %s reads from %s as %s.", self.name, self._options.broker, self._options.client_id)
+        self._events.connected(True)  # noqa: FBT003
+        while not connection.ended.done():
+            await asyncio.wait([connection.ended], timeout=_ASK_AGAIN_SECONDS if refused else None)
+            if refused and not connection.ended.done():
+                refused = self._judge(refused, await connection.subscribe(refused))
+        raise connection.ended.result()
+
+    async def _open(self, connection: Connection) -> BrokerSocket:
+        broker = self._options.broker
+        try:
+            return await in_thread(connection.client.open, late=_close)
+        except UnreadableError as error:
+            sentence = f"A password, key or certificate file cannot be read: {error}."
+            raise ConnectionFailedError(Trouble.UNTRUSTED, sentence, fatal=True) from error
+        except ssl.SSLCertVerificationError as error:
+            sentence = f"{broker} shows a certificate that is not trusted: {error.verify_message}. Check `ca_file`."
+            raise ConnectionFailedError(Trouble.UNTRUSTED, sentence, fatal=True) from error
+        except ssl.SSLError as error:
+            sentence = f"No TLS with {broker}: {error}. Check that this port speaks TLS and asks for our certificate."
+            raise ConnectionFailedError(Trouble.UNTRUSTED, sentence) from error
+        except WebsocketConnectionError as error:
+            sentence = f"{broker} accepts no websocket: {error}. Check that the listener and the path are for MQTT."
+            raise ConnectionFailedError(Trouble.UNREACHABLE, sentence) from error
+        except (OSError, UnicodeError) as error:
+            sentence = f"{broker} cannot be reached: {error}. Check the address, and that the broker runs."
+            raise ConnectionFailedError(Trouble.UNREACHABLE, sentence) from error
+
+    def _refused(self, answer: Answer) -> ConnectionFailedError:
+        options = self._options
+        who = f"client id {options.client_id}" + (f" and user {options.username}" if options.username else "")
+        sentence = f"{options.broker} refused {who}: {answer.reason}. Check user, password, client id and version."
+        return ConnectionFailedError(Trouble.REFUSED, sentence, fatal=answer.code not in _PASSING_REFUSALS)
+
+    def _check_session(self, answer: Answer) -> None:
+        if answer.session_present:
+            return
+        if self._session.known:
+            self._events.session_lost()
+            _LOG.warning(
+                "Feed %s: %s has forgotten the session of %s; what it had not delivered is lost.",
+                self.name,
+                self._options.broker,
+                self._options.client_id,
+            )
+        self._session.filters = frozenset()
+
+    async def _subscribe(self, connection: Connection) -> Sequence[tuple[str, int]]:
+        """Make the session's filters those of the config; what was refused comes back."""
+        session, wanted = self._session, frozenset(topic for topic, _ in self._filters)
+        gone = session.filters - wanted
+        # Written before it is true, so that a crash in between forgets no filter.
+        await in_thread(lambda: session.save(session.filters | wanted))
+        refused = self._judge(self._filters, await connection.subscribe(self._filters))
+        if gone:
+            await connection.unsubscribe(sorted(gone))
+            await in_thread(lambda: session.save(wanted))
+            _LOG.info("Feed %s gave up %s, which the config no longer has.", self.name, ", ".join(sorted(gone)))
+        return refused
+
+    def _judge(self, filters: Sequence[tuple[str, int]], codes: Sequence[int]) -> Sequence[tuple[str, int]]:
+        if len(codes) != len(filters):
+            sentence = f"{self._options.broker} answered {len(codes)} codes for {len(filters)} filters."
+            raise ConnectionFailedError(Trouble.PROTOCOL, sentence)
+        pairs = list(zip(filters, codes, strict=True))
+        for (topic, qos), code in pairs:
+            if code < qos:
+                _LOG.warning("Feed %s: %s is granted at QoS %d only; messages can be lost.", self.name, topic, code)
+        refused = [wanted for wanted, code in pairs if code >= FIRST_FAILURE]
+        if refused:
+            names = ", ".join(topic for topic, _ in refused)
+            sentence = f"{self._options.broker} refused to subscribe {names}. Check the broker's access rules."
+            if not self._started:
+                raise ConnectionFailedError(Trouble.UNSUBSCRIBED, sentence, fatal=True)
+            _LOG.error("Feed %s: %s It is asked again in %g s.", self.name, sentence, _ASK_AGAIN_SECONDS)
+        return refused
+
+    async def _settle_old_lanes(self) -> None:
+        """Wait while much of lost connections is under way, or each reconnection would add a window to memory."""
+        most = self._options.max_in_flight // 2
+        if (waiting := self._ledger.in_flight()) > most:
+            _LOG.info("Feed %s connects again once most of %d messages have a fate.", self.name, waiting)
+        while self._ledger.in_flight() > most and not self._stopping:
+            await self._rest(_LOOK_SECONDS)
+
+    async def _back_off(self, attempt: int) -> None:
+        shortest, longest = self._options.backoff
+        ceiling = min(longest, shortest * 1.5 ** min(attempt, 64))
+        # Spread, so that a thousand gateways do not come back to a broker in the same second.
+        delay = random.uniform(shortest, max(shortest, ceiling))  # noqa: S311
+        await self._rest(delay)
+
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+
+    def _report(self, problem: ConnectionFailedError) -> None:
+        if self._stopping:
+            return
+        self._events.reconnecting(problem.trouble)
+        if str(problem) != self._last_report:
+            self._last_report = str(problem)
+            _LOG.warning("Feed %s: %s It is tried again.", self.name, problem)
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._events.connected(False)  # noqa: FBT003
+            connection.end(Trouble.CLOSED, "The feed was stopped.")
+
+    def _warn_of_qos2(self) -> None:
+        lowered = [topic for topic, qos in self._options.subscriptions if qos > 1]
+        if lowered:
+            _LOG.warning("Feed %s: QoS 2 is lowered to 1 for %s.", self.name, ", ".join(lowered))
+
+
+def _close(connection: BrokerSocket) -> None:
+    connection.close()
+
+
+async def in_thread(work: Callable[[], T], late: Callable[[T], None] | None = None) -> T:
+    """Run blocking work in a daemon thread, which unlike an executor's never delays the end of the process.
+
+    `late` gets a result for which nobody waits any more.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.cancelled():
+            if error is None and late is not None:
+                late(result)  # type: ignore[arg-type]
+        elif error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except Exception as problem:  # noqa: BLE001
+            error = problem
+        try:
+            loop.call_soon_threadsafe(settle, result, error)
+        except RuntimeError:  # the loop is closed
+            if error is None and late is not None:
+                late(result)  # type: ignore[arg-type]
+
+    threading.Thread(target=run, name="mqtt-connect", daemon=True).start()
+    return await future

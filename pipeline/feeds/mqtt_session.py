@@ -1,0 +1,52 @@
+"""Which filters a broker's session holds: MQTT cannot list them, so a small file remembers."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.feeds.mqtt_options import MqttOptions
+
+_LOG = logging.getLogger(__name__)
+
+
+class RememberedSession:
+    """The session of one client id on one broker, as its last life left it.
+
+    The file is JSON: broker, client_id, filters (sorted). One that cannot be read is taken for none. Every method that
+    touches it blocks: call it in a thread.
+    """
+
+    def __init__(self, options: MqttOptions) -> None:
+        self._file: Path | None = options.state_file
+        self._identity = {"broker": f"{options.host}:{options.port}", "client_id": options.client_id}
+        self.filters: frozenset[str] = frozenset()
+        self.known = False  # the broker had this session at some time
+
+    def load(self) -> None:
+        """Read the file, if there is one and it is about this session."""
+        if self._file is None or not self._file.exists():
+            return
+        try:
+            state = json.loads(self._file.read_text(encoding="utf-8"))
+            filters = frozenset(str(name) for name in state.pop("filters"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            _LOG.warning("%s cannot be read (%s); filters removed from the config stay subscribed.", self._file, error)
+            return
+        if state == self._identity:
+            self.filters, self.known = filters, True
+
+    def save(self, filters: Iterable[str]) -> None:
+        """Remember the session's filters; a failure is logged, for it only costs an UNSUBSCRIBE."""
+        self.filters, self.known = frozenset(filters), True
+        if self._file is None:
+            return
+        fresh = self._file.with_name(self._file.name + ".new")
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_text(json.dumps({**self._identity, "filters": sorted(self.filters)}), encoding="utf-8")
+            fresh.replace(self._file)
+        except OSError as error:
+            _LOG.warning("%s cannot be written (%s); later removed filters may stay subscribed.", self._file, error)
