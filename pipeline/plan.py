@@ -28,7 +28,7 @@ from pipeline.ngsi_ld import (
 )
 from pipeline.plan_fast import AHEAD_MS, Fast, compile_fast
 from pipeline.record import header, varint
-from pipeline.slot import Slot, ValueRefusedError
+from pipeline.slot import Slot, ValueRefusedError, number_text
 
 _KEPT_ENTITIES = 131_072
 _LONGEST_LATITUDE, _LONGEST_LONGITUDE = 90.0, 180.0
@@ -169,7 +169,7 @@ class Plan:
             if self.model.location_required:
                 raise PayloadError("The model requires a location; none is in the payload.", Reason.LOCATION_MISSING)
             return ""
-        return f"{LOCATION_OPENING}{','.join(map(repr, coordinates))}{LOCATION_MIDDLE}{moment}{PROPERTY_CLOSING}"
+        return f"{LOCATION_OPENING}{','.join(map(number_text, coordinates))}{LOCATION_MIDDLE}{moment}{PROPERTY_CLOSING}"
 
     def _attributes(self, fields: Fields, moment: str, flags: list[str]) -> list[str]:
         parts: list[str] = []

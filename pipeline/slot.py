@@ -73,7 +73,7 @@ class Slot:
             flags.append(f"implausible:{self.name}")
         if self.kind == "integer":
             return str(value if isinstance(value, int) and self.conversion is None else int(number))
-        return repr(number)
+        return number_text(number)
 
     def _number(self, value: Any) -> float:  # noqa: ANN401 - a payload holds anything
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -110,10 +110,9 @@ class Slot:
         return "true" if value else "false"
 
 
-def rounded(number: float) -> str:
-    """Return the text of a number rounded to 12 significant digits: `Conversion.apply` without an offset, and repr."""
-    text = f"{number:.12g}"
-    return text if "." in text and "e" not in text else repr(float(text) + 0.0)
+def number_text(number: float) -> str:
+    """Return a number as it stands on the wire: the shortest text that reads back as the same number."""
+    return orjson.dumps(number).decode()
 
 
 def slots_of(connector: Connector, model: Model) -> tuple[Slot, ...]:
