@@ -82,10 +82,10 @@ def _sessions(config: Config) -> Iterator[Finding]:
 def _password(name: str, feed: MqttFeed) -> Iterator[Finding]:
     broker = feed.broker
     if feed.has_password and not broker.encrypted and not loopback(broker.host) and not feed.allow_plaintext:
-        fix = f"Write `{broker.scheme}s://` in `url`; or `allow_plaintext: true`, if the network may read it."
-        key = "password" if feed.password is not None else "password_file"
-        said = f"would be sent to {broker.host} without TLS."
-        yield Finding(("feeds", name, key), said, fix, rests_on=(("feeds", name, "url"),))
+        # At `url`, where it is mended; the password's own line may already be named for an unset variable.
+        said = f"would carry the password to {broker.host} without TLS."
+        fix = f"Write `{broker.scheme}s://`; or `allow_plaintext: true`, if the network may read it."
+        yield Finding(("feeds", name, "url"), said, fix)
 
 
 def _routes(config: Config, name: str, feed: MqttFeed, names: frozenset[str]) -> Iterator[Finding]:

@@ -175,8 +175,8 @@ def test_two_feeds_that_receive_the_same() -> None:
 @pytest.mark.parametrize(
     ("changes", "where"),
     [
-        ({"url": "mqtt://h", "username": "u", "password": "p"}, ["feeds.city.password"]),
-        ({"url": "ws://h", "username": "u", "password_file": "p"}, ["feeds.city.password_file"]),
+        ({"url": "mqtt://h", "username": "u", "password": "p"}, ["feeds.city.url"]),
+        ({"url": "ws://h", "username": "u", "password_file": "p"}, ["feeds.city.url"]),
         ({"url": "mqtts://h", "username": "u", "password": "p", "tls": {"ca_file": "a"}}, []),
         ({"url": "mqtt://h", "username": "u", "password": "p", "allow_plaintext": True}, []),
         ({"url": "mqtt://localhost", "username": "u", "password": "p"}, []),
@@ -219,6 +219,12 @@ def test_tokens(sasl: dict[str, str], *, right: bool) -> None:
         "sasl": {"mechanism": "OAUTHBEARER", **sasl},
     }
     assert (paths(changed("kafka", kafka)) == []) is right
+
+
+def test_an_unset_password_still_needs_tls() -> None:
+    text = with_feeds(city={"url": "mqtt://h", "username": "u", "password": "${P}"})
+
+    assert paths(text) == ["feeds.city.url", "feeds.city.password"]
 
 
 def test_variables() -> None:

@@ -19,8 +19,8 @@ SECRET = "hunter2-canary"
 ODD: list[Any] = [
     None, True, False, 0, -1, 7, 1e308, float("nan"), float("inf"), 2**70, "", " ", "no", "30s", "256KiB", "${X}", "${",
     "$${X}", "${HOME:-x}", "\x00", "\ud7ff", "é", "a" * 70_000, "#", "+/#", "$share/g/a", "{device}", "mqtt://",
-    "mqtt://[::1", "1:2:3", "http://x@y", "mqtt://h:99999", "ws://h/p?q", "a.b[0]", "[", "x\ny", [], {}, [[]], [1, 2], [0, 0], [200, 100],
-    {"field": "x"}, {"": ""}, {"field": None, "topic": "x"}, {"kind": "mqtt"}, ["a", None, {}],
+    "mqtt://[::1", "1:2:3", "http://x@y", "mqtt://h:99999", "ws://h/p?q", "a.b[0]", "[", "x\ny", [], {}, [[]], [1, 2],
+    [0, 0], [200, 100], {"field": "x"}, {"": ""}, {"field": None, "topic": "x"}, {"kind": "mqtt"}, ["a", None, {}],
 ]  # fmt: skip
 
 
