@@ -1,7 +1,7 @@
 """The last stage: records to Kafka, and their messages' fates once Kafka has confirmed them.
 
 `put` is synchronous and cheap; the event loop sends. A record stays here until Kafka has it, or its dead letter.
-Nothing is dropped for an error: see `publish_codes` for what each answer of Kafka leads to, and `publish_sender` for how.
+Nothing is dropped for an error: `publish_codes` says what each answer of Kafka leads to, and `publish_sender` how.
 """
 
 from __future__ import annotations
@@ -115,7 +115,9 @@ class Publisher:
 
     async def watch(self) -> None:
         """Wait for ever; raise what broke the publisher, which is always a bug of ours."""
-        await asyncio.shield(self._sender.broken)
+        await self._sender.broke.wait()
+        if self._sender.broken is not None:
+            raise self._sender.broken
 
     async def drain(self, deadline: float) -> None:
         """Send what is here without lingering; return when all is confirmed, or at `deadline` (monotonic seconds)."""

@@ -47,6 +47,9 @@ CODES: Final[dict[int, tuple[str, Answer]]] = {
     31: ("CLUSTER_AUTHORIZATION_FAILED", Answer.OPERATOR),
     32: ("INVALID_TIMESTAMP", Answer.REFUSED),
     35: ("UNSUPPORTED_VERSION", Answer.OPERATOR),
+    37: ("INVALID_PARTITIONS", Answer.OPERATOR),
+    38: ("INVALID_REPLICATION_FACTOR", Answer.OPERATOR),
+    40: ("INVALID_CONFIG", Answer.OPERATOR),
     41: ("NOT_CONTROLLER", Answer.RETRY),
     42: ("INVALID_REQUEST", Answer.OPERATOR),
     43: ("UNSUPPORTED_FOR_MESSAGE_FORMAT", Answer.REFUSED),
@@ -71,6 +74,7 @@ CODES: Final[dict[int, tuple[str, Answer]]] = {
 INVALID_TIMESTAMP: Final = 32
 TOO_LARGE: Final = frozenset({10, 18})
 
+_PERHAPS: Final = frozenset({-1, 7, 13, 20, 56})
 _REMEDIES: Final[dict[int, str]] = {
     3: "Create topic {topic}, or wait until Kafka has brought its partition back.",
     17: "Topic {topic} is no valid topic's name: change the configuration.",
@@ -89,6 +93,11 @@ def name_of(code: int) -> str:
 def answer_of(code: int) -> Answer:
     """Say what to do; a code nobody here knows is tried again, since that cannot lose a record."""
     return CODES[code][1] if code in CODES else Answer.RETRY
+
+
+def maybe_stored(code: int) -> bool:
+    """Say whether Kafka may hold the batch although it answered with an error."""
+    return code in _PERHAPS or code not in CODES
 
 
 def remedy(code: int, topic: str) -> str:

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from pipeline.publish_batch import NO_PRODUCER, encode_batch
 from pipeline.publish_chunk import SEQUENCES, Chunk, Slot
 from pipeline.publish_cluster import LinkError, Produced
-from pipeline.publish_codes import Answer, answer_of, name_of, remedy
+from pipeline.publish_codes import Answer, answer_of, maybe_stored, name_of, remedy
 from pipeline.publish_connection import Batches
 from pipeline.publish_options import KafkaOptions
 
@@ -99,7 +99,8 @@ class Sender:
         self.linger = options.linger
         self.trouble = ""
         self.emptied = asyncio.Event()
-        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.broken: BaseException | None = None
+        self.broke = asyncio.Event()
         self.producer: tuple[int, int] | None = None
         self.regrouped: Callable[[], None] = _nothing  # a topic has more partitions now
         self._link = link
@@ -226,8 +227,9 @@ class Sender:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Tell whoever watches the publisher of a task that raised, which is a bug of ours."""
-        if not task.cancelled() and (problem := task.exception()) is not None and not self.broken.done():
-            self.broken.set_exception(problem)
+        if not task.cancelled() and (problem := task.exception()) is not None and self.broken is None:
+            self.broken = problem
+            self.broke.set()
 
     async def _exchange(self, number: int, node: Node, slots: Sequence[Slot]) -> None:
         try:
@@ -291,7 +293,7 @@ class Sender:
             self._take_apart(slot, chunk, code)
         else:
             self._again(slot, code, _STUBBORN if answer is Answer.OPERATOR else _BUSY)
-            chunk.uncertain = True
+            chunk.uncertain |= maybe_stored(code)
 
     def _confirm(self, slot: Slot, chunk: Chunk) -> None:
         records = len(chunk.records)

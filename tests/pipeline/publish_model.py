@@ -126,10 +126,12 @@ class Counted:
     refusals: list[str] = field(default_factory=list)
     rebuilds: list[str] = field(default_factory=list)
 
-    def confirmed(self, topic: str, records: int, size: int, oldest: float, newest: float) -> None:
+    def confirmed(self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]]) -> None:
+        waited = list(waits)
         assert topic
         assert size > 0
-        assert oldest <= newest
+        assert sum(count for _, count in waited) == records
+        assert all(seconds >= 0 and count > 0 for seconds, count in waited)
         self.records += records
 
     def failed(self, topic: str, error: str) -> None:
@@ -146,7 +148,8 @@ class Counted:
 
 
 def dead_letter(record: Record, reason: Reason, detail: str) -> Record | None:
-    headers = encode_headers([("ce_reason", reason.value.encode()), ("ce_detail", detail.encode())])
+    pairs = [("ce_reason", reason.value.encode()), ("ce_detail", detail.encode()), ("was", record.value[:20])]
+    headers = encode_headers(pairs)
     return Record(Destination(LETTERS, record.destination.key), record.value[:100], headers, record.timestamp, None)
 
 
@@ -158,8 +161,8 @@ class Bench:
         self.cluster = ModelCluster(self.options, partitions)
         self.events = Counted()
         self.ledger = Ledger()
-        self.lane: Lane[int] = Lane(lambda tokens: self.acknowledged.extend(tokens), 1 << 30, ledger=self.ledger)
         self.acknowledged: list[int] = []
+        self.lane: Lane[int] = Lane(self.acknowledged.extend, 1 << 30, ledger=self.ledger)
         self.destinations = [Destination(TOPIC, b"device-%d" % number) for number in range(8)]
         self.publisher = Publisher(
             self.options, dead_letter, self.events, failpoint or (lambda _: None), cluster=self.cluster
