@@ -91,6 +91,7 @@ def test_nothing_of_a_configuration_can_be_changed() -> None:
         ("feeds/city/subscribe", "city/#", "feeds.city.subscribe"),
         ("feeds/city/max_in_flight", 65_536, "feeds.city.max_in_flight"),
         ("feeds/city/keepalive", "20h", "feeds.city.keepalive"),
+        ("feeds/city/keepalive", "1500ms", "feeds.city.keepalive"),
         ("feeds/city/session_expiry", "0s", "feeds.city.session_expiry"),
         ("feeds/city/max_payload", "1000", "feeds.city.max_payload"),
         ("feeds/city/ack", "spool", "feeds.city.ack"),
