@@ -15,18 +15,22 @@ def unarmed(name: str) -> None:
     """Do nothing: what every place calls outside the tests."""
 
 
-def from_environment(environment: Mapping[str, str]) -> Failpoint:
-    """Return a failpoint that sends SIGKILL to this process at the n-th visit of one place: `after_read:3`."""
-    wanted, _, visit = environment.get(VARIABLE, "").partition(":")
-    if not wanted:
-        return unarmed
-    left = int(visit or 1)
+class Armed:
+    """Sends SIGKILL to this process at the n-th visit of one place, whose name is `armed` for a place that prepares."""
 
-    def armed(name: str) -> None:
-        nonlocal left
-        if name == wanted:
-            left -= 1
-            if left == 0:
+    def __init__(self, name: str, visit: int) -> None:
+        self.armed = name
+        self._left = visit
+
+    def __call__(self, name: str) -> None:
+        """Say that execution has come to the place of this name."""
+        if name == self.armed:
+            self._left -= 1
+            if self._left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    return armed
+
+def from_environment(environment: Mapping[str, str]) -> Failpoint:
+    """Return the failpoint that the environment arms: `after_read:3` is the third visit of after_read."""
+    wanted, _, visit = environment.get(VARIABLE, "").partition(":")
+    return Armed(wanted, int(visit or 1)) if wanted else unarmed
