@@ -84,14 +84,7 @@ class MqttFeed(Section):
         default="5", examples=["5"]
     )
     """The version of MQTT."""
-    client_id: def _whole_seconds(value: float) -> float:
-    if value != int(value):
-        raise ValueError("is no whole number of seconds, which is how MQTT counts it")
-    return value
-
-
-_WHOLE = AfterValidator(_whole_seconds)
-MqttText = Field(examples=["headrace-ghent"])
+    client_id: MqttText = Field(examples=["headrace-ghent"])
     """The session's name at the broker, which keeps messages under it while Headrace is away; one feed each."""
     username: MqttText | None = Field(default=None, examples=["headrace"])
     """The user, if the broker asks for one."""
@@ -111,7 +104,9 @@ MqttText = Field(examples=["headrace-ghent"])
     """How many messages may be unacknowledged before reading pauses; also how many a crash can duplicate."""
     max_payload: Annotated[Size, sizes(1, 16 * 1024**2)] = Field(default=256 * 1024, examples=["256KiB"])
     """The largest payload that is decoded; a larger one is a dead letter."""
-    session_expiry: Annotated[Duration, durations(1, _LONGEST_EXPIRY), _WHOLE] = Field(default=7 * 86_400.0, examples=["7d"])
+    session_expiry: Annotated[Duration, durations(1, _LONGEST_EXPIRY), _WHOLE] = Field(
+        default=7 * 86_400.0, examples=["7d"]
+    )
     """How long the broker keeps the session while Headrace is away (MQTT 5; with 3.1.1 the broker decides)."""
     ack: Annotated[Literal["kafka", "spool"], AfterValidator(_available)] = Field(default="kafka", examples=["kafka"])
     """When a message is acknowledged: once Kafka has confirmed its records."""
