@@ -36,14 +36,15 @@ async def prepare(cluster: Cluster, topics: Collection[str]) -> dict[str, int]:
         absent = [topic for topic in topics if cluster.codes.get(topic, _UNKNOWN) == _UNKNOWN]
         create = cluster.options.create_topics
         if absent and create is not None:
-            await _create(cluster, absent, create)
+            await create_missing(cluster, absent, create)
         await _wait_for_leaders(cluster, topics)
-        return await _limits(cluster, topics)
+        return await limits_of(cluster, topics)
     except LinkError as problem:
         raise StartError(str(problem)) from problem
 
 
-def _missing(topics: Iterable[str]) -> str:
+def missing(topics: Iterable[str]) -> str:
+    """Say that topics are not there, and what to do."""
     names = ", ".join(topics)
     return (
         f"Kafka has no topic {names}. Create it (kafka-topics.sh --create --topic ...), or let Headrace do it with "
@@ -51,19 +52,27 @@ def _missing(topics: Iterable[str]) -> str:
     )
 
 
-async def _create(cluster: Cluster, topics: Collection[str], create: CreateTopics) -> None:
+async def create_missing(
+    cluster: Cluster, topics: Collection[str], create: CreateTopics, *, only_try: bool = False
+) -> None:
+    """Make topics, or only let Kafka say whether it would.
+
+    Raises:
+        StartError: it does not; a sentence that names the first such topic.
+        LinkError: no answer came.
+    """
     requests: list[tuple[object, ...]] = [
         (topic, create.partitions, create.replication_factor, [], list(create.configs.get(topic, {}).items()))
         for topic in topics
     ]
     milliseconds = int(cluster.options.request_timeout * 1000)
-    response = await cluster.ask(CreateTopicsRequest(requests, milliseconds, False), cluster.controller)  # noqa: FBT003
+    response = await cluster.ask(CreateTopicsRequest(requests, milliseconds, only_try), cluster.controller)
     for topic, code, *text in response.topic_errors:
         if code not in {0, _EXISTS}:
             said = f" ({text[0]})" if text and text[0] else ""
             raise StartError(
-                f"Kafka did not create topic {topic}: {name_of(code)}{said}. Mend `create_topics`, grant CREATE, or "
-                "create it by hand."
+                f"Kafka {'would' if only_try else 'did'} not create topic {topic}: {name_of(code)}{said}. "
+                "Mend `create_topics`, grant CREATE, or create it by hand."
             )
 
 
@@ -79,14 +88,15 @@ async def _wait_for_leaders(cluster: Cluster, topics: Collection[str]) -> None:
             return
         if monotonic() > until:
             if absent:
-                raise StartError(_missing(absent))
+                raise StartError(missing(absent))
             for topic, code in refused.items():
                 raise StartError(f"Kafka does not show us topic {topic}: {name_of(code)}. {remedy(code, topic)}")
             return  # a partition without a leader: its records will wait for one
         await asyncio.sleep(_LOOKS)
 
 
-async def _limits(cluster: Cluster, topics: Collection[str]) -> dict[str, int]:
+async def limits_of(cluster: Cluster, topics: Collection[str]) -> dict[str, int]:
+    """Give topic -> max.message.bytes; Kafka's own default where we may not read it."""
     limits = dict.fromkeys(topics, DEFAULT_LIMIT)
     request = DescribeConfigsRequest([(_TOPIC, topic, [_LIMIT]) for topic in topics])
     for code, _, _, topic, entries in (await cluster.ask(request)).resources:

@@ -80,7 +80,7 @@ class PahoClient(Client):
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id=options.client_id,
-            clean_session=None if self.version5 else False,
+            clean_session=None if self.version5 else options.clean,
             protocol=MQTTProtocolVersion.MQTTv5 if self.version5 else MQTTProtocolVersion.MQTTv311,
             # Otherwise paho answers a refused protocol version by a blocking reconnect from within its handler.
             reconnect_on_failure=False,
@@ -107,7 +107,9 @@ class PahoClient(Client):
             raise UnreadableError(str(error)) from error
         self.username_pw_set(options.username, password)
         properties = self._connect_properties5() if self.version5 else None
-        self.connect_async(options.host, options.port, options.keepalive, clean_start=False, properties=properties)
+        self.connect_async(
+            options.host, options.port, options.keepalive, clean_start=options.clean, properties=properties
+        )
         self.reconnect()
         return cast("BrokerSocket", self.socket())
 

@@ -40,7 +40,8 @@ class MqttOptions:
 
     keepalive, connect_timeout, session_expiry (MQTT 5 only) and backoff (shortest and longest wait between attempts)
     are seconds. max_packet is bytes: MQTT 5 announces it, and with 3.1.1 a longer packet is cut. password is called at
-    each connection. state_file remembers the session's filters, because MQTT cannot list them.
+    each connection. state_file remembers the session's filters, because MQTT cannot list them. clean: the broker keeps
+    nothing of this session, before and after.
     """
 
     host: str
@@ -60,6 +61,7 @@ class MqttOptions:
     connect_timeout: float = 10.0
     backoff: tuple[float, float] = (1.0, 30.0)
     state_file: Path | None = None
+    clean: bool = False
 
     @property
     def broker(self) -> str:
