@@ -11,21 +11,23 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal
 
 import uvloop
 
 from pipeline import failpoint, wiring
 from pipeline.admin import Admin
 from pipeline.config_root import Config
-from pipeline.delivery import Ledger
+from pipeline.crash_guard import Careful, CrashGuard
+from pipeline.delivery import Ledger, Stage
 from pipeline.feeds.mqtt import MqttFeed
 from pipeline.feeds.mqtt_options import Trouble
+from pipeline.message import Message
 from pipeline.metrics import FeedMetrics, Metrics
 from pipeline.publish import Publisher
-from pipeline.route import Router
 
 _LOG = logging.getLogger(__name__)
+_HEALTHY_SECONDS = 60.0  # a life that lasted so long was not killed by its first messages
 _LEAVE_SECONDS = 2.0  # for the last acknowledgements and goodbyes, beyond the drain
 
 
@@ -59,12 +61,18 @@ class Worker:
         )
         self._metrics.gauges = self._publisher.gauges
         state = _state_folder(config)
-        self._feeds: list[tuple[MqttFeed, FeedMetrics, Router]] = []
+        self._guard = CrashGuard(state)
+        self._feeds: list[tuple[MqttFeed, FeedMetrics, Stage[Message]]] = []
         for name, feed in config.feeds.items():
             ledger = Ledger()
             events = self._metrics.feed(name, ledger, feed.max_in_flight)
             mqtt = MqttFeed(name, wiring.mqtt_options(name, feed, state), ledger, events, self._failpoint)
-            first = wiring.router(config, name, publisher=self._publisher, letters=letters, events=self._metrics)
+            first: Stage[Message] = wiring.router(
+                config, name, publisher=self._publisher, letters=letters, events=self._metrics
+            )
+            if self._guard.careful:
+                ends: dict[str, Any] = {"dead_letters": letters, "publisher": self._publisher, "events": self._metrics}
+                first = Careful(name, self._guard, first, **ends)
             self._feeds.append((mqtt, events, first))
         self._topics = {*wiring.topics(config).values(), letters.topic}
         self._admin = Admin(self._metrics.exposition, self._not_ready)
@@ -83,10 +91,12 @@ class Worker:
         finally:
             await self._publisher.close(monotonic() + _LEAVE_SECONDS)
             await self._admin.stop()
+            self._guard.stopped()
 
     async def _work(self) -> None:
         running = [asyncio.create_task(feed.run(router), name=f"feed {feed.name}") for feed, _, router in self._feeds]
         watched = [asyncio.create_task(self._publisher.watch(), name="publisher"), *running]
+        asyncio.get_running_loop().call_later(_HEALTHY_SECONDS, self._guard.settle)
         stop = asyncio.create_task(self._stop.wait(), name="stop")
         try:
             await asyncio.wait([stop, *watched], return_when=asyncio.FIRST_COMPLETED)

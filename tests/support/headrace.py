@@ -34,8 +34,9 @@ class Headrace:
         self.admin = f"http://{self.config['admin']['listen']}"
         self.file = folder / "headrace.yaml"
         command = [sys.executable, *launcher, "run", str(self.file), *arguments]
-        # Unbuffered: what a killed worker said last is what a reader of its log wants.
-        self.process = Process(command, folder / "headrace.log", env={"PYTHONUNBUFFERED": "1", **(env or {})}, cwd=ROOT)
+        # Unbuffered: what a killed worker said last is what a reader of its log wants. State is the test's own.
+        ours = {"PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(folder / "state"), **(env or {})}
+        self.process = Process(command, folder / "headrace.log", env=ours, cwd=ROOT)
 
     def start(self, *, wait: bool = True, timeout: float = 30.0) -> None:
         """Write the config as it is now and run; `wait` until every feed is ready."""
