@@ -1,0 +1,44 @@
+"""The rig of the fault tests, and the parts that they may kill."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.rig import Rig
+from tests.support.kafka import Kafka
+from tests.support.mosquitto import Mosquitto
+
+
+@pytest.fixture(scope="session")
+def mortal_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """One Kafka for all fault tests, which a test may kill or stall; each finds it running."""
+    with Kafka(tmp_path_factory.mktemp("mortal-kafka")) as broker:
+        yield broker
+
+
+@pytest.fixture
+def living_kafka(mortal_kafka: Kafka) -> Iterator[Kafka]:
+    """The mortal Kafka, mended after the test if the test left it stalled or dead."""
+    yield mortal_kafka
+    mortal_kafka.process.resume()
+    if not mortal_kafka.process.running:
+        mortal_kafka.start()
+
+
+@pytest.fixture
+def new_rig(
+    tmp_path: Path, tenant: str, kafka: Kafka, new_mosquitto: Callable[..., Mosquitto]
+) -> Iterator[Callable[..., Rig]]:
+    """Make a rig, not yet started; a Mosquitto of its own, and the Kafka that never dies, unless others are given."""
+    made: list[Rig] = []
+
+    def make(*, mosquitto: Mosquitto | None = None, broker: Kafka | None = None, **feed: Any) -> Rig:
+        source = mosquitto or new_mosquitto(durable=False, max_inflight_messages=0)
+        made.append(Rig(tmp_path / f"rig-{len(made)}", tenant, source, broker or kafka, **feed))
+        return made[-1]
+
+    yield make
+    for rig in made:
+        rig.close()
