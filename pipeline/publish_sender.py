@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from pipeline.publish_batch import NO_PRODUCER, encode_batch
 from pipeline.publish_chunk import SEQUENCES, Chunk, Slot
 from pipeline.publish_cluster import LinkError, Produced
-from pipeline.publish_codes import Answer, answer_of, maybe_stored, name_of, remedy
+from pipeline.publish_codes import TOO_LARGE, Answer, answer_of, maybe_stored, name_of, remedy
 from pipeline.publish_connection import Batches
 from pipeline.publish_options import KafkaOptions
 
@@ -321,6 +321,8 @@ class Sender:
             # other records afterwards would be taken for duplicates and dropped.
             self._rebuild(slot, chunk, code)
         if len(chunk.records) > 1:
+            if code in TOO_LARGE:  # the topic takes less than it said, so the next chunk is cut smaller
+                slot.limit = min(slot.limit, chunk.size // 2)
             left, right = chunk.halves()
             slot.done()
             slot.pieces.extendleft((right, left))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+import uvloop
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
@@ -250,21 +251,24 @@ class TestRefusals:
 
 @pytest.mark.fault
 class TestFaults:
-    def test_killed_and_restarted_under_load(self, new_kafka: Callable[..., Kafka], tenant: str) -> None:
+    @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+    def test_killed_and_restarted_under_load(
+        self, loop: Callable[[], asyncio.AbstractEventLoop], new_kafka: Callable[..., Kafka], tenant: str
+    ) -> None:
         kafka = new_kafka()
         real = Real(kafka.bootstrap(), tenant)
 
         async def work() -> None:
             async with publishing(real):
-                for _ in range(2):
-                    bounce = asyncio.create_task(_bounce(kafka))
-                    while not bounce.done():
-                        real.put(50)
-                        await asyncio.sleep(0.01)
-                    await bounce
+                bounce = asyncio.create_task(_bounce(kafka))
+                while not bounce.done():
+                    real.put(50)
+                    await asyncio.sleep(0.01)
+                await bounce
                 await real.drain(30)
 
-        asyncio.run(work())
+        with asyncio.Runner(loop_factory=loop) as runner:
+            runner.run(work())
         real.conserved()
         real.complete(KafkaClient(kafka.bootstrap()).consume_all(real.topic))
         assert real.events.failures["NO_ANSWER"]

@@ -243,6 +243,18 @@ class TestRefusals:
         assert len(bench.cluster.values(LETTERS)) == 1
         assert bench.settled()
 
+    def test_a_limit_that_shrinks_is_met_once(self) -> None:
+        async def work(bench: Bench) -> None:
+            bench.cluster.limit = 5_000
+            for _ in range(20):
+                bench.put(bench.record(number, size=100) for number in range(100))
+                await bench.publisher.drain(monotonic() + LATER)
+
+        bench = run(work, partitions=1)
+        assert bench.ledger.fates[Fate.PUBLISHED] == 2_000
+        refused = [request for request in bench.cluster.sent if len(request[0][3]) > 5_000]
+        assert len(refused) < 10
+
 
 class TestOperators:
     def test_not_ready_until_mended(self, caplog: pytest.LogCaptureFixture) -> None:
