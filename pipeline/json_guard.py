@@ -25,7 +25,7 @@ def parse(payload: bytes, loads: Any = orjson.loads) -> dict[str, Any]:  # noqa:
     Raises:
         PayloadError: too_deep, malformed, not_an_object or duplicate_key, with a sentence.
     """
-    if payload.count(b"{") + payload.count(b"[") > MAX_DEPTH:
+    if payload.find(b"{", 1) > 0 or b"[" in payload:
         _refuse_depth(payload)
     try:
         fields = loads(payload)
@@ -39,6 +39,8 @@ def parse(payload: bytes, loads: Any = orjson.loads) -> dict[str, Any]:  # noqa:
 
 
 def _refuse_depth(payload: bytes) -> None:
+    if payload.count(b"{") + payload.count(b"[") <= MAX_DEPTH:
+        return
     depth = 0
     for match in _BRACKETS.finditer(payload):
         first = payload[match.start()]

@@ -35,8 +35,8 @@ class Headrace:
         self.file = folder / "headrace.yaml"
         command = [sys.executable, *launcher, "run", str(self.file), *arguments]
         # Unbuffered: what a killed worker said last is what a reader of its log wants. State is the test's own.
-        ours = {"PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(folder / "state"), **(env or {})}
-        self.process = Process(command, folder / "headrace.log", env=ours, cwd=ROOT)
+        ours = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "", "XDG_STATE_HOME": str(folder / "state")}
+        self.process = Process(command, folder / "headrace.log", env={**ours, **(env or {})}, cwd=ROOT)
 
     def start(self, *, wait: bool = True, timeout: float = 30.0) -> None:
         """Write the config as it is now and run; `wait` until every feed is ready."""
