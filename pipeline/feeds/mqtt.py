@@ -20,7 +20,7 @@ from pipeline.feeds.mqtt_client import Answer, UnreadableError
 from pipeline.feeds.mqtt_connection import FIRST_FAILURE, Connection, ConnectionFailedError
 from pipeline.feeds.mqtt_options import FeedEvents, MqttOptions, Trouble
 from pipeline.feeds.mqtt_session import RememberedSession
-from pipeline.feeds.mqtt_socket import BrokerSocket
+from pipeline.feeds.mqtt_socket import BrokerSocket, refuses_us
 from pipeline.message import Message
 
 T = TypeVar("T")
@@ -138,7 +138,7 @@ class MqttFeed:
             raise ConnectionFailedError(Trouble.UNTRUSTED, sentence, fatal=True) from error
         except ssl.SSLError as error:
             sentence = f"No TLS with {broker}: {error}. Check that this port speaks TLS and asks for our certificate."
-            raise ConnectionFailedError(Trouble.UNTRUSTED, sentence) from error
+            raise ConnectionFailedError(Trouble.UNTRUSTED, sentence, fatal=refuses_us(error)) from error
         except WebsocketConnectionError as error:
             sentence = f"{broker} accepts no websocket: {error}. Check that the listener and the path are for MQTT."
             raise ConnectionFailedError(Trouble.UNREACHABLE, sentence) from error

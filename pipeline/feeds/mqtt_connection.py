@@ -14,7 +14,7 @@ from pipeline.errors import HeadraceError
 from pipeline.feeds.mqtt_client import Answer, PahoClient
 from pipeline.feeds.mqtt_frames import Frames, ProtocolError
 from pipeline.feeds.mqtt_options import FeedEvents, MqttOptions, Trouble
-from pipeline.feeds.mqtt_socket import READ_SIZE, BrokerSocket, pending, read_size
+from pipeline.feeds.mqtt_socket import READ_SIZE, BrokerSocket, pending, read_size, refuses_us
 from pipeline.feeds.mqtt_writer import Writer
 from pipeline.message import Message
 
@@ -60,7 +60,7 @@ class Connection:
         self._frames = Frames(version5=self.client.version5, max_packet=options.max_packet)
         self._answers: dict[int, asyncio.Future[Sequence[int]]] = {}
         self._lane: Lane[bytes] | None = None
-        self._paused = self._stopped = self._watching = False
+        self._paused = self._stopped = self._watching = self._unwelcome = False
         self._arrival = 0
         self._heard = self._pinged = monotonic()
 
@@ -157,7 +157,7 @@ class Connection:
             self._frames.feed(data)
             self._take()
         if gone:
-            self.end(Trouble.CLOSED, f"{self._options.broker} closed the connection{gone}.")
+            self._gone(gone)
         elif self._watching and pending(self._socket):
             self._loop.call_soon(self._again)
 
@@ -177,6 +177,7 @@ class Connection:
                 break
             except OSError as error:
                 gone = f" ({error})"
+                self._unwelcome = refuses_us(error)
                 break
             if not part:
                 gone = " without a reason; MQTT 3.1.1 gives none, the broker's log may"
@@ -186,6 +187,14 @@ class Connection:
             if len(part) < self._chunk and not pending(self._socket):
                 break  # it gave all it had: asking again would cost a call for nothing
         return parts[0] if len(parts) == 1 else b"".join(parts), gone
+
+    def _gone(self, how: str) -> None:
+        # With TLS 1.3 the broker judges our certificate after the handshake, so its refusal comes instead of CONNACK.
+        if self._unwelcome and self._lane is None:
+            sentence = f"{self._options.broker} does not take our certificate{how}. Check `cert_file` and `key_file`."
+            self.end(Trouble.UNTRUSTED, sentence, fatal=True)
+        else:
+            self.end(Trouble.CLOSED, f"{self._options.broker} closed the connection{how}.")
 
     def _take(self) -> None:
         try:
@@ -264,6 +273,9 @@ class Connection:
         return await self.before_end(answer, what)
 
     def _write_failed(self, error: OSError) -> None:
+        _, gone = self._read()  # what the broker said last tells more than that it is gone
+        if self._unwelcome:
+            self._gone(gone)
         self.end(Trouble.CLOSED, f"{self._options.broker} takes no more bytes: {error}.")
 
     def _discard(self) -> None:

@@ -12,6 +12,7 @@ from pipeline.feeds.mqtt_options import MqttOptions, MqttTls
 
 READ_SIZE = 256 * 1024
 _TLS_RECORD = 16 * 1024
+_ABOUT_US = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_FAILURE")  # the last: TLS 1.2 without one
 
 
 class BrokerSocket(Protocol):
@@ -92,6 +93,12 @@ def open_socket(options: MqttOptions, context: ssl.SSLContext | None) -> BrokerS
         plain.close()
         raise
     return upgraded
+
+
+def refuses_us(error: OSError) -> bool:
+    """Say whether this is the broker's word that it does not take our certificate (alerts: RFC 8446 section 6.2)."""
+    reason = getattr(error, "reason", None) or ""
+    return "_ALERT_" in reason and any(word in reason for word in _ABOUT_US)
 
 
 def tls_context(tls: MqttTls) -> ssl.SSLContext:
