@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
+from time import monotonic
 
 from pipeline.errors import StartError
 from pipeline.publish_cluster import Cluster, LinkError
-from pipeline.publish_codes import name_of, remedy
+from pipeline.publish_codes import Answer, answer_of, name_of, remedy
 from pipeline.publish_options import KafkaOptions
 from pipeline.publish_topics import create_missing, limits_of, missing
 
 _UNKNOWN = 3
+_LOOKS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ async def probe(options: KafkaOptions, topics: Collection[str]) -> list[TopicSta
         cluster.follow(topics)
         await cluster.refresh()
         if options.idempotent:
-            await cluster.new_producer()
+            await _may_be_idempotent(cluster)
         there = [topic for topic in topics if not cluster.codes.get(topic, _UNKNOWN)]
         limits = await limits_of(cluster, there) if there else {}
         return [
@@ -53,6 +56,20 @@ async def probe(options: KafkaOptions, topics: Collection[str]) -> list[TopicSta
         raise StartError(f"{problem}{advice}") from problem
     finally:
         cluster.close()
+
+
+async def _may_be_idempotent(cluster: Cluster) -> None:
+    until = monotonic() + cluster.options.request_timeout
+    while True:
+        try:
+            await cluster.new_producer()
+        except LinkError as problem:
+            # A Kafka that nobody has asked for a producer id yet is still loading.
+            if problem.code is None or answer_of(problem.code) is not Answer.RETRY or monotonic() > until:
+                raise
+            await asyncio.sleep(_LOOKS)
+        else:
+            return
 
 
 async def _why_not(cluster: Cluster, topic: str) -> str:
