@@ -30,7 +30,7 @@ class StalledError(RuntimeError):
 @dataclass(frozen=True, slots=True)
 class Options:
     window: int = 5000
-    linger_ms: int = 5
+    linger_ms: int = 10
     max_inflight: int = 20
 
 
