@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from struct import Struct
 from typing import Final, Literal
 
+import google_crc32c
 from aiokafka import codec
 from aiokafka.record.util import calc_crc32c
 
@@ -43,16 +43,8 @@ _AFTER_LENGTH: Final = 12
 _MAGIC: Final = 2
 
 
-def _checksum() -> Callable[[bytes], int]:
-    """Take google-crc32c where it is installed: it uses the processor's instruction, aiokafka's helper a table."""
-    try:
-        fast = import_module("google_crc32c")
-    except ImportError:
-        return calc_crc32c  # type: ignore[no-any-return]
-    return fast.value if fast.implementation == "c" else calc_crc32c  # type: ignore[no-any-return]
-
-
-crc32c: Final = _checksum()
+# google-crc32c uses the processor's instruction where it is built in C; its Python fallback is slower than aiokafka's.
+crc32c: Final[Callable[[bytes], int]] = google_crc32c.value if google_crc32c.implementation == "c" else calc_crc32c
 
 
 def _gzip(records: bytes) -> bytes:

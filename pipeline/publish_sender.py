@@ -241,7 +241,7 @@ class Sender:
             return
         self._failpoint("after_confirm")
         node.attempts = 0
-        node.trouble = ""
+        self.trouble = node.trouble = ""
         node.not_before = monotonic() + produced.throttle
         codes = {(topic, number): code for topic, number, code in produced.answers}
         for slot in slots:

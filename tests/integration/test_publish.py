@@ -266,6 +266,7 @@ class TestFaults:
                     await asyncio.sleep(0.01)
                 await bounce
                 await real.drain(30)
+                assert real.publisher.ready
 
         with asyncio.Runner(loop_factory=loop) as runner:
             runner.run(work())

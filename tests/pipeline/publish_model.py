@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
+import pytest
 from aiokafka.record.memory_records import MemoryRecords
 
-from pipeline.delivery import Batch, Lane, Ledger
+from pipeline import publish_sender
+from pipeline.delivery import Batch, Fate, Lane, Ledger
 from pipeline.errors import Reason
 from pipeline.message import Message
 from pipeline.publish import KafkaOptions, Publisher
 from pipeline.publish_cluster import Cluster, LinkError, Produced
+from pipeline.publish_codes import CODES, Answer
 from pipeline.record import Destination, Record, encode_headers
 
 TOPIC = "t.AirQualityObserved.v1"
@@ -184,3 +189,50 @@ class Bench:
 
     def settled(self) -> bool:
         return self.ledger.conserved() and not self.ledger.in_flight()
+
+
+CODES_OF = {answer: [code for code, (_, its) in CODES.items() if its is answer] for answer in Answer}
+LATER = 5.0
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the waits between tries short."""
+    for name in ("_SOON", "_BUSY", "_STUBBORN"):
+        monkeypatch.setattr(publish_sender, name, 0.0002)
+
+
+def run(work: Callable[[Bench], Coroutine[Any, Any, None]], **options: Any) -> Bench:
+    """Start a publisher, do the work, drain and close."""
+
+    async def whole() -> Bench:
+        bench = Bench(**options)
+        await bench.start()
+        await work(bench)
+        await bench.publisher.drain(monotonic() + LATER)
+        assert not bench.publisher.kept()
+        await bench.publisher.close(monotonic() + 1)
+        assert bench.publisher._sender.broken is None
+        return bench
+
+    return asyncio.run(whole())
+
+
+def send(count: int, *script: Step, **options: Any) -> Bench:
+    async def work(bench: Bench) -> None:
+        bench.cluster.script.extend(script)
+        bench.put(bench.record(number) for number in range(count))
+
+    return run(work, **options)
+
+
+def complete(bench: Bench, count: int) -> None:
+    """Nothing lost, nothing twice, in order per device."""
+    values = bench.cluster.values()
+    assert sorted(values, key=int) == [b"%d" % number for number in range(count)]
+    for log in bench.cluster.logs.values():
+        for key in {each.key for each in log}:
+            numbers = [int(each.value) for each in log if each.key == key]
+            assert numbers == sorted(numbers)
+    assert bench.settled()
+    assert bench.ledger.fates[Fate.PUBLISHED] == count
+    assert bench.acknowledged == sorted(bench.acknowledged)
