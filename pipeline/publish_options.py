@@ -36,7 +36,8 @@ class Tls:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.check_hostname = self.check_hostname
         if self.cert_file is not None:
-            context.load_cert_chain(self.cert_file, self.key_file, self.key_password)
+            # Without a callable OpenSSL would ask for an encrypted key's password on the terminal, and wait.
+            context.load_cert_chain(self.cert_file, self.key_file, self.key_password or str)
         return context
 
 

@@ -11,9 +11,9 @@ from pydantic import SecretStr
 from pipeline import inline
 from pipeline.config_feeds import MqttFeed as FeedConfig
 from pipeline.config_feeds import Route as RouteConfig
-from pipeline.config_kafka import Kafka, topic
+from pipeline.config_kafka import Kafka
 from pipeline.config_kafka import Sasl as SaslConfig
-from pipeline.config_root import Config, Stream
+from pipeline.config_root import Config
 from pipeline.config_secrets import Tls as TlsConfig
 from pipeline.config_secrets import read_secret
 from pipeline.config_types import host_port
@@ -53,14 +53,12 @@ def kafka_options(config: Config) -> KafkaOptions:
 
 def topics(config: Config) -> dict[str, str]:
     """Return the topic of each model that a connector names."""
-    models = sorted({connector.model for connector in config.connectors.values()})
-    return {model: topic(config.kafka.topics.model, tenant=config.tenant, model=model) for model in models}
+    return {model: config.topic(model) for model in sorted({each.model for each in config.connectors.values()})}
 
 
 def dead_letters(config: Config) -> DeadLetters:
     """Return the maker of dead letters."""
-    name = topic(config.kafka.topics.dead_letter, tenant=config.tenant)
-    return DeadLetters(config.tenant, name, config.dead_letters.payload)
+    return DeadLetters(config.tenant, config.dead_letter_topic, config.dead_letters.payload)
 
 
 def mqtt_options(name: str, feed: FeedConfig, state: Path | None) -> MqttOptions:
@@ -72,7 +70,7 @@ def mqtt_options(name: str, feed: FeedConfig, state: Path | None) -> MqttOptions
         transport="websockets" if broker.scheme.startswith("ws") else "tcp",
         path=broker.path or "/mqtt",
         client_id=feed.client_id,
-        subscriptions=tuple((each, feed.qos) for each in feed.subscribe),
+        subscriptions=tuple((each, feed.used_qos) for each in feed.subscribe),
         version=feed.version,
         username=feed.username,
         password=_secret(feed.password, feed.password_file),
@@ -101,6 +99,7 @@ def router(
             plan,
             route,
             max_payload=feed.max_payload,
+            keep_retained=config.keeps_retained(route),
             normalise=normalise,
             publisher=publisher,
             letters=letters,
@@ -117,6 +116,7 @@ def _decode(
     route: RouteConfig,
     *,
     max_payload: int,
+    keep_retained: bool,
     normalise: Stage[Reading],
     publisher: Stage[Record],
     letters: DeadLetters,
@@ -125,11 +125,10 @@ def _decode(
     pattern = TopicPattern(route.topic)
     source = plan.connector.device
     name = source.name if isinstance(source, FromTopic) else ""
-    own_time = plan.connector.observed_at is not None
     return Decode(
         plan,
         level=lambda text: pattern.level(name, text),
-        keep_retained=own_time if route.retained is None else route.retained == "keep",
+        keep_retained=keep_retained,
         max_payload=max_payload,
         out=normalise,
         dead_letters=letters,
@@ -143,14 +142,14 @@ def plan_of(config: Config, feed: str, connector_name: str) -> Plan:
     declared = config.connectors[connector_name]
     model = MODELS[declared.model]
     connector = inline.build(connector_name, declared, model)
-    stream = config.streams.get(model.name, Stream())
+    stream = config.stream(model.name)
     return Plan(
         connector=connector,
         model=model,
         slots=slots_of(connector, model),
         tenant=config.tenant,
         feed=feed,
-        topic=topics(config)[model.name],
+        topic=config.topic(model.name),
         terms=Terms(stream.classification, stream.licence),
     )
 
@@ -182,6 +181,7 @@ def _mqtt_tls(tls: TlsConfig | None) -> MqttTls:
         ca_file=_path(tls.ca_file),
         cert_file=_path(tls.cert_file),
         key_file=_path(tls.key_file),
+        key_password=_secret(tls.key_password, tls.key_password_file),
         check_hostname=tls.check_hostname,
     )
 
@@ -217,10 +217,10 @@ def _create_topics(config: Config) -> CreateTopics | None:
         return None
     configs: dict[str, dict[str, str]] = {}
     for model, name in topics(config).items():
-        retention = config.streams.get(model, Stream()).retention
+        retention = config.stream(model).retention
         kept = {} if retention is None else {"retention.ms": str(round(retention * 1000))}
         configs[name] = {**create.configs, **kept}
-    configs[dead_letters(config).topic] = dict(create.configs)
+    configs[config.dead_letter_topic] = dict(create.configs)
     return CreateTopics(create.partitions, create.replication_factor or -1, configs)
 
 

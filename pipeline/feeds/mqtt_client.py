@@ -180,7 +180,8 @@ class PahoClient(Client):
     def _connect_properties5(self) -> Properties:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.ReceiveMaximum = min(_MAX_RECEIVE, self._options.max_in_flight)
-        properties.MaximumPacketSize = self._options.max_packet
+        # No MaximumPacketSize: a broker drops what is larger without a word (MQTT 5 section 3.1.2.11.4), where we cut
+        # it and keep it as a dead letter.
         properties.SessionExpiryInterval = self._options.session_expiry
         return properties
 

@@ -31,6 +31,7 @@ class MqttTls:
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    key_password: Callable[[], str] | None = None
     check_hostname: bool = True
 
 
@@ -39,7 +40,7 @@ class MqttOptions:
     """One broker, one session, its subscriptions.
 
     keepalive, connect_timeout, session_expiry (MQTT 5 only) and backoff (shortest and longest wait between attempts)
-    are seconds. max_packet is bytes: MQTT 5 announces it, and with 3.1.1 a longer packet is cut. password is called at
+    are seconds. max_packet is bytes: what is much longer is cut, so that memory is bounded. password is called at
     each connection. state_file remembers the session's filters, because MQTT cannot list them. clean: the broker keeps
     nothing of this session, before and after.
     """

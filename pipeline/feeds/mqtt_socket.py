@@ -110,7 +110,8 @@ def tls_context(tls: MqttTls) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=tls.ca_file)
     context.check_hostname = tls.check_hostname
     if tls.cert_file is not None:
-        context.load_cert_chain(tls.cert_file, tls.key_file)
+        # Without a callable OpenSSL would ask for an encrypted key's password on the terminal, and wait.
+        context.load_cert_chain(tls.cert_file, tls.key_file, tls.key_password or str)
     return context
 
 
