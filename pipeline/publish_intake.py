@@ -106,12 +106,14 @@ class Intake:
 
     def _place(self, slot: Slot, record: Record, delivery: Delivery) -> None:
         value = len(record.value)
-        size = value + len(record.headers) + slot.each
-        if OVERHEAD + size > self.limits[slot.topic] or (value > MAX_VALUE and record.message is not None):
+        # By its own key: another device's longer one must not make a record too large that Kafka would take.
+        alone = value + len(record.headers) + len(record.destination.prefix) + RECORD_OVERHEAD
+        if OVERHEAD + alone > self.limits[slot.topic] or (value > MAX_VALUE and record.message is not None):
             letter = self._too_large(slot, record)
             if letter is not None:
                 self.place(letter, delivery)
                 return
+        size = value + len(record.headers) + slot.each
         if slot.records and slot.size + size > slot.limit:
             slot.cut()
             self.full()
