@@ -51,6 +51,9 @@ class PublishEvents(Protocol):
     def rebuilt(self, topic: str, error: str) -> None:
         """Count a partition's sequence given up for a new producer id."""
 
+    def bisected(self, topic: str) -> None:
+        """Count a batch that Kafka refused and that goes on in halves."""
+
 
 class Link(Protocol):
     """What the sender asks of the cluster; tests script it."""
@@ -323,6 +326,7 @@ class Sender:
         if len(chunk.records) > 1:
             if code in TOO_LARGE:  # the topic takes less than it said, so the next chunk is cut smaller
                 slot.limit = min(slot.limit, chunk.size // 2)
+            self._events.bisected(slot.topic)
             left, right = chunk.halves()
             slot.done()
             slot.pieces.extendleft((right, left))

@@ -45,6 +45,9 @@ class Counted:
         assert topic
         self.rebuilds[error] += 1
 
+    def bisected(self, topic: str) -> None:
+        assert topic
+
 
 class Real:
     """Puts numbered records on topics of one tenant and keeps what it put."""

@@ -151,6 +151,9 @@ class Counted:
         assert topic
         self.rebuilds.append(error)
 
+    def bisected(self, topic: str) -> None:
+        assert topic
+
 
 def dead_letter(record: Record, reason: Reason, detail: str) -> Record | None:
     pairs = [("ce_reason", reason.value.encode()), ("ce_detail", detail.encode()), ("was", record.value[:20])]
