@@ -20,7 +20,7 @@ def mortal_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
 
 @pytest.fixture
 def living_kafka(mortal_kafka: Kafka) -> Iterator[Kafka]:
-    """The mortal Kafka, mended after the test if the test left it stalled or dead."""
+    """Give the mortal Kafka, mended after the test if the test left it stalled or dead."""
     yield mortal_kafka
     mortal_kafka.process.resume()
     if not mortal_kafka.process.running:

@@ -1,15 +1,16 @@
 """One worker between a Mosquitto and a Kafka, the load on it, and all that its verdict needs."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from tests.faults.fence import FENCE
 from tests.faults.load import Load
 from tests.support.checker import Key, Life, Verdict, count
 from tests.support.headrace import Headrace, example_config
 from tests.support.kafka import Kafka
-from tests.support.kafka_client import Consumed, KafkaClient
+from tests.support.kafka_client import KafkaClient
 from tests.support.mosquitto import Mosquitto
 from tests.support.prometheus import get
 
@@ -111,15 +112,21 @@ class Rig:
         assert self.stop_worker() == 0, self.worker.process.tail()
         return self.judge(name, duplicates_allowed=duplicates_allowed)
 
-    def judge(self, name: str, *, duplicates_allowed: int | None = None) -> Verdict:
-        """Write and return the verdict; it is the caller's to assert."""
+    def judge(
+        self, name: str, *, duplicates_allowed: int | None = None, sent: Iterable[Key] | None = None, topic: str = ""
+    ) -> Verdict:
+        """Write and return the verdict, on the load unless something else was sent; it is the caller's to assert."""
         allowed = self.window * self.deaths + self.load.resent if duplicates_allowed is None else duplicates_allowed
+        notes = {
+            "seconds": round(time.monotonic() - self._began, 1),
+            "deaths": self.deaths,
+            "resent": self.load.resent,
+            **self.notes,
+        }
+        records = [record for record in self.client.consume_all(topic or self.topic) if record.key != FENCE]
+        counts = count(self.load.keys() if sent is None else sent, records)
         dead = self.client.count(self.dead_letters)
-        seconds = round(time.monotonic() - self._began, 1)
-        notes = {"seconds": seconds, "deaths": self.deaths, "resent": self.load.resent, **self.notes}
-        verdict = Verdict(
-            name, count(self._sent(), self._records()), self.faults, self.lives, dead, allowed, notes=notes
-        )
+        verdict = Verdict(name, counts, self.faults, self.lives, dead, allowed, notes=notes)
         verdict.write()
         return verdict
 
@@ -128,9 +135,3 @@ class Rig:
         if self.worker.process.running:
             self.worker.kill()
         self.load.abandon()
-
-    def _sent(self) -> list[Key]:
-        return list(self.load.keys())
-
-    def _records(self) -> list[Consumed]:
-        return self.client.consume_all(self.topic)
