@@ -1,11 +1,15 @@
 """One worker between the real broker and the real Kafka, under a tenant of its own."""
 
+import asyncio
 import json
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from tests.support.headrace import Headrace, example_config
 from tests.support.kafka import Kafka
@@ -105,6 +109,20 @@ class WorkerBench:
 
     def letters(self) -> list[Consumed]:
         return self.client.consume_all(self.letter_topic)
+
+    def configure_topic(self, settings: dict[str, str]) -> None:
+        """Change the settings of the model's topic while it is used, as an operator may."""
+
+        async def alter() -> None:
+            admin = AIOKafkaAdminClient(bootstrap_servers=self.client.bootstrap)
+            await admin.start()
+            try:
+                await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, self.topic, settings)])
+            finally:
+                await admin.close()
+
+        asyncio.run(alter())
+        until(lambda: settings.items() <= self.client.configs(self.topic).items(), "the topic's settings")
 
     def settled(self, worker: Headrace, received: int, timeout: float = 60.0) -> dict[str, float]:
         """Wait until so many messages were received and acknowledged; the metrics of that moment, which conserve."""
