@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+_LOG = logging.getLogger(__name__)
 _TEXT = "text/plain; charset=utf-8"
 
 
@@ -39,6 +41,7 @@ class Admin:
             StartError: the address cannot be had.
         """
         listener = _listen(host, port)
+        _LOG.info("Metrics and health at http://%s:%d.", *listener.getsockname()[:2])
         config = uvicorn.Config(
             self._answer, http="h11", ws="none", lifespan="off", interface="asgi3", log_config=None, access_log=False
         )

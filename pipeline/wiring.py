@@ -165,7 +165,7 @@ def state_folder(config: Config, environment: Mapping[str, str] = os.environ) ->
 
 def admin_address(config: Config) -> tuple[str, int]:
     """Return host and port of the admin server."""
-    return host_port(config.admin.listen)
+    return host_port(config.admin.listen, lowest=0)
 
 
 def _secret(value: SecretStr | None, file: str | None) -> Secret | None:
