@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -15,7 +14,7 @@ from typing import Any, Literal
 
 import uvloop
 
-from pipeline import failpoint, wiring
+from pipeline import failpoint, memory, wiring
 from pipeline.admin import Admin
 from pipeline.config_root import Config
 from pipeline.crash_guard import Careful, CrashGuard
@@ -85,8 +84,7 @@ class Worker:
         await self._admin.start(*wiring.admin_address(self._config))
         try:
             await self._publisher.start(self._topics)
-            gc.freeze()  # what is here now lives as long as the process
-            gc.set_threshold(50_000, 20, 100)  # messages make no cycles; looking for them at each 700th costs a tenth
+            memory.settle()
             await self._work()
         finally:
             await self._publisher.close(monotonic() + _LEAVE_SECONDS)
