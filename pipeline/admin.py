@@ -94,6 +94,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # now: whoever only binds shares a port with another that does, and answers nobody yet
     except OSError as error:
         listener.close()
         text = f"The admin server cannot listen on {host}:{port} ({error.strerror}). Change admin.listen."
