@@ -207,4 +207,6 @@ def _said(problem: BaseException) -> str:
         return "closed the connection. If it never works, compare the port's security protocol with `tls` and `sasl`."
     if isinstance(problem, TimeoutError):
         return "did not answer in time."
+    if isinstance(problem, ConnectionRefusedError):
+        return "cannot be reached: nobody listens there. Check `bootstrap_servers`, and that Kafka runs."
     return f"cannot be used: {problem or kind}."

@@ -30,6 +30,7 @@ async def prepare(cluster: Cluster, topics: Collection[str]) -> dict[str, int]:
     Raises:
         StartError: a sentence that names the topic or the broker and what to do.
     """
+    topics = sorted(topics)  # so that the same mistake gives the same sentence
     cluster.follow(topics)
     try:
         await cluster.refresh()
