@@ -125,7 +125,7 @@ def test_broker_and_kafka_away(bench: WorkerBench, tmp_path: Path) -> None:
     [broker] = check.said("feeds.city.url", "error")
     assert broker.startswith(f"Feed city: mqtt://127.0.0.1:{nobody} cannot be reached")
     [kafka] = check.said("kafka.bootstrap_servers", "error")
-    assert kafka.startswith(f"Kafka at 127.0.0.1:{nowhere} cannot be used")
+    assert kafka.startswith(f"Kafka at 127.0.0.1:{nowhere} cannot be reached")
 
 
 def test_wrong_credentials(bench: WorkerBench, new_mosquitto: Callable[..., Mosquitto], tmp_path: Path) -> None:

@@ -1,0 +1,106 @@
+"""The admin server: three pages, their codes, and how it starts and stops."""
+
+import asyncio
+import http.client
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from pipeline.admin import Admin
+from pipeline.errors import StartError
+from tests.support.ports import LOOPBACK, free_port, is_open
+
+Answer = tuple[int, str | None, bytes]
+
+
+class Server:
+    def __init__(self) -> None:
+        self.reasons: Sequence[str] = ()
+        self.port = free_port()
+        self.admin = Admin(lambda: ("text/plain; version=1.0.0", b"headrace_up 1\n"), lambda: self.reasons)
+
+    async def ask(self, page: str, method: str = "GET") -> Answer:
+        return await asyncio.to_thread(self._ask, page, method)
+
+    def _ask(self, page: str, method: str) -> Answer:
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5)
+        try:
+            connection.request(method, page)
+            answer = connection.getresponse()
+            return answer.status, answer.getheader("content-type"), answer.read()
+        finally:
+            connection.close()
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[Server]:
+    server = Server()
+    await server.admin.start(LOOPBACK, server.port)
+    try:
+        yield server
+    finally:
+        await server.admin.stop()
+
+
+def test_the_pages() -> None:
+    async def ask() -> None:
+        async with serving() as server:
+            assert await server.ask("/metrics") == (200, "text/plain; version=1.0.0", b"headrace_up 1\n")
+            assert await server.ask("/livez") == (200, "text/plain; charset=utf-8", b"ok\n")
+            assert await server.ask("/readyz") == (200, "text/plain; charset=utf-8", b"ok\n")
+            assert (await server.ask("/"))[0] == 404
+            assert (await server.ask("/metrics/../livez"))[0] == 404
+            assert (await server.ask("/readyz?verbose"))[0] == 200
+
+    asyncio.run(ask())
+
+
+def test_why_it_is_not_ready() -> None:
+    async def ask() -> None:
+        async with serving() as server:
+            server.reasons = ["Kafka at kafka:9092 did not answer in time.", "Feed Zürich is not connected."]
+            status, _, body = await server.ask("/readyz")
+            assert status == 503
+            assert body.decode().splitlines() == list(server.reasons)
+            assert (await server.ask("/livez"))[0] == 200
+            server.reasons = ()
+            assert (await server.ask("/readyz"))[0] == 200
+
+    asyncio.run(ask())
+
+
+def test_it_only_tells() -> None:
+    async def ask() -> None:
+        async with serving() as server:
+            for method in ("POST", "PUT", "DELETE"):
+                assert (await server.ask("/metrics", method))[0] == 405
+            assert await server.ask("/metrics", "HEAD") == (200, "text/plain; version=1.0.0", b"")
+
+    asyncio.run(ask())
+
+
+def test_a_taken_address() -> None:
+    async def start() -> None:
+        with socket.create_server((LOOPBACK, 0)) as taken:
+            port = taken.getsockname()[1]
+            with pytest.raises(StartError, match=rf"cannot listen on 127\.0\.0\.1:{port} .*Change admin\.listen\."):
+                await Server().admin.start(LOOPBACK, port)
+
+    asyncio.run(start())
+
+
+def test_it_stops_in_time_though_a_client_holds_on() -> None:
+    async def stop() -> None:
+        async with serving() as server:
+            _, writer = await asyncio.open_connection(LOOPBACK, server.port)
+            writer.write(b"GET /livez HTTP/1.1\r\n")
+            await writer.drain()
+            async with asyncio.timeout(5):
+                await server.admin.stop()
+            assert not is_open(server.port)
+            writer.close()
+        await Server().admin.stop()  # one that never started
+
+    asyncio.run(stop())
