@@ -75,8 +75,7 @@ class Rig:
         while self.worker.process.running:
             if time.monotonic() > deadline:
                 raise AssertionError(f"the failpoint was not hit:\n{self.worker.process.tail()}")
-            text = get(f"{self.worker.admin}/metrics", timeout=0.5)
-            life = life if text is None else Life.of(text)
+            life = self.life_or_none() or life
             time.sleep(LOOK_SECONDS)
         return life
 
@@ -87,6 +86,11 @@ class Rig:
 
     def life(self) -> Life:
         return Life.of(self.worker.exposition())
+
+    def life_or_none(self) -> Life | None:
+        """Scrape a worker that may not listen yet, or not any more."""
+        text = get(f"{self.worker.admin}/metrics", timeout=0.5)
+        return None if text is None else Life.of(text)
 
     def published(self) -> int:
         return self.life().fates.get("published", 0)

@@ -34,12 +34,12 @@ def test_kafka_away_for_a_minute_and_two_keepalives(new_rig: Callable[..., Rig],
     """Half the time it answers nothing, half the time nobody listens: the connection to the source is kept."""
     # MQTT 3.1.1 has no receive maximum: what the worker does not read stands in the socket, PINGRESP behind it.
     rig = new_rig(broker=living_kafka, keepalive=f"{KEEPALIVE}s", version="3.1.1")
-    rig.load.rate = 400
     rig.start()
     rig.load.wait_for(2000)
+    began, memory = time.monotonic(), rig.worker.rss()
     living_kafka.process.pause()
     rig.wait(lambda: rig.life().in_flight >= rig.window, "a full window")
-    began, memory = time.monotonic(), rig.worker.rss()
+    rig.load.rate = 400
     _stay_away(rig, began + AWAY_SECONDS / 2)
     living_kafka.kill()
     _stay_away(rig, began + AWAY_SECONDS + 2 * KEEPALIVE)

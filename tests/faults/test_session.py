@@ -15,6 +15,7 @@ from tests.support.mosquitto import Mosquitto
 pytestmark = [pytest.mark.real, pytest.mark.fault, pytest.mark.timeout(180)]
 BOUNCES = 3
 MESSAGES = 300
+ANSWER_SECONDS = 12  # more than the worker waits for an answer of the broker
 
 
 def test_three_hard_bounces_of_mosquitto(
@@ -75,6 +76,39 @@ def test_the_session_lost(new_rig: Callable[..., Rig]) -> None:
     rig.load.wait_for(2000)
 
     rig.finish("The session lost").assert_good()
+
+
+def test_a_window_full_before_the_subscription_is_answered(
+    new_rig: Callable[..., Rig], new_mosquitto: Callable[..., Mosquitto], living_kafka: Kafka
+) -> None:
+    """The answer to SUBSCRIBE stands behind what has waited: while Kafka is away, that is not the broker's silence."""
+    mosquitto = new_mosquitto(durable="each second", max_inflight_messages=0)
+    rig = new_rig(broker=living_kafka, mosquitto=mosquitto, version="3.1.1", max_in_flight=500)
+    rig.start()
+    assert rig.stop_worker() == 0
+    rig.load.wait_for(3000)
+    rig.load.pause()
+    mosquitto.stop()
+    rig.worker.start(wait=False)
+    rig.wait(lambda: rig.life_or_none() is not None and _reconnects(rig, "unreachable") > 0, "Kafka alone")
+    living_kafka.process.pause()
+    mosquitto.start()
+    rig.wait(lambda: rig.life().in_flight >= rig.window, "a full window")
+    rig.faults.append("Kafka stalled when the session came back")
+    full = time.monotonic()
+    while time.monotonic() < full + ANSWER_SECONDS:
+        assert _reconnects(rig, "silent") == 0
+        time.sleep(0.5)
+    living_kafka.process.resume()
+    rig.wait(rig.worker.ready, "the answer to SUBSCRIBE")
+    rig.load.resume()
+    rig.load.wait_for(500)
+
+    rig.finish("A window full before SUBACK").assert_good()
+
+
+def _reconnects(rig: Rig, reason: str) -> float:
+    return rig.worker.metric("headrace_reconnects_total", reason=reason)
 
 
 def test_a_stale_acknowledgement(new_rig: Callable[..., Rig], living_kafka: Kafka) -> None:
