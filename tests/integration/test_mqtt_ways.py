@@ -1,12 +1,13 @@
 """Every way into an MQTT broker, by a whole worker; and those that must be refused."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import USERS
-from tests.integration.worker_bench import WorkerBench, fates, number_of, reading
+from tests.integration.worker_bench import WorkerBench, fates, number_of, reading, until
 from tests.support.certs import Certificates, Identity
 from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_client import MqttEndpoint
@@ -118,3 +119,49 @@ def test_a_client_certificate_that_the_broker_does_not_take(
     said = refusal(bench, {"url": url, "tls": tls(certificates, identity)})
     assert said.startswith(f"Feed city: {url} does not take our certificate")
     assert said.endswith("Check `cert_file` and `key_file`.")
+
+
+def test_certificates_change_while_it_runs(
+    bench: WorkerBench, new_mosquitto: Callable[..., Mosquitto], tmp_path: Path
+) -> None:
+    """Files are read at each connection: a new authority, server and client certificate need no restart of ours."""
+    own = Certificates(tmp_path / "own")
+    bench.mosquitto = new_mosquitto(certificates=own)
+    url = f"mqtts://127.0.0.1:{bench.mosquitto.mtls_port}"
+    worker = bench.worker(bench.config(feed={"url": url, "tls": tls(own, own.client)}))
+    bench.publish(*map(reading, range(10)))
+    bench.settled(worker, 10)
+
+    own.server.become(own.server_wrong_authority)
+    own.client.become(own.client_wrong_authority)
+    own.ca.write_bytes(own.other_authority.file.read_bytes())
+    bench.mosquitto.restart()
+    until(lambda: worker.metric("headrace_reconnects_total") > 0, "the connection to be lost")
+    worker.wait_ready()
+
+    bench.publish(*map(reading, range(10, 20)))
+    assert fates(bench.settled(worker, 20)) == {"published": 20}
+    assert worker.metric("headrace_sessions_lost_total") == 0
+    assert worker.stop() == 0
+
+
+def test_a_password_changes_while_it_runs(
+    bench: WorkerBench, new_mosquitto: Callable[..., Mosquitto], tmp_path: Path
+) -> None:
+    bench.mosquitto = new_mosquitto(users=USERS)
+    secret = tmp_path / "secret"
+    secret.write_text(PASSWORD, encoding="utf-8")
+    worker = bench.worker(bench.config(feed={"username": USER, "password_file": str(secret)}))
+
+    bench.mosquitto.set_users({USER: "another"})
+    bench.mosquitto.restart()
+    # Refused after it has started: an operator may be in the middle of a change, so it asks again and says why.
+    until(lambda: worker.metric("headrace_reconnects_total", reason="refused") > 0, "the old password to be refused")
+    assert "Not authorized" in worker.logged()
+    assert not worker.ready()
+    secret.write_text("another\n", encoding="utf-8")
+    worker.wait_ready(timeout=60)
+
+    bench.publish(reading(), endpoint=MqttEndpoint(bench.mosquitto.port, username=USER, password="another"))
+    assert fates(bench.settled(worker, 1)) == {"published": 1}
+    assert worker.stop() == 0

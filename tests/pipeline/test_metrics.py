@@ -9,7 +9,7 @@ from pipeline.delivery import Fate, Lane, Ledger
 from pipeline.errors import Reason
 from pipeline.metrics import LATENCY_BUCKETS, Buckets, Metrics
 
-GOLDEN = Path(__file__).parent / "golden" / "metrics.txt"
+GOLDEN = Path(__file__).parent / "golden" / "metrics.catalogue"
 
 
 class Trouble(Enum):
