@@ -88,9 +88,14 @@ class Connection:
 
     async def before_end(self, future: asyncio.Future[T], what: str) -> T:
         """Wait for an answer of the broker; raises as `subscribe` does."""
-        await asyncio.wait(
-            (future, self.ended), timeout=self._options.connect_timeout, return_when=asyncio.FIRST_COMPLETED
-        )
+        paused = True
+        while paused and not future.done() and not self.ended.done():
+            # The answer may stand behind messages that a full window lets nobody read: that time is not the broker's.
+            paused = self._paused
+            await asyncio.wait(
+                (future, self.ended), timeout=self._options.connect_timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+            paused = paused or self._paused
         if future.done():
             return future.result()
         if not self.ended.done():
