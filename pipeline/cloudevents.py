@@ -27,6 +27,6 @@ def source(tenant: str) -> str:
     return f"/tenants/{tenant}"
 
 
-def shared(pairs: dict[str, str]) -> str:
-    """Encode the headers that all records of a plan share, as latin-1 text for joining."""
-    return b"".join(header(name, value.encode()) for name, value in pairs.items()).decode("latin-1")
+def shared(pairs: dict[str, str]) -> bytes:
+    """Encode the headers that all records of a plan share."""
+    return b"".join(header(name, value.encode()) for name, value in pairs.items())

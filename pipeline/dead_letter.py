@@ -40,7 +40,7 @@ class DeadLetters:
             ("ce_id", f"dead-letter:{feed}:{message.arrival}:{digest[:16]}".encode()),
             ("ce_source", cloudevents.source(self.tenant).encode()),
             ("ce_type", TYPE.encode()),
-            ("ce_time", times.text(message.arrival).encode()),
+            ("ce_time", times.text(message.arrival)),
             ("ce_dataclassification", b"restricted"),
             ("ce_idclass", b"arrival"),
             ("ce_feed", feed.encode()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from pipeline.connector import Connector, Fields, FromField, FromTopic
 from pipeline.dead_letter import DeadLetters
@@ -15,13 +15,11 @@ from pipeline.message import Message
 from pipeline.plan import Plan
 from pipeline.record import Record
 
+Reading = tuple[Entity, Fields, Message]
+"""One device's fields, beside the entity that they are about and the message that brought them.
 
-class Reading(NamedTuple):
-    """One device's fields, beside the entity that they are about and the message that brought them."""
-
-    entity: Entity
-    fields: Fields
-    message: Message
+A plain tuple: it lives for one hop, and a named one costs 0.1 us more to make and take apart.
+"""
 
 
 class DecodeEvents(Protocol):
@@ -64,7 +62,6 @@ class Decode(Stage[Message]):
         """Decode each message; pass readings on, and dead letters to the publisher."""
         readings: list[Reading] = []
         decode, name_of, entities, limit = self._decode, self._name, self._plan.entities, self._max_payload
-        new: Callable[[Any, Any], Reading] = tuple.__new__
         for message in batch.items:
             if message.retained and not self._keep_retained:
                 batch.delivery.seal(Fate.FILTERED)
@@ -75,7 +72,7 @@ class Decode(Stage[Message]):
                 name = name_of(message.topic, fields)
                 kind = name.__class__
                 entity = entities.get(name) if kind is str or kind is int else None
-                readings.append(new(Reading, (entity or self._plan.entity(name), fields, message)))
+                readings.append((entity or self._plan.entity(name), fields, message))
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
                 self._refuse(batch.delivery, message, as_refusal(error))
         if readings:

@@ -25,7 +25,7 @@ def parse(payload: bytes, loads: Any = orjson.loads) -> dict[str, Any]:  # noqa:
     Raises:
         PayloadError: too_deep, malformed, not_an_object or duplicate_key, with a sentence.
     """
-    if payload.find(b"{", 1) > 0 or b"[" in payload:
+    if payload.rfind(b"{") > 0 or payload.rfind(b"[") >= 0:
         _refuse_depth(payload)
     try:
         fields = loads(payload)

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
+import orjson
+
 from pipeline import times
 from pipeline.connector import Fixed
-from pipeline.record import header
+from pipeline.record import header_start
 
-TIME_CLOSING = '"}}'
-LOCATION_OPENING = ',"location":{"type":"GeoProperty","value":{"type":"Point","coordinates":['
-LOCATION_MIDDLE = ']},"observedAt":"'
-PROPERTY_CLOSING = '"}'
+TIME_CLOSING = b'"}}'
+LOCATION_OPENING = b',"location":{"type":"GeoProperty","value":{"type":"Point","coordinates":['
+LOCATION_MIDDLE = b']},"observedAt":"'
+PROPERTY_CLOSING = b'"}'
 
 _TIME_SIZE = len(times.text(0))
 
 
-def _header_start(name: str) -> str:
-    return header(name, b"x" * _TIME_SIZE)[:-_TIME_SIZE].decode("latin-1")
+TIME_START = header_start("ce_time", _TIME_SIZE)
+RECORDED_START = header_start("ce_recordedtime", _TIME_SIZE)
 
 
-TIME_START = _header_start("ce_time")
-RECORDED_START = _header_start("ce_recordedtime")
-
-
-def time_opening(name: str) -> str:
+def time_opening(name: str) -> bytes:
     """Return the text before a time that is an attribute of its own."""
-    return f',"{name}":{{"type":"Property","value":{{"@type":"DateTime","@value":"'
+    return f',"{name}":{{"type":"Property","value":{{"@type":"DateTime","@value":"'.encode()
 
 
-def fixed_location(place: Fixed) -> str:
+def fixed_location(place: Fixed) -> bytes:
     """Return the location that is known beforehand; nobody observed it, so it has no time."""
-    return f"{LOCATION_OPENING}{','.join(map(repr, place.coordinates))}]}}}}"
+    return LOCATION_OPENING + orjson.dumps(list(place.coordinates))[1:-1] + b"]}}"
 
 
-def recorded_header(arrival: int) -> str:
-    """Return the encoded header `ce_recordedtime` as latin-1 text: the same for all messages of one read."""
+def recorded_header(arrival: int) -> bytes:
+    """Return the encoded header `ce_recordedtime`: the same for all messages of one read."""
     return RECORDED_START + times.text(arrival)

@@ -21,7 +21,7 @@ class Normalise(Stage[Reading]):
         self._dead_letters = dead_letters
         self._events = events
         self._arrival = -1
-        self._recorded = ""
+        self._recorded = b""
 
     def put(self, batch: Batch[Reading]) -> None:
         """Make one record of each reading and pass them on together."""
@@ -31,10 +31,12 @@ class Normalise(Stage[Reading]):
             arrival = message.arrival
             if arrival != self._arrival:
                 self._arrival, self._recorded = arrival, recorded_header(arrival)
+            plan = entity.plan
             try:
-                value, headers = entity.plan.normalise(fields, entity, message, self._recorded)
+                made = plan.fast(fields, entity, arrival, self._recorded) if message.traceparent is None else None
+                value, headers = made or plan.carefully(fields, entity, message, self._recorded)
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
-                self._refuse(batch.delivery, Reading(entity, fields, message), as_refusal(error))
+                self._refuse(batch.delivery, (entity, fields, message), as_refusal(error))
             else:
                 records.append(new(Record, (entity.destination, value, headers, arrival, message)))
         if records:
@@ -48,10 +50,11 @@ class Normalise(Stage[Reading]):
         """Nothing stays here."""
 
     def _refuse(self, delivery: Delivery, reading: Reading, refusal: PayloadError) -> None:
-        plan = reading.entity.plan
+        entity, _, message = reading
+        plan = entity.plan
         self._events.dead_lettered(plan.feed, refusal.reason)
         letter = self._dead_letters.record(
-            reading.message,
+            message,
             feed=plan.feed,
             connector=plan.provenance,
             stage="normalise",

@@ -1,6 +1,6 @@
 """A plan: device connector + model + tenant, made once; it turns the fields of one reading into one record.
 
-Two paths give the same bytes. `_carefully` reads as the rules are written (DESIGN: quality, times, location) and takes
+Two paths give the same bytes. `carefully` reads as the rules are written (DESIGN: quality, times, location) and takes
 whatever comes. `fast`, compiled from the same pieces, takes the reading in which all is as expected, which is nearly
 every one, in a third of the time, and returns None for any other. A property test holds the two equal.
 """
@@ -28,7 +28,7 @@ from pipeline.ngsi_ld import (
 )
 from pipeline.plan_fast import AHEAD_MS, Fast, compile_fast
 from pipeline.record import header, varint
-from pipeline.slot import Slot, ValueRefusedError, number_text
+from pipeline.slot import Slot, ValueRefusedError
 
 _KEPT_ENTITIES = 131_072
 _LONGEST_LATITUDE, _LONGEST_LONGITUDE = 90.0, 180.0
@@ -65,11 +65,11 @@ class Plan:
         self.provenance = f"{connector.name}@{connector.version}"
         self.shared, self._shared_count = self._shared_headers(terms)
         self.head = f',"type":"{model.name}"'
-        self.tail = f',"@context":{orjson.dumps(list(model.context)).decode()}}}'
+        self.tail = b',"@context":' + orjson.dumps(list(model.context)) + b"}"
         self.fast: Fast = compile_fast(self)
         self._entities: dict[str | int, Entity] = {}
 
-    def _shared_headers(self, terms: Terms) -> tuple[str, int]:
+    def _shared_headers(self, terms: Terms) -> tuple[bytes, int]:
         pairs = {
             "content-type": cloudevents.CONTENT_TYPE,
             "ce_specversion": cloudevents.SPEC_VERSION,
@@ -84,9 +84,9 @@ class Plan:
             pairs["ce_licence"] = terms.licence
         return cloudevents.shared(pairs), len(pairs)
 
-    def headers_start(self, optional: int = 0) -> str:
+    def headers_start(self, optional: int = 0) -> bytes:
         """Return the count of a record's headers and those that all share; four more name the entity and its times."""
-        return varint(self._shared_count + 4 + optional).decode("latin-1") + self.shared
+        return varint(self._shared_count + 4 + optional) + self.shared
 
     def entity(self, name: object) -> Entity:
         """Return the entity of the device of that name.
@@ -107,18 +107,19 @@ class Plan:
         """The entities seen lately, by the device's name: what the decode stage looks into first."""
         return self._entities
 
-    def normalise(self, fields: Fields, entity: Entity, message: Message, recorded: str) -> tuple[bytes, bytes]:
-        """Return the entity's bytes and the encoded headers of one reading.
+    def normalise(self, fields: Fields, entity: Entity, message: Message, recorded: bytes) -> tuple[bytes, bytes]:
+        """Return what `fast` makes, or else `carefully`; for callers that have one reading."""
+        made = self.fast(fields, entity, message.arrival, recorded) if message.traceparent is None else None
+        return made or self.carefully(fields, entity, message, recorded)
 
-        recorded: the encoded header `ce_recordedtime`, as latin-1 text.
+    def carefully(self, fields: Fields, entity: Entity, message: Message, recorded: bytes) -> tuple[bytes, bytes]:
+        """Return the entity's bytes and the encoded headers of one reading that `fast` has declined.
+
+        recorded: the encoded header `ce_recordedtime`.
 
         Raises:
             PayloadError: nothing of the reading can be published; its `reason` says why.
         """
-        made = self.fast(fields, entity, message.arrival, recorded) if message.traceparent is None else None
-        return made or self._carefully(fields, entity, message, recorded)
-
-    def _carefully(self, fields: Fields, entity: Entity, message: Message, recorded: str) -> tuple[bytes, bytes]:
         flags: list[str] = []
         observed, own = self._observed(fields, message.arrival, flags)
         moment = times.text(observed)
@@ -131,10 +132,9 @@ class Plan:
             optional.append(header(cloudevents.QUALITY, ",".join(flags).encode()))
         if message.traceparent is not None:
             optional.append(header(cloudevents.TRACEPARENT, message.traceparent.encode()))
-        headers = (
-            f"{self.headers_start(len(optional))}{entity.subject}{discriminator:013d}{TIME_START}{moment}{recorded}"
-        ).encode("latin-1")
-        return "".join(parts).encode(), headers + b"".join(optional)
+        start = self.headers_start(len(optional))
+        headers = (start, entity.subject, b"%013d" % discriminator, TIME_START, moment, recorded, *optional)
+        return b"".join(parts), b"".join(headers)
 
     def _observed(self, fields: Fields, arrival: int, flags: list[str]) -> tuple[int, bool]:
         """Return the time of observation in ms, and whether it is the device's own."""
@@ -151,28 +151,28 @@ class Plan:
             return arrival, False
         return ms, True
 
-    def _times(self, observed: int) -> list[str]:
+    def _times(self, observed: int) -> list[bytes]:
         moments = [observed]
         if len(self.model.time) > 1:
             moments = [max(0, observed - round((self.connector.period or 0.0) * 1000)), observed]
         pairs = zip(self.model.time, moments, strict=True)
-        return [f"{time_opening(name)}{times.text(moment)}{TIME_CLOSING}" for name, moment in pairs]
+        return [time_opening(name) + times.text(moment) + TIME_CLOSING for name, moment in pairs]
 
-    def _location(self, fields: Fields, moment: str) -> str:
+    def _location(self, fields: Fields, moment: bytes) -> bytes:
         place = self.connector.location
         if place is None:
-            return ""
+            return b""
         if isinstance(place, Fixed):
             return fixed_location(place)
         coordinates = _coordinates(place, fields)
         if coordinates is None:
             if self.model.location_required:
                 raise PayloadError("The model requires a location; none is in the payload.", Reason.LOCATION_MISSING)
-            return ""
-        return f"{LOCATION_OPENING}{','.join(map(number_text, coordinates))}{LOCATION_MIDDLE}{moment}{PROPERTY_CLOSING}"
+            return b""
+        return LOCATION_OPENING + orjson.dumps(coordinates)[1:-1] + LOCATION_MIDDLE + moment + PROPERTY_CLOSING
 
-    def _attributes(self, fields: Fields, moment: str, flags: list[str]) -> list[str]:
-        parts: list[str] = []
+    def _attributes(self, fields: Fields, moment: bytes, flags: list[str]) -> list[bytes]:
+        parts: list[bytes] = []
         seen = False
         for slot in self.slots:
             value = slot.path.find(fields)
@@ -184,7 +184,7 @@ class Plan:
             except ValueRefusedError as refusal:
                 flags.append(f"{refusal}:{slot.name}")
                 continue
-            parts.append(f"{slot.opening()}{text}{slot.closing()}{moment}{PROPERTY_CLOSING}")
+            parts.append(slot.opening() + text + slot.closing() + moment + PROPERTY_CLOSING)
         if not parts:
             raise _nothing_left(flags, self.slots) if seen else _nothing_measured(self.slots)
         return parts

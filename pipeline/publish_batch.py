@@ -72,15 +72,13 @@ def encode_records(records: Sequence[Record]) -> tuple[list[bytes], int]:
     base = last = latest = records[0][3]
     stamp = b"\0\0"  # attributes (always 0), then the distance in time: the same for all messages of one read
     fixed = 2
-    for index, record in enumerate(records):
-        if record[3] != last:
-            last = record[3]
+    for index, (destination, value, headers, timestamp, _) in enumerate(records):
+        if timestamp != last:
+            last = timestamp
             latest = max(latest, last)
             stamp = b"\0" + varint(last - base)
             fixed = len(stamp)
-        prefix = record[0].prefix
-        value = record[1]
-        headers = record[2]
+        prefix = destination.prefix
         size = len(value)
         try:
             lead = table[size]

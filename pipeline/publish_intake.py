@@ -68,10 +68,10 @@ class Intake:
         slots = self._cache
         delivery = batch.delivery
         for record in batch.items:
-            slot = slots[record[0]]
-            value = len(record[1])
-            size = slot.size + value + len(record[2]) + slot.each
-            if slot.delivery is not delivery or size > slot.limit or value > MAX_VALUE or record[4] is None:
+            destination, value, headers, _, message = record
+            slot = slots[destination]
+            size = slot.size + len(value) + len(headers) + slot.each
+            if slot.delivery is not delivery or size > slot.limit or len(value) > MAX_VALUE or message is None:
                 self._place(slot, record, delivery)
             else:
                 slot.size = size

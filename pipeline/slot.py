@@ -40,14 +40,14 @@ class Slot:
     choices: tuple[str, ...] = ()
     shortest: int = 0
 
-    def opening(self) -> str:
+    def opening(self) -> bytes:
         """Return the text of the entity before the value."""
-        return f',"{self.name}":{{"type":"Property","value":'
+        return f',"{self.name}":{{"type":"Property","value":'.encode()
 
-    def closing(self) -> str:
+    def closing(self) -> bytes:
         """Return the text of the entity between the value and the observation's time."""
         unit = f',"unitCode":"{self.code}"' if self.code else ""
-        return f'{unit},"observedAt":"'
+        return f'{unit},"observedAt":"'.encode()
 
     def allowed(self) -> str:
         """Say to a person what the model allows."""
@@ -58,7 +58,7 @@ class Slot:
         ends = [f"{end:g}" if isfinite(end) else "any" for end in (self.low, self.high)]
         return f"{self.name} {ends[0]} to {ends[1]} {self.code}".rstrip()
 
-    def render(self, value: Any, flags: list[str]) -> str:  # noqa: ANN401 - a payload holds anything
+    def render(self, value: Any, flags: list[str]) -> bytes:  # noqa: ANN401 - a payload holds anything
         """Return the value as it stands in the entity; append to `flags` what is implausible.
 
         Raises:
@@ -72,8 +72,8 @@ class Slot:
         if not self.likely[0] <= number <= self.likely[1]:
             flags.append(f"implausible:{self.name}")
         if self.kind == "integer":
-            return str(value if isinstance(value, int) and self.conversion is None else int(number))
-        return number_text(number)
+            return str(value if isinstance(value, int) and self.conversion is None else int(number)).encode()
+        return orjson.dumps(number)
 
     def _number(self, value: Any) -> float:  # noqa: ANN401 - a payload holds anything
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -96,23 +96,18 @@ class Slot:
             raise ValueRefusedError("out_of_bounds")
         return number
 
-    def _text(self, value: Any) -> str:  # noqa: ANN401 - a payload holds anything
+    def _text(self, value: Any) -> bytes:  # noqa: ANN401 - a payload holds anything
         text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
         if not isinstance(text, str):
             raise ValueRefusedError("type")
         if (self.choices and text not in self.choices) or len(text) < self.shortest:
             raise ValueRefusedError("out_of_bounds")
-        return orjson.dumps(text).decode()
+        return orjson.dumps(text)
 
-    def _boolean(self, value: Any) -> str:  # noqa: ANN401 - a payload holds anything
+    def _boolean(self, value: Any) -> bytes:  # noqa: ANN401 - a payload holds anything
         if not isinstance(value, bool):
             raise ValueRefusedError("type")
-        return "true" if value else "false"
-
-
-def number_text(number: float) -> str:
-    """Return a number as it stands on the wire: the shortest text that reads back as the same number."""
-    return orjson.dumps(number).decode()
+        return b"true" if value else b"false"
 
 
 def slots_of(connector: Connector, model: Model) -> tuple[Slot, ...]:

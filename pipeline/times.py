@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-MILLIS = tuple(f".{milli:03d}Z" for milli in range(1000))
-"""The end of a time's text, by its milliseconds."""
+MILLIS = tuple(f".{milli:03d}Z".encode() for milli in range(1000))
+"""The end of a time, by its milliseconds."""
 
 SCALES = {"s": 1000.0, "ms": 1.0, "us": 0.001, "ns": 0.000001}
 """Units of a number of time since 1970: how many milliseconds one is."""
@@ -15,20 +15,20 @@ EARLIEST, LATEST = 0, 253_402_300_799_999
 """The years 1970 to 9999, in milliseconds: what the text can say."""
 
 _KEPT_SECONDS = 20_000
-_seconds: dict[int, str] = {}
+_seconds: dict[int, bytes] = {}
 
 
-def text(ms: int) -> str:
+def text(ms: int) -> bytes:
     """Return `2026-11-20T10:15:30.250Z` for milliseconds since 1970 UTC, within EARLIEST and LATEST."""
     second, milli = divmod(ms, 1000)
     return (_seconds.get(second) or second_text(second)) + MILLIS[milli]
 
 
-def second_text(second: int) -> str:
+def second_text(second: int) -> bytes:
     """Return `2026-11-20T10:15:30`, and keep it: building it costs a microsecond, and a second has many messages."""
     if len(_seconds) >= _KEPT_SECONDS:
         _seconds.clear()
-    made = _seconds[second] = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    made = _seconds[second] = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
     return made
 
 

@@ -100,7 +100,7 @@ def test_what_a_decoder_raises_becomes_a_reason() -> None:
 
 def test_a_bug_of_ours_costs_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_of()
-    monkeypatch.setattr(plan, "normalise", lambda *_: 1 / 0)
+    monkeypatch.setattr(plan, "fast", lambda *_: 1 / 0)
     letter = dead(Flow(plan).put(reading()))
     assert letter["ce_reason"] == "internal_error"
 

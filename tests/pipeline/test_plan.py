@@ -97,7 +97,7 @@ def test_the_fast_path_gives_what_the_careful_one_gives(name: str, changes: dict
     entity = plan.entity("aq-0001")
     fast = plan.fast(fields, entity, ARRIVAL, recorded_header(ARRIVAL))
     if fast is not None:
-        assert fast == plan._carefully(fields, entity, MESSAGE, recorded_header(ARRIVAL))
+        assert fast == plan.carefully(fields, entity, MESSAGE, recorded_header(ARRIVAL))
 
 
 @pytest.mark.parametrize(
