@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     measuring = argparse.ArgumentParser(add_help=False)
     measuring.add_argument("--out", type=Path, help="folder for results.json and all logs")
     measuring.add_argument("--window", type=int, default=5000, help="messages in flight in each contender")
-    measuring.add_argument("--linger", type=int, default=10, help="of the relay, in milliseconds, as Headrace's default")
+    measuring.add_argument("--linger", type=int, default=10, help="of the relay, in ms; Headrace's default")
     measuring.add_argument("--max-inflight", type=int, default=20, help="Mosquitto's max_inflight_messages")
     run = commands.add_parser("bench", parents=[measuring], help="measure the contenders in turn")
     run.add_argument("--runs", type=int, default=5, help="rounds of each case")

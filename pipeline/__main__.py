@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pipeline import check, config
-from pipeline.config_errors import Finding, listed
-from pipeline.config_schema import schema
+from pipeline.config.findings import Finding, listed
+from pipeline.config.schema import schema
 from pipeline.errors import ConfigError, StartError
 
 OK, START_ERROR, CONFIG_ERROR = 0, 1, 2

@@ -16,7 +16,7 @@ import uvloop
 
 from pipeline import failpoint, memory, wiring
 from pipeline.admin import Admin
-from pipeline.config_root import Config
+from pipeline.config.root import Config
 from pipeline.crash_guard import Careful, CrashGuard
 from pipeline.delivery import Ledger, Stage
 from pipeline.feeds.mqtt import MqttFeed

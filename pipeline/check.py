@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path as File
 
-from pipeline import inline
-from pipeline.config import Loaded
-from pipeline.config_connectors import InlineConnector
-from pipeline.config_errors import Finding, Place
-from pipeline.config_root import Config
-from pipeline.config_types import Section, spell_seconds
+from pipeline.config import Loaded, inline
+from pipeline.config.connectors import InlineConnector
+from pipeline.config.findings import Finding, Place
+from pipeline.config.root import Config
+from pipeline.config.values import Section, spell_seconds
 from pipeline.models import MODELS
 from pipeline.models.base import ModelAttribute
 from pipeline.units import Conversion

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from pipeline import inline
-from pipeline.config_feeds import MqttFeed as FeedConfig
-from pipeline.config_feeds import Route as RouteConfig
-from pipeline.config_kafka import Kafka
-from pipeline.config_kafka import Sasl as SaslConfig
-from pipeline.config_root import Config
-from pipeline.config_secrets import Tls as TlsConfig
-from pipeline.config_secrets import read_secret
-from pipeline.config_types import host_port
+from pipeline.config import inline
+from pipeline.config.feeds import MqttFeed as FeedConfig
+from pipeline.config.feeds import Route as RouteConfig
+from pipeline.config.kafka import Kafka
+from pipeline.config.kafka import Sasl as SaslConfig
+from pipeline.config.root import Config
+from pipeline.config.secrets import Tls as TlsConfig
+from pipeline.config.secrets import read_secret
+from pipeline.config.values import host_port
 from pipeline.connector import FromTopic
 from pipeline.dead_letter import DeadLetters
 from pipeline.decode import Decode, DecodeEvents, Reading
@@ -25,7 +25,7 @@ from pipeline.feeds.mqtt_options import MqttOptions, MqttTls
 from pipeline.models import MODELS
 from pipeline.normalise import Normalise
 from pipeline.plan import Plan, Terms
-from pipeline.publish_options import CreateTopics, KafkaOptions, Sasl, Tls
+from pipeline.publish.options import CreateTopics, KafkaOptions, Sasl, Tls
 from pipeline.record import Record
 from pipeline.route import Route, Router
 from pipeline.slot import slots_of

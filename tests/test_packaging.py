@@ -24,9 +24,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_two_packages_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"pipeline", "connectors"}
-    assert {"pipeline/py.typed", "connectors/py.typed", "pipeline/models/contexts/environment.jsonld"} <= set(
-        names
-    )
+    assert {"pipeline/py.typed", "connectors/py.typed", "pipeline/models/contexts/environment.jsonld"} <= set(names)
 
 
 def test_the_installed_packages_have_one_owner(wheel: Path, tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import asyncio
 import struct
 from pathlib import Path
 
-from pipeline.publish_batch import encode_batch
-from pipeline.publish_cluster import Cluster, Produced
-from pipeline.publish_options import KafkaOptions
+from pipeline.publish.batch import encode_batch
+from pipeline.publish.cluster import Cluster, Produced
+from pipeline.publish.options import KafkaOptions
 from pipeline.record import Destination, Record, encode_headers
 from tests.support.kafka import Kafka
 

@@ -21,8 +21,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from pipeline.errors import StartError
 from pipeline.publish import CreateTopics, Sasl, Tls
-from pipeline.publish_batch import Compression
-from pipeline.publish_options import Mechanism
+from pipeline.publish.batch import Compression
+from pipeline.publish.options import Mechanism
 from tests.conftest import USERS
 from tests.integration.publish_real import Real, publishing
 from tests.support.certs import Certificates

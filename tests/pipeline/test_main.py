@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from pipeline.__main__ import main
-from pipeline.config_errors import Finding
-from pipeline.config_schema import schema
+from pipeline.config.findings import Finding
+from pipeline.config.schema import schema
 from pipeline.errors import ConfigError, StartError
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "deploy" / "examples" / "bench.yaml"
-WRONG = Path(__file__).parent / "golden" / "everything_wrong.yaml"
+WRONG = Path(__file__).parent / "config" / "golden" / "everything_wrong.yaml"
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import struct
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -201,3 +201,7 @@ async def until(true: Callable[[], bool], timeout: float = 10.0) -> None:  # noq
 
 def payloads(messages: Sequence[Message]) -> list[bytes]:
     return [message.payload for message in messages]
+
+
+Scenario = Callable[[Rig], Awaitable[None]]
+"""What a test plays."""

@@ -1,0 +1,139 @@
+"""Device connectors written in the configuration: held against their model, and made into what the engine takes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+
+import orjson
+
+from pipeline.config.connectors import AttributeSource, DeviceSource, InlineConnector, LocationSource, TimeSource
+from pipeline.config.findings import Finding, Place, did_you_mean, one_of, sentence
+from pipeline.config.values import field_path
+from pipeline.connector import Attribute, Connector, Fixed, FromField, FromTopic, ObservedAt, Position
+from pipeline.models.base import Model, ModelAttribute
+from pipeline.units import UNITS, Conversion, UnitError, choose, conversion, resolve
+
+_BEGINNING_AND_END = 2
+
+
+def build(name: str, config: InlineConnector, model: Model) -> Connector:
+    """Return the connector; `judge` has found nothing wrong with it."""
+    return Connector(
+        name=name,
+        version=version(config),
+        model=model.name,
+        device=_device(config.device),
+        attributes={key: Attribute(field_path(each.field), each.unit) for key, each in config.attributes.items()},
+        observed_at=_observed_at(config),
+        period=config.period,
+        location=_location(config),
+    )
+
+
+def version(config: InlineConnector) -> str:
+    """Return eight hexadecimal digits that change when what the connector does changes."""
+    content = config.model_dump(mode="json", exclude_defaults=True)
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
+
+
+def conversions(config: InlineConnector, model: Model) -> Iterator[tuple[str, AttributeSource, Conversion | None]]:
+    """Yield each attribute, where it comes from, and how its unit is converted (None: it has no unit)."""
+    for name, source in config.attributes.items():
+        attribute = model.attribute(name)
+        if attribute is not None and attribute.units and source.unit is not None:
+            unit = resolve(source.unit)
+            yield name, source, conversion(unit, UNITS[choose(attribute.units, unit)])
+        else:
+            yield name, source, None
+
+
+def judge(name: str, config: InlineConnector, models: Mapping[str, Model]) -> Iterator[Finding]:
+    """Yield everything that is wrong with a connector: its model, attributes, units, time and location."""
+    place: Place = ("connectors", name)
+    model = models.get(config.model)
+    if model is None:
+        meant = did_you_mean(config.model, models)
+        fix = f"Did you mean `{meant}`?" if meant else f"There is {one_of(sorted(models))}."
+        yield Finding((*place, "model"), f"`{config.model}` is no model that Headrace knows.", fix)
+        return
+    for key, source in config.attributes.items():
+        yield from _attribute((*place, "attributes", key), key, source, model)
+    yield from _required(place, config, model)
+    yield from _period(place, config, model)
+
+
+def _attribute(place: Place, key: str, source: AttributeSource, model: Model) -> Iterator[Finding]:
+    attribute = model.attribute(key)
+    if attribute is None:
+        yield _unknown(place, key, model)
+    elif source.unit is not None:
+        try:
+            choose(attribute.units, resolve(source.unit))
+        except UnitError as problem:
+            yield Finding((*place, "unit"), sentence(str(problem)))
+    elif attribute.units:
+        yield _without_unit(place, attribute)
+
+
+def _unknown(place: Place, key: str, model: Model) -> Finding:
+    made = {**dict.fromkeys(model.time, "observed_at"), "location": "location"}
+    if model.device:
+        made[model.device] = "device"
+    if key in made:
+        return Finding(place, f"is made from `{made[key]}`, which stands beside `attributes`.", "Remove it here.")
+    known = [attribute.name for attribute in model.attributes]
+    meant = did_you_mean(key, known)
+    fix = f"Did you mean `{meant}`? " if meant else ""
+    return Finding(place, f"is no attribute of {model.name}.", f"{fix}It has {one_of(known)}.")
+
+
+def _without_unit(place: Place, attribute: ModelAttribute) -> Finding:
+    units = [UNITS[code] for code in attribute.units]
+    usual = ["%", "1"] if units[0].code == "C62" else [unit.symbol for unit in units]
+    fix = f"Add `unit:` with what the device sends, such as {one_of(usual)}."
+    return Finding((*place, "unit"), "is missing: the value has a dimension, and its unit is never guessed.", fix)
+
+
+def _required(place: Place, config: InlineConnector, model: Model) -> Iterator[Finding]:
+    for name in model.required:
+        if name not in config.attributes:
+            fix = f"Add `{name}: {{field: <where it stands>}}`."
+            yield Finding((*place, "attributes", name), f"is required by {model.name}, and nothing supplies it.", fix)
+    if model.location_required and config.location is None:
+        fix = "Add `location: {longitude: lon, latitude: lat}` with the payload's fields, or a constant `[lon, lat]`."
+        yield Finding((*place, "location"), f"is required by {model.name}, and nothing supplies it.", fix)
+
+
+def _period(place: Place, config: InlineConnector, model: Model) -> Iterator[Finding]:
+    covers = len(model.time) == _BEGINNING_AND_END
+    if covers and config.period is None:
+        said = f"is missing: a {model.name} has a beginning and an end ({' and '.join(model.time)})."
+        yield Finding(
+            (*place, "period"), said, "Add `period: 5min`, the time that one reading covers, up to `observed_at`."
+        )
+    if not covers and config.period is not None:
+        yield Finding((*place, "period"), f"means nothing here: {model.name} has no beginning and end.", "Remove it.")
+
+
+def _device(source: DeviceSource) -> FromField | FromTopic:
+    if source.field is not None:
+        return FromField(field_path(source.field))
+    return FromTopic(str(source.topic))
+
+
+def _observed_at(config: InlineConnector) -> ObservedAt | None:
+    source = config.observed_at
+    if not isinstance(source, TimeSource):
+        return None
+    return ObservedAt(field_path(source.field), source.format or str(source.unit), source.max_age)
+
+
+def _location(config: InlineConnector) -> Position | Fixed | None:
+    source = config.location
+    if source is None:
+        return None
+    if not isinstance(source, LocationSource):
+        return Fixed(source)
+    altitude = field_path(source.altitude) if source.altitude else None
+    return Position(field_path(source.longitude), field_path(source.latitude), altitude)

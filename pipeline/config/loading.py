@@ -1,0 +1,126 @@
+"""Reads the configuration: every error at once, each with its place, line, value and fix; secrets are never shown.
+
+Document (document.py)  the file: lines, duplicate keys, ${NAME}
+Draft (shape.py)        pydantic's findings, and what is right of the rest
+errors (rules.py)       what the parts must be to each other
+findings (inline)        connectors against the models
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path as File
+
+from pydantic import Field
+
+from pipeline.config import inline, rules
+from pipeline.config.document import Document
+from pipeline.config.feeds import MqttFeed
+from pipeline.config.findings import Finding, InvalidConfigError
+from pipeline.config.kafka import Kafka
+from pipeline.config.root import Config
+from pipeline.config.shape import Draft
+from pipeline.config.values import Name
+from pipeline.errors import ConfigError
+from pipeline.models import MODELS
+
+__all__ = ["Config", "Loaded", "load", "read"]
+
+_LARGEST = 4 * 1024**2
+
+
+class _Partial(Config):
+    """A configuration of which the required parts may be unreadable, so that the rest can still be judged."""
+
+    tenant: str = "unknown"
+    kafka: Kafka = Kafka(bootstrap_servers=("127.0.0.1:9092",))
+    feeds: dict[Name, MqttFeed] = Field(default={})
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that can be used. warnings: what works, but most likely not as meant; in order of lines."""
+
+    file: str
+    config: Config
+    warnings: tuple[Finding, ...]
+    document: Document
+
+    def placed(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Give later findings about this configuration their lines, and put them in order."""
+        return _placed(self.document, findings)
+
+
+def load(path: str | os.PathLike[str], environment: Mapping[str, str] = os.environ) -> Config:
+    """Return the configuration in the file.
+
+    Raises ConfigError; its text lists everything that is wrong.
+    """
+    return read(path, environment).config
+
+
+def read(path: str | os.PathLike[str], environment: Mapping[str, str] = os.environ) -> Loaded:
+    """Return the configuration in the file, with warnings. Relative files in it are taken from its folder.
+
+    Raises ConfigError; its text lists everything that is wrong.
+    """
+    return parse(_text(File(path)), str(path), environment)
+
+
+def parse(text: str, file: str, environment: Mapping[str, str]) -> Loaded:
+    """Return the configuration in `text`, which stood in `file`.
+
+    Raises InvalidConfigError, a ConfigError, with everything that is wrong.
+    """
+    document = Document(text, environment)
+    folder = str(File(file).parent)
+    draft = Draft(Config, document)
+    config = _judged(draft, folder) if isinstance(document.value, dict) else None
+    errors = _placed(document, [*document.findings, *draft.findings])
+    if errors or config is None:
+        raise InvalidConfigError(file, errors)
+    warnings = _placed(document, [*rules.warnings(config)])
+    return Loaded(file, config, tuple(warnings), document)
+
+
+def _judged(draft: Draft, folder: str) -> Config | None:
+    draft.report(folder)
+    config = draft.repaired(_Partial, folder)
+    if config is not None:
+        connectors = draft.value.get("connectors")
+        names = frozenset(config.connectors) | frozenset(connectors if isinstance(connectors, dict) else ())
+        for finding in rules.errors(config, MODELS, names):
+            draft.add(finding)
+        for name, connector in config.connectors.items():
+            if not draft.knows(("connectors", name, "model")):
+                for finding in inline.judge(name, connector, MODELS):
+                    draft.add(finding)
+    return (
+        None
+        if draft.findings or draft.document.findings
+        else Config.model_validate(draft.value, context={"folder": folder})
+    )
+
+
+def _placed(document: Document, findings: Iterable[Finding]) -> list[Finding]:
+    placed = [each if each.line else replace(each, line=document.line(each.place)) for each in findings]
+    return sorted(dict.fromkeys(placed), key=lambda finding: finding.line or 0)
+
+
+def _text(path: File) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except OSError as problem:
+        raise ConfigError(f"{path} cannot be read: {problem.strerror or problem}.") from None
+    except ValueError:
+        raise ConfigError("The configuration's path is no file's path.") from None
+    if len(content) > _LARGEST:
+        raise ConfigError(f"{path} is larger than 4 MiB, which no configuration is.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = content.count(b"\n", 0, problem.start) + 1
+        raise ConfigError(f"{path}:{line}  is not UTF-8 text: save the file as UTF-8.") from None

@@ -1,0 +1,94 @@
+"""The whole configuration, as plain values."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.config.connectors import InlineConnector
+from pipeline.config.feeds import MqttFeed, Route
+from pipeline.config.kafka import Kafka, topic
+from pipeline.config.values import Duration, FileName, Iri, Listen, Name, Section, Tenant, durations
+
+
+class Stream(Section):
+    """The terms of use of one model's topic; they travel in the headers of its records."""
+
+    classification: Literal["public", "internal", "confidential", "restricted"] = Field(
+        default="internal", examples=["public"]
+    )
+    """Who may read it."""
+    licence: Iri | None = Field(default=None, examples=["https://creativecommons.org/licenses/by/4.0/"])
+    """The licence, by its address."""
+    category: Literal["public", "private", "commercial"] | None = Field(default=None, examples=["public"])
+    """The category of the data's use."""
+    contact: str | None = Field(default=None, min_length=1, examples=["data@city.example"])
+    """Whom to ask."""
+    retention: Annotated[Duration, durations(60, 100 * 365 * 86_400)] | None = Field(default=None, examples=["30d"])
+    """How long the topic keeps a record, when Headrace creates it."""
+
+
+class DeadLetters(Section):
+    """What is kept of a message that could not be used."""
+
+    payload: Literal["full", "hash", "none"] = Field(default="full", examples=["full"])
+    """Its payload as it came (needed to replay it), only its SHA-256, or nothing."""
+
+
+class Admin(Section):
+    """Where metrics and health are served."""
+
+    listen: Listen = Field(default="127.0.0.1:9464", examples=["127.0.0.1:9464"])
+    """Address and port; port 0 takes a free one."""
+
+
+class Config(Section):
+    """One worker's configuration."""
+
+    config_version: Literal[1] = Field(default=1, examples=[1])
+    """The version of these keys."""
+    tenant: Tenant = Field(examples=["ghent"])
+    """Whose data this is: part of entity ids, topics and `ce_source`."""
+    kafka: Kafka = Field(examples=[{"bootstrap_servers": ["127.0.0.1:9092"]}])
+    """Where records go."""
+    feeds: dict[Name, MqttFeed] = Field(min_length=1, examples=[{"city": {"kind": "mqtt", "...": "..."}}])
+    """Where messages come from, by a name of your own."""
+    connectors: dict[Name, InlineConnector] = Field(default={}, examples=[{"city-aq": {"model": "AirQualityObserved"}}])
+    """Which field is which attribute of which model, by a name of your own."""
+    streams: dict[str, Stream] = Field(default={}, examples=[{"AirQualityObserved": {"classification": "public"}}])
+    """The terms of use, by model."""
+    dead_letters: DeadLetters = DeadLetters()
+    """What is kept of a message that could not be used."""
+    admin: Admin = Admin()
+    """Where metrics and health are served."""
+    drain_timeout: Annotated[Duration, durations(0, 3600)] = Field(default=30.0, examples=["30s"])
+    """How long a stop may wait for Kafka to confirm what was read."""
+    state_dir: FileName | None = Field(default=None, examples=["/var/lib/headrace"])
+    """Where state is kept over a restart; absent, nothing is kept."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_client(cls, value: object) -> object:
+        if isinstance(value, dict) and isinstance(value.get("kafka"), dict) and isinstance(value.get("tenant"), str):
+            return {**value, "kafka": {"client_id": f"headrace-{value['tenant']}"[:249], **value["kafka"]}}
+        return value
+
+    def topic(self, model: str) -> str:
+        """Return the topic of a model's entities."""
+        return topic(self.kafka.topics.model, tenant=self.tenant, model=model)
+
+    @property
+    def dead_letter_topic(self) -> str:
+        """The topic of dead letters."""
+        return topic(self.kafka.topics.dead_letter, tenant=self.tenant)
+
+    def stream(self, model: str) -> Stream:
+        """Return the terms of use of a model's topic."""
+        return self.streams.get(model, Stream())
+
+    def keeps_retained(self, route: Route) -> bool:
+        """Say whether a route keeps retained messages: as it says, or else when the readings carry their own time."""
+        if route.retained is not None or route.connector is None:
+            return route.retained == "keep"
+        return self.connectors[route.connector].observed_at != "arrival"

@@ -1,0 +1,191 @@
+"""What the parts of a configuration must be to each other: rules that no single key can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pipeline.config.feeds import MqttFeed, Route
+from pipeline.config.findings import Finding, did_you_mean, one_of
+from pipeline.config.kafka import check_topic
+from pipeline.config.root import Config
+from pipeline.config.topics import covers_some, shape
+from pipeline.config.values import loopback
+from pipeline.models.base import Model
+
+
+def errors(config: Config, models: Mapping[str, Model], names: frozenset[str]) -> Iterator[Finding]:
+    """Yield what makes the configuration unusable.
+
+    names: every connector that the file names, also those that could not be read.
+    """
+    yield from _kafka(config)
+    yield from _topics(config)
+    yield from _sessions(config)
+    for name, feed in config.feeds.items():
+        yield from _password(name, feed)
+        yield from _routes(config, name, feed, names)
+    yield from _streams(config, models)
+
+
+def warnings(config: Config) -> Iterator[Finding]:
+    """Yield what works, but most likely not as meant."""
+    for name, feed in config.feeds.items():
+        yield from _delivery(name, feed)
+        yield from _subscriptions(name, feed)
+        yield from _unfed(name, feed)
+    yield from _shared_subscriptions(config)
+    yield from _arrival(config)
+    yield from _unused(config)
+
+
+def _warning(place: tuple[str | int, ...], message: str, fix: str = "") -> Finding:
+    return Finding(place, message, fix, severity="warning")
+
+
+def _kafka(config: Config) -> Iterator[Finding]:
+    kafka = config.kafka
+    if kafka.sasl and not kafka.encrypted and not kafka.local and not kafka.allow_plaintext:
+        fix = "Write `security_protocol: SASL_SSL`; or `allow_plaintext: true`, if the network may read it."
+        rests_on = (("kafka", "bootstrap_servers"), ("kafka", "sasl"))
+        said = "would send credentials to another machine without TLS."
+        yield Finding(("kafka", "security_protocol"), said, fix, rests_on=rests_on)
+
+
+def _topics(config: Config) -> Iterator[Finding]:
+    place = ("kafka", "topics", "model")
+    dead = config.dead_letter_topic
+    for model in sorted({connector.model for connector in config.connectors.values()}):
+        name = config.topic(model)
+        try:
+            check_topic(name)
+        except ValueError as problem:
+            yield Finding(place, f"gives {name!r} for {model}, which {problem}.")
+        if name == dead:
+            yield Finding(place, f"gives {name!r}, which is the dead-letter topic.", "Give the two different names.")
+
+
+def _sessions(config: Config) -> Iterator[Finding]:
+    seen: dict[tuple[str, int, str], str] = {}
+    for name, feed in config.feeds.items():
+        session = (feed.broker.host.lower(), feed.broker.port, feed.client_id)
+        if session in seen:
+            said = (
+                f"`{feed.client_id}` is also the client of `feeds.{seen[session]}` at this broker: each would end the "
+            )
+            fix = "Give each feed a `client_id` of its own."
+            other = seen[session]
+            rests_on = (("feeds", name, "url"), ("feeds", other, "url"), ("feeds", other, "client_id"))
+            yield Finding(("feeds", name, "client_id"), f"{said}other's session.", fix, rests_on=rests_on)
+        seen.setdefault(session, name)
+
+
+def _password(name: str, feed: MqttFeed) -> Iterator[Finding]:
+    broker = feed.broker
+    if feed.has_password and not broker.encrypted and not loopback(broker.host) and not feed.allow_plaintext:
+        # At `url`, where it is mended; the password's own line may already be named for an unset variable.
+        said = f"would carry the password to {broker.host} without TLS."
+        fix = f"Write `{broker.scheme}s://`; or `allow_plaintext: true`, if the network may read it."
+        yield Finding(("feeds", name, "url"), said, fix)
+
+
+def _routes(config: Config, name: str, feed: MqttFeed, names: frozenset[str]) -> Iterator[Finding]:
+    seen: dict[str, int] = {}
+    for at, route in enumerate(feed.routes):
+        place = ("feeds", name, "routes", at)
+        first = seen.setdefault(shape(route.topic), at)
+        if first != at:
+            yield Finding((*place, "topic"), f"matches what routes[{first}] matches, which comes first.", "Remove one.")
+        if route.connector is None:
+            continue
+        if route.connector not in names:
+            yield Finding(
+                (*place, "connector"), f"`{route.connector}` is not under `connectors`.", _meant(route, names)
+            )
+        elif route.connector in config.connectors:
+            yield from _level(config, place, route)
+
+
+def _meant(route: Route, names: frozenset[str]) -> str:
+    meant = did_you_mean(str(route.connector), names)
+    return f"Did you mean `{meant}`?" if meant else f"There is {one_of(sorted(names))}."
+
+
+def _level(config: Config, place: tuple[str | int, ...], route: Route) -> Iterator[Finding]:
+    wanted = config.connectors[str(route.connector)].device.topic
+    if wanted and f"{{{wanted}}}" not in route.topic.split("/"):
+        source = f"connectors.{route.connector}.device"
+        said = f"`{route.topic}` has no level {{{wanted}}}, from which `{source}` takes the name."
+        device = ("connectors", str(route.connector), "device")
+        fix = f"Write `{{{wanted}}}` for the level that names the device."
+        yield Finding((*place, "topic"), said, fix, rests_on=(device,))
+
+
+def _streams(config: Config, models: Mapping[str, Model]) -> Iterator[Finding]:
+    for name in config.streams:
+        if models and name not in models:
+            meant = did_you_mean(name, models)
+            fix = f"Did you mean `{meant}`?" if meant else f"There is {one_of(sorted(models))}."
+            yield Finding(("streams", name), "is no model that Headrace knows.", fix)
+
+
+def _delivery(name: str, feed: MqttFeed) -> Iterator[Finding]:
+    place = ("feeds", name)
+    if feed.qos == 0:
+        said = "0 means that what is in memory at a crash is lost, and what arrives while Headrace is away."
+        yield _warning((*place, "qos"), said, "Write `qos: 1`, and let the devices publish with 1 too.")
+    if feed.qos > 1:
+        said = "2 is lowered to 1: after the first answer of QoS 2 the message would be in memory only."
+        yield _warning((*place, "qos"), said, "Write `qos: 1`.")
+    if feed.version == "3.1.1" and "session_expiry" in feed.model_fields_set:
+        yield _warning((*place, "session_expiry"), "has no effect with MQTT 3.1.1: the broker decides.")
+
+
+def _subscriptions(name: str, feed: MqttFeed) -> Iterator[Finding]:
+    for at, each in enumerate(feed.subscribe):
+        for earlier in feed.subscribe[:at]:
+            if covers_some(earlier, each):
+                said = f"`{each}` overlaps with `{earlier}`: some brokers send what both match twice."
+                yield _warning(("feeds", name, "subscribe", at), said, "Make them disjoint, or keep the wider one.")
+
+
+def _shared_subscriptions(config: Config) -> Iterator[Finding]:
+    feeds = list(config.feeds.items())
+    for at, (name, feed) in enumerate(feeds):
+        for other, earlier in feeds[:at]:
+            if feed.broker[1:3] != earlier.broker[1:3]:
+                continue
+            both = [each for each in feed.subscribe for one in earlier.subscribe if covers_some(one, each)]
+            if both:
+                said = f"`{both[0]}` overlaps with a subscription of `feeds.{other}`: both publish what both receive."
+                yield _warning(("feeds", name, "subscribe"), said, "Make them disjoint.")
+
+
+def _unfed(name: str, feed: MqttFeed) -> Iterator[Finding]:
+    for at, route in enumerate(feed.routes):
+        if not any(covers_some(each, shape(route.topic)) for each in feed.subscribe):
+            said = f"`{route.topic}` matches nothing that is subscribed to ({one_of(feed.subscribe)})."
+            yield _warning(("feeds", name, "routes", at, "topic"), said, "Subscribe to it, or remove the route.")
+
+
+def _arrival(config: Config) -> Iterator[Finding]:
+    for name, feed in config.feeds.items():
+        for at, route in enumerate(feed.routes):
+            connector = config.connectors.get(route.connector or "")
+            if connector and connector.observed_at == "arrival":
+                said = (
+                    f"leads to `{route.connector}`, whose readings carry no time: their ids are made from arrival,"
+                    " so that a message sent twice cannot be recognised."
+                )
+                fix = "If the payload has a time or the broker sends each message once, say so in `observed_at`."
+                yield _warning(("feeds", name, "routes", at), said, fix)
+
+
+def _unused(config: Config) -> Iterator[Finding]:
+    used = {route.connector for feed in config.feeds.values() for route in feed.routes}
+    for name in config.connectors:
+        if name not in used:
+            yield _warning(("connectors", name), "is used by no route.", "Add a route to it, or remove it.")
+    models = {connector.model for connector in config.connectors.values()}
+    for name in config.streams:
+        if name not in models:
+            yield _warning(("streams", name), "describes a model that no connector makes.")

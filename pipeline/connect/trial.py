@@ -1,0 +1,110 @@
+"""`headrace check --connect`: tries every broker and Kafka as a worker would, and takes, writes and makes nothing.
+
+What arrives in a few seconds (retained messages come at once) goes through route, decode and normalise in memory; the
+findings say what would become of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from secrets import token_hex
+
+from pipeline import wiring
+from pipeline.config.findings import Finding, Place
+from pipeline.config.root import Config
+from pipeline.connect.arrivals import Arrivals
+from pipeline.connect.feed import Trial
+from pipeline.delivery import Ledger
+from pipeline.errors import StartError
+from pipeline.feeds.mqtt_options import MqttOptions
+from pipeline.publish.intake import MAX_VALUE
+from pipeline.publish.options import KafkaOptions
+from pipeline.publish.probe import TopicState, probe
+
+LISTEN_SECONDS = 3.0
+_LEAVE_SECONDS = 2.0
+_SHARED = "$share/"
+
+
+def check(config: Config, *, listen: float = LISTEN_SECONDS) -> list[Finding]:
+    """Return what is wrong outside (errors) and what would become of the messages that came (warnings)."""
+    return asyncio.run(_check(config, listen))
+
+
+async def _check(config: Config, listen: float) -> list[Finding]:
+    parts = await asyncio.gather(_kafka(config), *(_feed(config, name, listen) for name in config.feeds))
+    return [finding for part in parts for finding in part]
+
+
+async def _feed(config: Config, name: str, listen: float) -> list[Finding]:
+    arrivals = Arrivals(config, name)
+    trial = Trial(name, _as_a_visitor(wiring.mqtt_options(name, config.feeds[name], None)), Ledger())
+    running = asyncio.create_task(trial.run(arrivals), name=f"trial of {name}")
+    connected = asyncio.create_task(trial.subscribed.wait())
+    try:
+        await asyncio.wait([running, connected], return_when=asyncio.FIRST_COMPLETED)
+        if connected.done():
+            await asyncio.wait([running], timeout=listen)
+            await trial.disconnect(_LEAVE_SECONDS)
+    finally:
+        connected.cancel()
+        running.cancel()
+        _, ended = await asyncio.gather(connected, running, return_exceptions=True)
+    if isinstance(ended, StartError):
+        return [*trial.findings, Finding(("feeds", name, "url"), str(ended))]
+    if isinstance(ended, Exception):
+        raise ended
+    return [*trial.findings, *arrivals.findings(listen)]
+
+
+def _as_a_visitor(options: MqttOptions) -> MqttOptions:
+    """Return the feed's own way in, without its session.
+
+    A broker closes the older of two connections with one client id, and what it then sends to the newer it takes for
+    delivered: a trial under the feed's own id would stop the running worker and take its messages. So the id is a
+    temporary one (it begins like the real one, for brokers with rules about that), and the session ends with it. For
+    the same reason `$share/group/filter` is tried as `filter`: the group would give some of its messages to the trial.
+    """
+    filters = tuple((_alone(topic), qos) for topic, qos in options.subscriptions)
+    client_id = f"{options.client_id}-check-{token_hex(4)}"
+    return replace(options, client_id=client_id, subscriptions=filters, session_expiry=0, clean=True)
+
+
+def _alone(topic_filter: str) -> str:
+    return topic_filter.split("/", 2)[2] if topic_filter.startswith(_SHARED) else topic_filter
+
+
+async def _kafka(config: Config) -> list[Finding]:
+    options = wiring.kafka_options(config)
+    topics = [*wiring.topics(config).values(), wiring.dead_letters(config).topic]
+    try:
+        states = await probe(options, topics)
+    except StartError as problem:
+        return [Finding(("kafka", "bootstrap_servers"), str(problem))]
+    return [finding for state in states for finding in _topic(state, options)]
+
+
+def _topic(state: TopicState, options: KafkaOptions) -> Iterator[Finding]:
+    create = options.create_topics
+    if state.problem:
+        yield Finding(("kafka", "topics") if create is None else ("kafka", "create_topics"), state.problem)
+    if not state.partitions:
+        return
+    if create is not None and create.partitions != state.partitions:
+        said = f"topic {state.name} is there with {state.partitions} partitions; {create.partitions} is for new topics."
+        yield _warning(
+            ("kafka", "create_topics", "partitions"), said, f"Write {state.partitions}, if that is as meant."
+        )
+    if state.limit < options.chunk_bytes:
+        said = f"topic {state.name} takes batches of {state.limit} bytes (max.message.bytes), less than a chunk."
+        fix = f"Write `chunk_bytes: {state.limit}`, or raise the topic's max.message.bytes to {options.chunk_bytes}."
+        yield _warning(("kafka", "chunk_bytes"), said, fix)
+    if state.limit < MAX_VALUE:
+        said = f"topic {state.name} takes records of {state.limit} bytes; larger ones become dead letters."
+        yield _warning(("kafka", "topics"), said, f"Raise its max.message.bytes to {MAX_VALUE} or more.")
+
+
+def _warning(place: Place, message: str, fix: str) -> Finding:
+    return Finding(place, message, fix, severity="warning")

@@ -1,0 +1,212 @@
+"""The Kafka cluster as the publisher sees it: which broker leads which partition, and a connection to each.
+
+Kafka is asked for our topics alone, and never to make one: aiokafka's own client would let a broker with
+`auto.create.topics.enable` make a topic that was deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections.abc import Callable, Collection
+from typing import Final, NamedTuple
+
+from aiokafka.conn import collect_hosts
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.api import Request, Response
+from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.protocol.transaction import InitProducerIdRequest
+
+from pipeline.errors import HeadraceError
+from pipeline.publish.codes import name_of
+from pipeline.publish.connection import Batches, Connection, connect
+from pipeline.publish.options import KafkaOptions
+
+# What aiokafka lets escape from a broken, strange or unwilling peer; a wrong SCRAM signature is a ValueError.
+PROBLEMS: Final = (OSError, EOFError, KafkaError, ValueError, AssertionError, NotImplementedError)
+_BROKER_SHARE: Final = 0.8  # of the request's time the broker may wait for replicas: its answer says more than silence
+_NO_TRANSACTION: Final = 60_000
+
+
+class LinkError(HeadraceError):
+    """A request got no answer, or the answer that it cannot be done.
+
+    uncertain: the request was written, so Kafka may have obeyed. code: the error code of Kafka's answer, or None.
+    """
+
+    def __init__(self, text: str, *, uncertain: bool = False, code: int | None = None) -> None:
+        super().__init__(text)
+        self.uncertain = uncertain
+        self.code = code
+
+
+class Produced(NamedTuple):
+    """The answer to a produce request: topic, partition and error code of each batch; seconds to hold back."""
+
+    answers: list[tuple[str, int, int]]
+    throttle: float
+
+
+class Cluster:
+    """Connections are opened when they are needed and forgotten when they break; nothing runs in the background."""
+
+    def __init__(self, options: KafkaOptions) -> None:
+        self.options = options
+        self.partitions: dict[str, int] = {}  # topic -> how many it has
+        self.codes: dict[str, int] = {}  # topic -> the error code of the last look at it
+        self.controller = -1
+        self._topics: list[str] = []
+        self._leaders: dict[tuple[str, int], int] = {}
+        self._nodes: dict[int, tuple[str, int]] = {}
+        self._connections: dict[int, Connection] = {}
+        self._locks: dict[int, asyncio.Lock] = {}
+
+    def leader(self, topic: str, partition: int) -> int | None:
+        """Name the broker that leads a partition now, or None while nobody does."""
+        return self._leaders.get((topic, partition))
+
+    def follow(self, topics: Collection[str]) -> None:
+        """Name the topics that `refresh` looks at."""
+        self._topics = sorted(topics)
+
+    async def refresh(self) -> None:
+        """Ask who leads what.
+
+        Raises:
+            LinkError: no broker answered, neither the known ones nor those of `bootstrap_servers`.
+        """
+        request = MetadataRequest(self._topics, allow_auto_topic_creation=False)
+        try:
+            self._learn(await self.ask(request))
+        except LinkError:
+            self._learn(await self._ask_bootstrap(request))
+
+    async def ask(self, request: Request, node: int | None = None) -> Response:
+        """Send a small request to one broker, or to the first of all that answers.
+
+        Raises:
+            LinkError: nobody answered.
+        """
+        nodes = random.sample(list(self._nodes), len(self._nodes)) if node not in self._nodes else [node]
+        problem = LinkError("No broker of the Kafka cluster is known.")
+        for each in nodes:
+            try:
+                connection = await self._connection(each)
+            except LinkError as refused:
+                problem = refused
+                continue
+            try:
+                return await connection.send(request)
+            except PROBLEMS as broken:
+                connection.abort()
+                problem = LinkError(self._sentence(self._nodes.get(each), broken), uncertain=True)
+        raise problem
+
+    async def produce(self, node: int, batches: Batches, sent: Callable[[], None]) -> Produced:
+        """Send batches to the broker that leads them; `sent` is called when all is written.
+
+        Raises:
+            LinkError: no answer came.
+        """
+        connection = await self._connection(node)
+        timeout = self.options.request_timeout
+        try:
+            answer = connection.produce(batches, timeout * _BROKER_SHARE)
+        except PROBLEMS as problem:
+            connection.abort()
+            raise LinkError(self._sentence(self._nodes.get(node), problem), uncertain=True) from problem
+        sent()
+        try:
+            async with asyncio.timeout(timeout):
+                response = await answer
+        except PROBLEMS as problem:
+            connection.abort()
+            raise LinkError(self._sentence(self._nodes.get(node), problem), uncertain=True) from problem
+        answers = [(topic, part[0], part[1]) for topic, partitions in response.topics for part in partitions]
+        return Produced(answers, response.throttle_time_ms / 1000)
+
+    async def new_producer(self) -> tuple[int, int]:
+        """Get a producer id and its epoch (InitProducerId, without a transaction).
+
+        Raises:
+            LinkError: no answer, or `code` says why not.
+        """
+        response = await self.ask(InitProducerIdRequest(None, _NO_TRANSACTION))
+        if response.error_code:
+            name = name_of(response.error_code)
+            raise LinkError(f"Kafka gave no producer id: {name}.", code=response.error_code)
+        return response.producer_id, response.producer_epoch
+
+    def close(self) -> None:
+        """Drop every connection at once."""
+        for connection in self._connections.values():
+            connection.abort()
+        self._connections.clear()
+
+    async def _connection(self, node: int) -> Connection:
+        async with self._locks.setdefault(node, asyncio.Lock()):
+            known = self._connections.get(node)
+            if known is not None and known.connected():
+                return known
+            if known is not None:
+                known.abort()
+                del self._connections[node]
+            address = self._nodes.get(node)
+            if address is None:
+                raise LinkError(f"Kafka names broker {node} as a leader, but not where it is.")
+            try:
+                opened = await connect(self.options, *address)
+            except PROBLEMS as problem:
+                raise LinkError(self._sentence(address, problem)) from problem
+            self._connections[node] = opened
+            return opened
+
+    async def _ask_bootstrap(self, request: Request) -> Response:
+        problem = LinkError("`bootstrap_servers` names no server.")
+        for host, port, _ in collect_hosts(list(self.options.bootstrap_servers)):
+            connection = None
+            try:
+                connection = await connect(self.options, host, port)
+                return await connection.send(request)
+            except PROBLEMS as broken:
+                problem = LinkError(self._sentence((host, port), broken))
+            finally:
+                if connection is not None:
+                    connection.abort()
+        raise problem
+
+    def _learn(self, response: Response) -> None:
+        self._nodes = {broker[0]: (broker[1], broker[2]) for broker in response.brokers}
+        self.controller = response.controller_id
+        self.codes = {topic[1]: topic[0] for topic in response.topics}
+        for _, topic, _, partitions in response.topics:
+            for part in partitions:
+                if part[2] >= 0:
+                    self._leaders[topic, part[1]] = part[2]
+                else:
+                    self._leaders.pop((topic, part[1]), None)
+            if partitions:  # a topic that is not there now keeps its count: its records wait for it
+                self.partitions[topic] = len(partitions)
+        for node in self._connections.keys() - self._nodes.keys():
+            self._connections.pop(node).abort()
+
+    def _sentence(self, address: tuple[str, int] | None, problem: BaseException) -> str:
+        where = "Kafka" if address is None else f"Kafka at {address[0]}:{address[1]}"
+        return f"{where} {_said(problem)}"
+
+
+def _said(problem: BaseException) -> str:
+    cause = problem.__cause__ or problem
+    kind = type(problem).__name__
+    if "Sasl" in kind or "Authentication" in kind:
+        return f"refused our credentials ({problem}). Check `sasl`: mechanism, username and password or token."
+    if isinstance(cause, ssl.SSLError):
+        return f"did not agree on TLS ({cause}). Check `tls`: ca_file, cert_file, key_file and the broker's name."
+    if isinstance(cause, EOFError):
+        return "closed the connection. If it never works, compare the port's security protocol with `tls` and `sasl`."
+    if isinstance(problem, TimeoutError):
+        return "did not answer in time."
+    if isinstance(problem, ConnectionRefusedError):
+        return "cannot be reached: nobody listens there. Check `bootstrap_servers`, and that Kafka runs."
+    return f"cannot be used: {problem or kind}."

@@ -1,0 +1,162 @@
+"""Where records enter the publisher: each to its partition's slot, beside the delivery that it owes.
+
+The hot loop looks up a slot by the `Destination` object itself, appends, and adds up sizes. All else (a new run, a full
+chunk, a dead letter, a record that is too large) takes the slower `place`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Final
+
+from pipeline.delivery import Batch, Delivery, Fate
+from pipeline.errors import DeliveryError, Reason
+from pipeline.publish.batch import OVERHEAD, RECORD_OVERHEAD
+from pipeline.publish.chunk import Chunk, Slot
+from pipeline.publish.codes import INVALID_TIMESTAMP, name_of, reason_of
+from pipeline.publish.partition import partition_of
+from pipeline.record import Destination, Record, decode_headers, encode_headers
+
+DeadLetter = Callable[[Record, Reason, str], Record | None]
+"""Makes the dead letter of a record that Kafka cannot take; None when there is no topic for it."""
+
+MAX_VALUE: Final = 65_536
+"""Bytes of an entity: CloudEvents 1.0, "Size Limits": consumers should accept at least 64 KB."""
+
+OMITTED: Final = "ce_valueomitted"
+"""Header of a dead letter that Kafka refused too, and that was sent again without its value: why."""
+
+NO_TIMESTAMP: Final = -1
+_REMEMBERED: Final = 200_000
+_MARGIN: Final = 64
+
+
+class _Cache(dict[Destination, Slot]):
+    """Destination -> slot; what is not known yet is found by the intake."""
+
+    def __init__(self, find: Callable[[Destination], Slot]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, destination: Destination) -> Slot:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        slot = self[destination] = self._find(destination)
+        return slot
+
+
+class Intake:
+    """All slots, and the way into them. `opened` and `full` are told of slots that have something to send."""
+
+    def __init__(self, chunk_bytes: int, partitions: Mapping[str, int], dead_letter: DeadLetter) -> None:
+        self.slots: dict[tuple[str, int], Slot] = {}
+        self.limits: dict[str, int] = {}  # topic -> max.message.bytes
+        self.opened: Callable[[Slot], None] = _ignore
+        self.full: Callable[[], None] = _nothing
+        self._chunk_bytes = chunk_bytes
+        self._partitions = partitions
+        self._dead_letter = dead_letter
+        self._cache = _Cache(self._find)
+
+    def put(self, batch: Batch[Record]) -> None:
+        """Take a batch's records; each owes its fate to the batch's delivery.
+
+        Raises:
+            DeliveryError: a record's topic was not named at the start.
+        """
+        slots = self._cache
+        delivery = batch.delivery
+        for record in batch.items:
+            destination, value, headers, _, message = record
+            slot = slots[destination]
+            size = slot.size + len(value) + len(headers) + slot.each
+            if slot.delivery is not delivery or size > slot.limit or len(value) > MAX_VALUE or message is None:
+                self._place(slot, record, delivery)
+            else:
+                slot.size = size
+                slot.records.append(record)
+
+    def place(self, record: Record, delivery: Delivery) -> None:
+        """Take one record."""
+        self._place(self._cache[record[0]], record, delivery)
+
+    def forget(self) -> None:
+        """Look up partitions anew: a topic has more of them. What is open stays where it is."""
+        self._cache.clear()
+
+    def refuse(self, slot: Slot, chunk: Chunk, code: int) -> bool:
+        """Find another way for the one record that Kafka refused with `code`; say whether there was one."""
+        [record], [(delivery, _, _)] = chunk.records, chunk.runs
+        if record.message is not None:
+            letter = self._dead_letter(record, reason_of(code), f"Kafka refused the record: {name_of(code)}.")
+            if letter is not None:
+                slot.done()
+                self.place(letter, delivery)
+            return letter is not None
+        if code == INVALID_TIMESTAMP and record.timestamp != NO_TIMESTAMP:
+            repaired = record._replace(timestamp=NO_TIMESTAMP)
+        elif record.value:
+            repaired = without_value(record, name_of(code))
+        else:
+            return False
+        slot.done()
+        slot.pieces.appendleft(Chunk([repaired], [(delivery, Fate.DEAD_LETTERED, 0)], chunk.size))
+        return True
+
+    def _place(self, slot: Slot, record: Record, delivery: Delivery) -> None:
+        value = len(record.value)
+        # By its own key: another device's longer one must not make a record too large that Kafka would take.
+        alone = value + len(record.headers) + len(record.destination.prefix) + RECORD_OVERHEAD
+        if OVERHEAD + alone > self.limits[slot.topic] or (value > MAX_VALUE and record.message is not None):
+            letter = self._too_large(slot, record)
+            if letter is not None:
+                self.place(letter, delivery)
+                return
+        size = value + len(record.headers) + slot.each
+        if slot.records and slot.size + size > slot.limit:
+            slot.cut()
+            self.full()
+        if not slot.records:
+            slot.since = monotonic()
+            self.opened(slot)
+        fate = Fate.PUBLISHED if record.message is not None else Fate.DEAD_LETTERED
+        if slot.delivery is not delivery or fate is Fate.DEAD_LETTERED:
+            slot.runs.append((delivery, fate, len(slot.records)))
+        slot.delivery = delivery if fate is Fate.PUBLISHED else None
+        slot.size += size
+        slot.records.append(record)
+
+    def _too_large(self, slot: Slot, record: Record) -> Record | None:
+        """Make what goes instead; None when nothing can, and Kafka must say itself that it does not fit."""
+        if record.message is None:
+            return without_value(record, "RECORD_TOO_LARGE") if record.value else None
+        limit = min(self.limits[slot.topic], MAX_VALUE)
+        detail = f"The record's value has {len(record.value)} bytes; topic {slot.topic} takes {limit}."
+        return self._dead_letter(record, Reason.RECORD_TOO_LARGE, detail)
+
+    def _find(self, destination: Destination) -> Slot:
+        topic = destination.topic
+        if topic not in self.limits or topic not in self._partitions:
+            raise DeliveryError(f"A record is for topic {topic!r}, which was not named when the publisher started.")
+        partition = partition_of(destination.key, self._partitions[topic])
+        slot = self.slots.get((topic, partition))
+        if slot is None:
+            limit = min(self._chunk_bytes, self.limits[topic] - _MARGIN)
+            slot = self.slots[topic, partition] = Slot(topic, partition, limit)
+        slot.each = max(slot.each, len(destination.prefix) + RECORD_OVERHEAD)
+        return slot
+
+
+def without_value(record: Record, why: str) -> Record:
+    """Give a dead letter that is small enough for any topic: no value (an empty one, not null), and a header why."""
+    headers = [*decode_headers(record.headers), (OMITTED, why.encode())]
+    return record._replace(value=b"", headers=encode_headers(headers))
+
+
+def _ignore(_: Slot) -> None:
+    pass
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,94 @@
+"""How to reach Kafka and what to ask of it: plain values, checked by the configuration before they come here."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pipeline.publish.batch import Compression
+
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """TLS 1.2 or later. Files are PEM and are read anew at each connection, so that a rotation needs no restart.
+
+    ca_file: None for the system's authorities. cert_file, key_file: the client's certificate, if Kafka wants one.
+    """
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    key_password: Callable[[], str] | None = None
+    check_hostname: bool = True
+
+    def context(self) -> ssl.SSLContext:
+        """Read the files.
+
+        Raises:
+            OSError: a file cannot be read, or is no PEM of the expected kind (ssl.SSLError).
+        """
+        context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.check_hostname = self.check_hostname
+        if self.cert_file is not None:
+            # Without a callable OpenSSL would ask for an encrypted key's password on the terminal, and wait.
+            context.load_cert_chain(self.cert_file, self.key_file, self.key_password or str)
+        return context
+
+
+@dataclass(frozen=True, slots=True)
+class Sasl:
+    """Who we are to Kafka. The callables are asked at each connection, so that a rotated secret needs no restart.
+
+    OAUTHBEARER takes its token from `token_file`, or from `token_url` (client credentials, RFC 6749 section 4.4) with
+    `username` and `password` as the client's id and secret.
+    """
+
+    mechanism: Mechanism
+    username: Callable[[], str] | None = None
+    password: Callable[[], str] | None = None
+    token_file: Path | None = None
+    token_url: str | None = None
+    token_scope: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTopics:
+    """Make topics that are not there. replication_factor -1: the broker's default. configs: topic -> name -> value."""
+
+    partitions: int
+    replication_factor: int = -1
+    configs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaOptions:
+    """All that the publisher is told. Times are seconds, sizes bytes.
+
+    linger: how long an open chunk waits for company. chunk_bytes: the most of one batch, before compression.
+    idempotent: False only for brokers without it; a lost answer may then store a batch twice.
+    """
+
+    bootstrap_servers: Sequence[str]
+    client_id: str = "headrace"
+    tls: Tls | None = None
+    sasl: Sasl | None = None
+    compression: Compression = "none"
+    linger: float = 0.01
+    chunk_bytes: int = 256 * 1024
+    idempotent: bool = True
+    request_timeout: float = 30.0
+    metadata_max_age: float = 300.0
+    create_topics: CreateTopics | None = None
+
+    @property
+    def security(self) -> str:
+        """Kafka's name of the listener's kind: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
+        if self.sasl is None:
+            return "PLAINTEXT" if self.tls is None else "SSL"
+        return "SASL_PLAINTEXT" if self.tls is None else "SASL_SSL"

@@ -1,0 +1,143 @@
+"""The last stage: records to Kafka, and their messages' fates once Kafka has confirmed them.
+
+`put` is synchronous and cheap; the event loop sends. A record stays here until Kafka has it, or its dead letter.
+Nothing is dropped for an error: `codes.py` says what each answer of Kafka leads to, and `sender.py` how.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from time import monotonic
+from typing import NamedTuple
+
+from pipeline.delivery import Batch
+from pipeline.errors import StartError
+from pipeline.publish.cluster import Cluster, LinkError
+from pipeline.publish.codes import remedy
+from pipeline.publish.intake import DeadLetter, Intake
+from pipeline.publish.options import CreateTopics, KafkaOptions, Sasl, Tls
+from pipeline.publish.sender import PublishEvents, Sender
+from pipeline.publish.topics import prepare
+from pipeline.record import Record
+
+__all__ = ["CreateTopics", "DeadLetter", "Gauges", "KafkaOptions", "PublishEvents", "Publisher", "Sasl", "Tls"]
+
+
+class Gauges(NamedTuple):
+    """What is here now: records that wait, records whose batch is sent, seconds since the oldest was received."""
+
+    waiting: int
+    sent: int
+    oldest: float
+
+
+def _nothing(_: str) -> None:
+    pass
+
+
+class Publisher:
+    """A stage that keeps records until Kafka confirmed them. Make it, `start` it and use it on one event loop.
+
+    dead_letter: see `DeadLetter`. failpoint: called with "after_put", "after_chunk_sent" (written, not answered),
+    "after_confirm" (answered, not sealed) and "during_rebuild", for tests that kill the process there.
+    """
+
+    def __init__(
+        self,
+        options: KafkaOptions,
+        dead_letter: DeadLetter,
+        events: PublishEvents,
+        failpoint: Callable[[str], None] = _nothing,
+        cluster: Cluster | None = None,
+    ) -> None:
+        self._cluster = cluster if cluster is not None else Cluster(options)
+        self._failpoint = failpoint
+        self._intake = Intake(options.chunk_bytes, self._cluster.partitions, dead_letter)
+        self._sender = Sender(self._cluster, options, events, failpoint, self._intake.refuse)
+        self._intake.opened = self._sender.opened
+        self._intake.full = self._sender.hurry
+        self._sender.regrouped = self._intake.forget
+        self._started = False
+
+    async def start(self, topics: Collection[str]) -> None:
+        """Connect, see that every topic is there (or make it), and be ready for `put`.
+
+        topics: all that a record may ever name, the dead-letter topic among them.
+
+        Raises:
+            StartError: a sentence that names the broker or the topic, and what to do.
+        """
+        try:
+            self._intake.limits.update(await prepare(self._cluster, topics))
+            await self._sender.start()
+        except LinkError as problem:
+            self._cluster.close()
+            advice = "" if problem.code is None else f" {remedy(problem.code, ', '.join(topics))}"
+            raise StartError(f"{problem}{advice}") from problem
+        except BaseException:
+            self._cluster.close()
+            raise
+        self._started = True
+
+    def put(self, batch: Batch[Record]) -> None:
+        """Take a batch. A record without a message is a dead letter, and its fate is DEAD_LETTERED.
+
+        Raises:
+            DeliveryError: a record's topic was not named to `start`.
+        """
+        self._intake.put(batch)
+        self._failpoint("after_put")
+
+    def kept(self) -> int:
+        """How many records are here, waiting or sent; bounded by the lanes upstream."""
+        return sum(slot.waiting() + slot.sent() for slot in self._sender.active)
+
+    def gauges(self) -> Gauges:
+        """Look at what is here, for metrics."""
+        slots = self._sender.active
+        times = [since for slot in slots if (since := slot.oldest()) is not None]
+        return Gauges(
+            waiting=sum(slot.waiting() for slot in slots),
+            sent=sum(slot.sent() for slot in slots),
+            oldest=monotonic() - min(times) if times else 0.0,
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Say whether Kafka takes what we send."""
+        return not self.trouble
+
+    @property
+    def trouble(self) -> str:
+        """Why it is not ready: a sentence for an operator; empty when it is."""
+        return self._sender.problem() if self._started else "The publisher has not started."
+
+    async def watch(self) -> None:
+        """Wait for ever; raise what broke the publisher, which is always a bug of ours."""
+        await self._sender.broke.wait()
+        if self._sender.broken is not None:
+            raise self._sender.broken
+
+    async def drain(self, deadline: float) -> None:
+        """Send what is here without lingering; return when all is confirmed, or at `deadline` (monotonic seconds)."""
+        self._sender.linger = 0.0
+        while self._sender.active and (left := deadline - monotonic()) > 0:
+            self._sender.emptied.clear()
+            self._sender.hurry()
+            try:
+                async with asyncio.timeout(left):
+                    await self._sender.emptied.wait()
+            except TimeoutError:
+                return
+
+    async def close(self, deadline: float) -> None:
+        """Stop, at the latest at `deadline` (monotonic seconds), however Kafka is. What is still here stays unsealed.
+
+        Its source sends it again: call `drain` first to leave nothing behind.
+        """
+        self._started = False
+        tasks = self._sender.stop()
+        self._cluster.close()
+        if tasks:
+            await asyncio.wait(tasks, timeout=max(0.0, deadline - monotonic()))

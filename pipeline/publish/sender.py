@@ -1,0 +1,390 @@
+"""The way from slots to Kafka: one request on the wire per broker, and what its answer means for each partition.
+
+While a request is on the wire the rest coalesces in the slots. A request takes every partition of its broker that has
+something, oldest first, up to `REQUEST_CHUNKS` chunks' worth of bytes. An unconfirmed batch is sent again as the very
+same bytes under the same sequence numbers until Kafka says something final, so a lost answer makes no duplicate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from time import monotonic
+from typing import Final, Protocol
+
+from pipeline.publish.batch import NO_PRODUCER, encode_batch
+from pipeline.publish.chunk import SEQUENCES, Chunk, Slot
+from pipeline.publish.cluster import LinkError, Produced
+from pipeline.publish.codes import TOO_LARGE, Answer, answer_of, maybe_stored, name_of, remedy
+from pipeline.publish.connection import Batches
+from pipeline.publish.options import KafkaOptions
+
+REQUEST_CHUNKS: Final = 4
+"""A request holds at most this many times `chunk_bytes` (1 MiB by default), but always one batch."""
+
+_SOON: Final = 0.1
+_BUSY: Final = 1.0  # seconds between tries while Kafka is busy or away: reconnects stay at one a second
+_STUBBORN: Final = 30.0  # while a person has to act
+_PATIENCE: Final = 3  # tries before a person is told, or damaged bytes are taken apart
+_QUIET: Final = 60.0
+_NO_ANSWER: Final = 13
+
+log = logging.getLogger(__name__)
+
+
+class PublishEvents(Protocol):
+    """Who counts. Called per chunk, never per record."""
+
+    def confirmed(self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]]) -> None:
+        """Count a chunk of `size` bytes that Kafka holds; waits: seconds since receipt, and how many waited so long."""
+
+    def failed(self, topic: str, error: str) -> None:
+        """Count a try to send a chunk that failed; another follows."""
+
+    def refused(self, topic: str, error: str) -> None:
+        """Count a record that Kafka refused for good."""
+
+    def rebuilt(self, topic: str, error: str) -> None:
+        """Count a partition's sequence given up for a new producer id."""
+
+    def bisected(self, topic: str) -> None:
+        """Count a batch that Kafka refused and that goes on in halves."""
+
+
+class Link(Protocol):
+    """What the sender asks of the cluster; tests script it."""
+
+    @property
+    def partitions(self) -> Mapping[str, int]:
+        """How many partitions each topic has."""
+
+    def leader(self, topic: str, partition: int) -> int | None:
+        """Who leads a partition."""
+
+    async def refresh(self) -> None:
+        """Learn leaders and partitions anew."""
+
+    async def new_producer(self) -> tuple[int, int]:
+        """Get a producer id and epoch."""
+
+    async def produce(self, node: int, batches: Batches, sent: Callable[[], None]) -> Produced:
+        """Send batches and wait for the answer."""
+
+
+class Node:
+    """One broker: at most one request on the wire."""
+
+    __slots__ = ("attempts", "not_before", "task", "trouble")
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[None] | None = None
+        self.attempts = 0
+        self.not_before = 0.0
+        self.trouble = ""
+
+
+class Sender:
+    """Sends what the slots hold; tasks live in `Node.task` and `self._tending`."""
+
+    def __init__(
+        self,
+        link: Link,
+        options: KafkaOptions,
+        events: PublishEvents,
+        failpoint: Callable[[str], None],
+        refuse: Callable[[Slot, Chunk, int], bool],
+    ) -> None:
+        self.active: dict[Slot, None] = {}  # slots that have something, in the order of their turn
+        self.linger = options.linger
+        self.trouble = ""
+        self.emptied = asyncio.Event()
+        self.broken: BaseException | None = None
+        self.broke = asyncio.Event()
+        self.producer: tuple[int, int] | None = None
+        self.regrouped: Callable[[], None] = _nothing  # a topic has more partitions now
+        self._link = link
+        self._options = options
+        self._events = events
+        self._failpoint = failpoint
+        self._refuse = refuse
+        self._nodes: dict[int, Node] = {}
+        self._stale = asyncio.Event()
+        self._renewing = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._wake_at = float("inf")
+        self._tending: asyncio.Task[None] | None = None
+        self._said: dict[str, float] = {}
+        self._closed = False
+
+    async def start(self) -> None:
+        """Get the first producer id and begin to look after the cluster.
+
+        Raises:
+            LinkError: Kafka gave no producer id.
+        """
+        until = monotonic() + self._options.request_timeout
+        while self._options.idempotent and self.producer is None:
+            try:
+                self.producer = await self._link.new_producer()
+            except LinkError as problem:
+                # A Kafka that has just started is still loading.
+                if problem.code is None or answer_of(problem.code) is not Answer.RETRY or monotonic() > until:
+                    raise
+                await asyncio.sleep(_SOON)
+        self._tending = asyncio.create_task(self._tend())
+        self._tending.add_done_callback(self._ended)
+
+    def opened(self, slot: Slot) -> None:
+        """Take note of a slot's first record: it goes when the linger is over."""
+        if slot not in self.active:
+            slot.leader = self._link.leader(slot.topic, slot.partition)
+            self.active[slot] = None
+        self._arm(slot.since + self.linger)
+
+    def hurry(self) -> None:
+        """Look at once (after the current callback) for what may go."""
+        self._arm(0.0)
+
+    def stop(self) -> list[asyncio.Task[None]]:
+        """Send no more; the tasks that were cancelled are for the caller to await."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        tasks = [node.task for node in self._nodes.values() if node.task is not None]
+        tasks += [self._tending] if self._tending is not None else []
+        for task in tasks:
+            task.cancel()
+        return tasks
+
+    def problem(self) -> str:
+        """Say in a sentence what keeps records here, or nothing."""
+        leading = {slot.leader for slot in self.active}  # a broker that left the cluster troubles nobody
+        nodes = (node.trouble for number, node in self._nodes.items() if number in leading)
+        slots = (slot.trouble for slot in self.active)
+        return next((text for text in (self.trouble, *nodes, *slots) if text), "")
+
+    def _arm(self, when: float) -> None:
+        if when >= self._wake_at or self._closed:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wake_at = when
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, when - monotonic()), self.pump)
+
+    def pump(self) -> None:
+        """Send what is due, to each broker that has nothing on the wire; set the timer for the rest."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        self._wake_at = float("inf")
+        if self._closed:
+            return
+        now = monotonic()
+        for number, slots in self._by_leader().items():
+            node = self._nodes.setdefault(number, Node())
+            if node.task is not None:
+                continue
+            due = max(node.not_before, min(slot.due(self.linger) for slot in slots))
+            if due <= now:
+                self._launch(number, node, [slot for slot in slots if slot.not_before <= now])
+            else:
+                self._arm(due)
+
+    def _by_leader(self) -> dict[int, list[Slot]]:
+        groups: dict[int, list[Slot]] = {}
+        for slot in self.active:
+            if slot.leader is None:
+                self._stale.set()
+            elif not slot.flying:
+                groups.setdefault(slot.leader, []).append(slot)
+        return groups
+
+    def _launch(self, number: int, node: Node, slots: list[Slot]) -> None:
+        room = REQUEST_CHUNKS * self._options.chunk_bytes
+        chosen: list[Slot] = []
+        for slot in slots:
+            chunk = slot.take()
+            room -= chunk.size
+            slot.flying = True
+            chosen.append(slot)
+            if room <= 0:
+                break
+        node.task = asyncio.create_task(self._exchange(number, node, chosen))
+        node.task.add_done_callback(partial(self._landed, node, chosen))
+
+    def _landed(self, node: Node, slots: list[Slot], task: asyncio.Task[None]) -> None:
+        node.task = None
+        for slot in slots:
+            slot.flying = False
+            self.active.pop(slot, None)  # to the end of the queue
+            if not slot.idle():
+                self.active[slot] = None
+        self._ended(task)
+        if not self.active:
+            self.emptied.set()
+        self.pump()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Tell whoever watches the publisher of a task that raised, which is a bug of ours."""
+        if not task.cancelled() and (problem := task.exception()) is not None and self.broken is None:
+            self.broken = problem
+            self.broke.set()
+
+    async def _exchange(self, number: int, node: Node, slots: Sequence[Slot]) -> None:
+        try:
+            await self._identify(slots)
+            batches = [self._encoded(slot) for slot in slots]
+            produced = await self._link.produce(number, batches, partial(self._failpoint, "after_chunk_sent"))
+        except LinkError as problem:
+            self._unanswered(node, slots, problem)
+            return
+        self._failpoint("after_confirm")
+        node.attempts = 0
+        self.trouble = node.trouble = ""
+        node.not_before = monotonic() + produced.throttle
+        codes = {(topic, number): code for topic, number, code in produced.answers}
+        for slot in slots:
+            self._judge(slot, codes.get((slot.topic, slot.partition), _NO_ANSWER))
+
+    async def _identify(self, slots: Sequence[Slot]) -> None:
+        """Give each slot that has none a producer id; a slot that got one counts its sequence from 0."""
+        if not self._options.idempotent:
+            return
+        for slot in slots:
+            if slot.producer != NO_PRODUCER:
+                continue
+            async with self._renewing:
+                if self.producer is None:
+                    self._failpoint("during_rebuild")
+                    self.producer = await self._link.new_producer()
+                slot.producer = self.producer
+                slot.sequence = 0
+
+    def _encoded(self, slot: Slot) -> tuple[str, int, bytes, bytes]:
+        chunk = slot.take()
+        if not chunk.body:
+            chunk.head, chunk.body = encode_batch(
+                chunk.records, compression=self._options.compression, producer=slot.producer, sequence=slot.sequence
+            )
+        return slot.topic, slot.partition, chunk.head, chunk.body
+
+    def _unanswered(self, node: Node, slots: Sequence[Slot], problem: LinkError) -> None:
+        node.attempts += 1
+        waits = answer_of(problem.code) is Answer.OPERATOR if problem.code is not None else False
+        node.not_before = monotonic() + _backoff(node.attempts, _STUBBORN if waits else _BUSY)
+        node.trouble = str(problem) if problem.code is None else f"{problem} {remedy(problem.code, slots[0].topic)}"
+        self._say(node.trouble)
+        self._stale.set()
+        for slot in slots:
+            slot.take().uncertain |= problem.uncertain
+            self._events.failed(slot.topic, "NO_ANSWER")
+
+    def _judge(self, slot: Slot, code: int) -> None:
+        chunk = slot.take()
+        answer = answer_of(code)
+        if answer is Answer.CORRUPT:
+            chunk.corrupt += 1
+        if answer is Answer.CONFIRMED:
+            self._confirm(slot, chunk)
+        elif answer is Answer.REBUILD and self._options.idempotent:
+            self._rebuild(slot, chunk, code)
+        elif answer is Answer.REFUSED or chunk.corrupt >= _PATIENCE:
+            self._take_apart(slot, chunk, code)
+        else:
+            self._again(slot, code, _STUBBORN if answer is Answer.OPERATOR else _BUSY)
+            chunk.uncertain |= maybe_stored(code)
+
+    def _confirm(self, slot: Slot, chunk: Chunk) -> None:
+        records = len(chunk.records)
+        if self._options.idempotent:
+            slot.sequence = (slot.sequence + records) & SEQUENCES
+        slot.done()
+        waits = chunk.waits(monotonic())
+        chunk.seal()
+        self._events.confirmed(slot.topic, records, len(chunk.head) + len(chunk.body), waits)
+
+    def _rebuild(self, slot: Slot, chunk: Chunk, code: int) -> None:
+        """Leave this partition's sequence; others keep theirs, since nothing is wrong with them."""
+        if self.producer == slot.producer:
+            self.producer = None
+        slot.producer = NO_PRODUCER
+        chunk.forget()
+        slot.attempts += 1
+        slot.not_before = monotonic() + (_backoff(slot.attempts, _BUSY) if slot.attempts > 1 else 0.0)
+        self._events.rebuilt(slot.topic, name_of(code))
+        self._say(f"Kafka answered {name_of(code)} for topic {slot.topic}: its records go on with a new producer id.")
+
+    def _take_apart(self, slot: Slot, chunk: Chunk, code: int) -> None:
+        if chunk.uncertain and self._options.idempotent:
+            # A try without an answer may have been stored under these sequence numbers; numbers that are given to
+            # other records afterwards would be taken for duplicates and dropped.
+            self._rebuild(slot, chunk, code)
+        if len(chunk.records) > 1:
+            if code in TOO_LARGE:  # the topic takes less than it said, so the next chunk is cut smaller
+                slot.limit = min(slot.limit, chunk.size // 2)
+            self._events.bisected(slot.topic)
+            left, right = chunk.halves()
+            slot.done()
+            slot.pieces.extendleft((right, left))
+            return
+        self._events.refused(slot.topic, name_of(code))
+        if not self._refuse(slot, chunk, code):
+            self._again(slot, code, _STUBBORN)
+            log.error("Kafka refused a dead letter for topic %s (%s); it is kept.", slot.topic, name_of(code))
+
+    def _again(self, slot: Slot, code: int, most: float) -> None:
+        """Keep the chunk for another try."""
+        slot.attempts += 1
+        slot.not_before = monotonic() + _backoff(slot.attempts, most)
+        self._stale.set()
+        self._events.failed(slot.topic, name_of(code))
+        if slot.attempts >= _PATIENCE:
+            advice = remedy(code, slot.topic)
+            slot.trouble = f"Kafka does not store records of topic {slot.topic}: {name_of(code)}. {advice}"
+            self._say(slot.trouble)
+
+    async def _tend(self) -> None:
+        """Refresh what is known of the cluster: regularly, and when an answer shows that it is old."""
+        attempts = 0
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._options.metadata_max_age):
+                    await self._stale.wait()
+            self._stale.clear()
+            before = dict(self._link.partitions)
+            try:
+                await self._link.refresh()
+            except LinkError as problem:
+                attempts += 1
+                self.trouble = str(problem)
+                self._stale.set()
+            else:
+                attempts = 0
+                self.trouble = ""
+                for slot in self.active:
+                    slot.leader = self._link.leader(slot.topic, slot.partition)
+                if before != self._link.partitions:
+                    self.regrouped()
+                self.pump()
+            await asyncio.sleep(_backoff(attempts, _BUSY))
+
+    def _say(self, sentence: str) -> None:
+        """Log a sentence, but not the same one twice a minute."""
+        now = monotonic()
+        if now - self._said.get(sentence, -_QUIET) >= _QUIET:
+            self._said = {text: when for text, when in self._said.items() if now - when < _QUIET}
+            self._said[sentence] = now
+            log.warning("%s", sentence)
+
+
+def _backoff(attempts: int, most: float) -> float:
+    """Seconds to wait before the next try: doubling, with jitter, so that many clients do not come at once."""
+    return min(most, _SOON * 2.0 ** min(attempts, 10)) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,106 @@
+"""What is settled with Kafka before the first record: the topics are there, and how large a batch each one takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable
+from time import monotonic
+from typing import Final
+
+from aiokafka.protocol.admin import CreateTopicsRequest, DescribeConfigsRequest
+
+from pipeline.errors import StartError
+from pipeline.publish.cluster import Cluster, LinkError
+from pipeline.publish.codes import name_of, remedy
+from pipeline.publish.options import CreateTopics
+
+DEFAULT_LIMIT: Final = 1_048_588
+"""Kafka's own default of max.message.bytes, where we may not read the topic's."""
+
+_TOPIC: Final = 2  # ConfigResource.Type.TOPIC
+_LIMIT: Final = "max.message.bytes"
+_UNKNOWN: Final = 3
+_EXISTS: Final = 36
+_LOOKS: Final = 0.1
+
+
+async def prepare(cluster: Cluster, topics: Collection[str]) -> dict[str, int]:
+    """See that every topic exists, or make it; give topic -> max.message.bytes.
+
+    Raises:
+        StartError: a sentence that names the topic or the broker and what to do.
+    """
+    topics = sorted(topics)  # so that the same mistake gives the same sentence
+    cluster.follow(topics)
+    try:
+        await cluster.refresh()
+        absent = [topic for topic in topics if cluster.codes.get(topic, _UNKNOWN) == _UNKNOWN]
+        create = cluster.options.create_topics
+        if absent and create is not None:
+            await create_missing(cluster, absent, create)
+        await _wait_for_leaders(cluster, topics)
+        return await limits_of(cluster, topics)
+    except LinkError as problem:
+        raise StartError(str(problem)) from problem
+
+
+def missing(topics: Iterable[str]) -> str:
+    """Say that topics are not there, and what to do."""
+    names = ", ".join(topics)
+    return (
+        f"Kafka has no topic {names}. Create it (kafka-topics.sh --create --topic ...), or let Headrace do it with "
+        "`kafka.create_topics: {partitions: 6}`."
+    )
+
+
+async def create_missing(
+    cluster: Cluster, topics: Collection[str], create: CreateTopics, *, only_try: bool = False
+) -> None:
+    """Make topics, or only let Kafka say whether it would.
+
+    Raises:
+        StartError: it does not; a sentence that names the first such topic.
+        LinkError: no answer came.
+    """
+    requests: list[tuple[object, ...]] = [
+        (topic, create.partitions, create.replication_factor, [], list(create.configs.get(topic, {}).items()))
+        for topic in topics
+    ]
+    milliseconds = int(cluster.options.request_timeout * 1000)
+    response = await cluster.ask(CreateTopicsRequest(requests, milliseconds, only_try), cluster.controller)
+    for topic, code, *text in response.topic_errors:
+        if code not in {0, _EXISTS}:
+            said = f" ({text[0]})" if text and text[0] else ""
+            raise StartError(
+                f"Kafka {'would' if only_try else 'did'} not create topic {topic}: {name_of(code)}{said}. "
+                "Mend `create_topics`, grant CREATE, or create it by hand."
+            )
+
+
+async def _wait_for_leaders(cluster: Cluster, topics: Collection[str]) -> None:
+    """Look until every topic has a leader: one just made is known to all brokers only a moment later."""
+    until = monotonic() + (cluster.options.request_timeout if cluster.options.create_topics else 0.0)
+    while True:
+        await cluster.refresh()
+        absent = [topic for topic in topics if cluster.codes.get(topic, _UNKNOWN) == _UNKNOWN]
+        refused = {topic: code for topic in topics if (code := cluster.codes.get(topic, _UNKNOWN)) > _UNKNOWN}
+        ready = all(cluster.leader(topic, 0) is not None for topic in topics)
+        if ready and not absent and not refused:
+            return
+        if monotonic() > until:
+            if absent:
+                raise StartError(missing(absent))
+            for topic, code in refused.items():
+                raise StartError(f"Kafka does not show us topic {topic}: {name_of(code)}. {remedy(code, topic)}")
+            return  # a partition without a leader: its records will wait for one
+        await asyncio.sleep(_LOOKS)
+
+
+async def limits_of(cluster: Cluster, topics: Collection[str]) -> dict[str, int]:
+    """Give topic -> max.message.bytes; Kafka's own default where we may not read it."""
+    limits = dict.fromkeys(topics, DEFAULT_LIMIT)
+    request = DescribeConfigsRequest([(_TOPIC, topic, [_LIMIT]) for topic in topics])
+    for code, _, _, topic, entries in (await cluster.ask(request)).resources:
+        if not code:  # without DESCRIBE_CONFIGS we do not know; a batch that is refused is then taken apart
+            limits[topic] = next((int(value) for name, value, *_ in entries if name == _LIMIT), limits[topic])
+    return limits

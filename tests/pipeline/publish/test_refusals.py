@@ -1,0 +1,141 @@
+"""What Kafka refuses for good: down to the one record, into the dead-letter topic, and never lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import monotonic
+
+import pytest
+
+from pipeline.delivery import Fate
+from pipeline.publish.codes import Answer
+from pipeline.publish.intake import MAX_VALUE, OMITTED
+from pipeline.record import Destination, Record, encode_headers
+from tests.pipeline.publish.model import CODES_OF, LATER, LETTERS, Bench, complete, hurry, run, send
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry(monkeypatch)
+
+
+class TestRefusals:
+    def test_one_bad_record_becomes_a_dead_letter_alone(self) -> None:
+        async def work(bench: Bench) -> None:
+            bench.cluster.refused_values.add(b"57")
+            bench.put(bench.record(number) for number in range(100))
+
+        bench = run(work, partitions=1)
+        values = [int(value) for value in bench.cluster.values()]
+        assert values == [number for number in range(100) if number != 57]
+        [letter] = bench.cluster.logs[LETTERS, 0]
+        assert letter.value == b""  # the model refuses these bytes everywhere
+        assert bench.settled()
+        assert bench.ledger.fates[Fate.PUBLISHED] == 99
+        assert bench.ledger.fates[Fate.DEAD_LETTERED] == 1
+
+    def test_clock_ahead(self) -> None:
+        """The dead letter has the same time, is refused too, and goes without one."""
+
+        async def work(bench: Bench) -> None:
+            bench.cluster.latest = 5_000
+            bench.put(bench.record(n, timestamp=9_000 if n in {0, 31, 99} else 1_000) for n in range(100))
+
+        bench = run(work, partitions=1)
+        assert len(bench.cluster.values()) == 97
+        letters = bench.cluster.logs[LETTERS, 0]
+        assert [(each.value, each.timestamp) for each in letters] == [(b"0", -1), (b"31", -1), (b"99", -1)]
+        assert dict(letters[0].headers)["ce_reason"] == b"record_refused"
+        assert bench.settled()
+
+    @pytest.mark.parametrize("code", CODES_OF[Answer.REFUSED])
+    def test_every_refusal_is_bisected(self, code: int) -> None:
+        bench = send(64, code, partitions=1)
+        complete(bench, 64)  # the code came once: the halves were taken
+        assert len(bench.cluster.sent) == 3
+
+    def test_damaged_three_times(self) -> None:
+        complete(send(64, 2, 2, 2, partitions=1), 64)
+
+    def test_uncertain_and_then_refused(self) -> None:
+        """What may be stored must not lend its sequence numbers to other records, which would pass for duplicates."""
+
+        async def work(bench: Bench) -> None:
+            bench.cluster.script.extend(["stored:lost", 10])
+            bench.put([bench.record(0)])
+            await bench.publisher.drain(monotonic() + LATER)
+            bench.put([bench.record(8)])
+
+        bench = run(work, partitions=1)
+        assert bench.cluster.values() == [b"0", b"8"]
+        assert bench.cluster.values(LETTERS) == [b"0"]
+        assert len(bench.events.rebuilds) == 1
+
+    def test_a_refused_dead_letter_goes_without_its_value(self) -> None:
+        async def work(bench: Bench) -> None:
+            bench.cluster.refused_values.add(b"raw")
+            headers = encode_headers([("ce_reason", b"malformed")])
+            letter = Record(Destination(LETTERS, b"k"), b"raw", headers, 5, None)
+            bench.put([letter, bench.record(1)])
+
+        bench = run(work)
+        [stored] = bench.cluster.logs[LETTERS, 0]
+        assert stored.value == b""
+        assert dict(stored.headers) == {"ce_reason": b"malformed", OMITTED: b"INVALID_RECORD"}
+        assert bench.ledger.fates[Fate.DEAD_LETTERED] == 1
+
+    def test_a_dead_letter_refused_to_the_end_is_kept(self, caplog: pytest.LogCaptureFixture) -> None:
+        async def work(bench: Bench) -> None:
+            bench.cluster.refused_values |= {b"raw", b""}
+            bench.put([Record(Destination(LETTERS, b"k"), b"raw", encode_headers([]), 5, None), bench.record(1)])
+            await bench.publisher.drain(monotonic() + 0.2)
+            assert bench.publisher.kept() == 1
+            assert not bench.publisher.ready
+            bench.cluster.refused_values.clear()
+
+        with caplog.at_level(logging.ERROR, "pipeline.publish.sender"):
+            bench = run(work)
+        assert "refused a dead letter" in caplog.text
+        assert bench.settled()
+        assert bench.publisher._sender.problem() == ""
+
+    def test_too_large_at_once(self) -> None:
+        async def work(bench: Bench) -> None:
+            bench.put([bench.record(0), bench.record(1, size=MAX_VALUE), bench.record(2)])
+
+        bench = run(work)
+        assert sorted(bench.cluster.values()) == [b"0", b"2"]
+        [letter] = bench.cluster.logs[LETTERS, 0]
+        assert dict(letter.headers)["ce_reason"] == b"record_too_large"
+        assert bench.settled()
+        assert not bench.events.failures
+
+    def test_max_message_bytes_below_the_chunk(self) -> None:
+        async def whole() -> Bench:
+            bench = Bench(partitions=1)
+            bench.cluster.limit = 2_000
+            await bench.start()
+            bench.put(bench.record(number, size=200) for number in range(100))
+            bench.put([bench.record(100, size=3_000)])
+            await bench.publisher.drain(monotonic() + LATER)
+            await bench.publisher.close(monotonic())
+            return bench
+
+        bench = asyncio.run(whole())
+        assert len(bench.cluster.values()) == 100
+        assert not bench.events.failures
+        assert len(bench.cluster.values(LETTERS)) == 1
+        assert bench.settled()
+
+    def test_a_limit_that_shrinks_is_met_once(self) -> None:
+        async def work(bench: Bench) -> None:
+            bench.cluster.limit = 5_000
+            for _ in range(20):
+                bench.put(bench.record(number, size=100) for number in range(100))
+                await bench.publisher.drain(monotonic() + LATER)
+
+        bench = run(work, partitions=1)
+        assert bench.ledger.fates[Fate.PUBLISHED] == 2_000
+        refused = [request for request in bench.cluster.sent if len(request[0][3]) > 5_000]
+        assert len(refused) < 10
