@@ -38,6 +38,7 @@ def test_kafka_away_for_a_minute_and_two_keepalives(new_rig: Callable[..., Rig],
     rig.load.wait_for(2000)
     began, memory = time.monotonic(), rig.worker.rss()
     living_kafka.process.pause()
+    rig.faults.append(f"after {rig.load.acknowledged}: Kafka SIGSTOP, then SIGKILL, for {AWAY_SECONDS} s and more")
     rig.wait(lambda: rig.life().in_flight >= rig.window, "a full window")
     rig.load.rate = 400
     _stay_away(rig, began + AWAY_SECONDS / 2)
