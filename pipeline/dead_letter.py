@@ -54,7 +54,7 @@ class DeadLetters:
             pairs.append(("ce_payloadhash", sha256(message.payload).hexdigest().encode()))
         value = message.payload if self.keep == "full" else b""
         destination = Destination(self.topic, _printable(message.topic).encode(), feed, connector)
-        return Record(destination, value, encode_headers(pairs), message.arrival, None)
+        return Record.make(destination, value, encode_headers(pairs), message.arrival, None)
 
     def refused(self, record: Record, reason: Reason, detail: str) -> Record | None:
         """Return the dead letter of a record that Kafka refused, or None if it is a dead letter itself."""

@@ -63,13 +63,13 @@ class Decode(Stage[Message]):
         readings: list[Reading] = []
         decode, name_of, entities, limit = self._decode, self._name, self._plan.entities, self._max_payload
         for message in batch.items:
-            if message.retained and not self._keep_retained:
+            topic, payload, _, retained, _ = message
+            if retained and not self._keep_retained:
                 batch.delivery.seal(Fate.FILTERED)
                 continue
-            payload = message.payload
             try:
                 fields = decode(payload) if len(payload) <= limit else _too_large(len(payload), limit)
-                name = name_of(message.topic, fields)
+                name = name_of(topic, fields)
                 kind = name.__class__
                 entity = entities.get(name) if kind is str or kind is int else None
                 readings.append((entity or self._plan.entity(name), fields, message))

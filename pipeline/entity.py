@@ -19,10 +19,11 @@ class Entity:
     """One entity of one plan, made when its device is first seen and kept in a bounded cache.
 
     key: the device's name, percent-encoded. head: the record's value up to its first time. subject: the headers that
-    name the entity, and `ce_id` up to its discriminator of thirteen digits.
+    name the entity, and `ce_id` up to its discriminator of thirteen digits. headers_size: bytes of all headers of a
+    reading in which all is as expected, the same each time.
     """
 
-    __slots__ = ("destination", "head", "id", "key", "plan", "subject")
+    __slots__ = ("destination", "head", "headers_size", "id", "key", "plan", "subject")
 
     def __init__(self, plan: Plan, key: str, head: str) -> None:
         self.plan = plan
@@ -31,6 +32,7 @@ class Entity:
         self.destination = Destination(plan.topic, self.id.encode(), plan.feed, plan.provenance)
         self.head = f'{{"id":"{self.id}"{head}'.encode()
         self.subject = self._subject()
+        self.headers_size = len(self.subject) + _MS_DIGITS + plan.headers_size
 
     def _subject(self) -> bytes:
         prefix = self.id_prefix().encode()

@@ -28,17 +28,20 @@ class Normalise(Stage[Reading]):
         records: list[Record] = []
         new: Callable[[Any, Any], Record] = tuple.__new__
         for entity, fields, message in batch.items:
-            arrival = message.arrival
+            _, _, arrival, _, traceparent = message
             if arrival != self._arrival:
                 self._arrival, self._recorded = arrival, recorded_header(arrival)
             plan = entity.plan
             try:
-                made = plan.fast(fields, entity, arrival, self._recorded) if message.traceparent is None else None
-                value, headers = made or plan.carefully(fields, entity, message, self._recorded)
+                body = plan.fast(fields, entity, arrival, self._recorded) if traceparent is None else None
+                if body is None:
+                    body, size = plan.carefully(fields, entity, message, self._recorded)
+                else:
+                    size = len(body) - entity.headers_size
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
                 self._refuse(batch.delivery, (entity, fields, message), as_refusal(error))
             else:
-                records.append(new(Record, (entity.destination, value, headers, arrival, message)))
+                records.append(new(Record, (entity.destination, body, size, arrival, message)))
         if records:
             self._publisher.put(Batch(batch.delivery, records))
 

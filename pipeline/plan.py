@@ -24,6 +24,7 @@ from pipeline.ngsi_ld import (
     TIME_CLOSING,
     TIME_START,
     fixed_location,
+    recorded_header,
     time_opening,
 )
 from pipeline.plan_fast import AHEAD_MS, Fast, compile_fast
@@ -64,6 +65,7 @@ class Plan:
         self.topic = topic
         self.provenance = f"{connector.name}@{connector.version}"
         self.shared, self._shared_count = self._shared_headers(terms)
+        self.headers_size = len(self.headers_start()) + len(TIME_START) + len(recorded_header(0)) + len(times.text(0))
         self.head = f',"type":"{model.name}"'
         self.tail = b',"@context":' + orjson.dumps(list(model.context)) + b"}"
         self.fast: Fast = compile_fast(self)
@@ -107,13 +109,13 @@ class Plan:
         """The entities seen lately, by the device's name: what the decode stage looks into first."""
         return self._entities
 
-    def normalise(self, fields: Fields, entity: Entity, message: Message, recorded: bytes) -> tuple[bytes, bytes]:
-        """Return what `fast` makes, or else `carefully`; for callers that have one reading."""
-        made = self.fast(fields, entity, message.arrival, recorded) if message.traceparent is None else None
-        return made or self.carefully(fields, entity, message, recorded)
+    def normalise(self, fields: Fields, entity: Entity, message: Message, recorded: bytes) -> tuple[bytes, int]:
+        """Return what `fast` makes, or else `carefully`, and the value's size; for callers that have one reading."""
+        body = self.fast(fields, entity, message.arrival, recorded) if message.traceparent is None else None
+        return (body, len(body) - entity.headers_size) if body else self.carefully(fields, entity, message, recorded)
 
-    def carefully(self, fields: Fields, entity: Entity, message: Message, recorded: bytes) -> tuple[bytes, bytes]:
-        """Return the entity's bytes and the encoded headers of one reading that `fast` has declined.
+    def carefully(self, fields: Fields, entity: Entity, message: Message, recorded: bytes) -> tuple[bytes, int]:
+        """Return the record's body of one reading that `fast` has declined, and how much of it is the value.
 
         recorded: the encoded header `ce_recordedtime`.
 
@@ -134,7 +136,8 @@ class Plan:
             optional.append(header(cloudevents.TRACEPARENT, message.traceparent.encode()))
         start = self.headers_start(len(optional))
         headers = (start, entity.subject, b"%013d" % discriminator, TIME_START, moment, recorded, *optional)
-        return b"".join(parts), b"".join(headers)
+        value = b"".join(parts)
+        return value + b"".join(headers), len(value)
 
     def _observed(self, fields: Fields, arrival: int, flags: list[str]) -> tuple[int, bool]:
         """Return the time of observation in ms, and whether it is the device's own."""

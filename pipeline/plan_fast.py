@@ -24,7 +24,7 @@ from pipeline.slot import Slot
 if TYPE_CHECKING:
     from pipeline.plan import Plan
 
-Fast = Callable[[Fields, Entity, int, bytes], tuple[bytes, bytes] | None]
+Fast = Callable[[Fields, Entity, int, bytes], bytes | None]
 
 AHEAD_MS = 300_000  # a device clock may be five minutes ahead of arrival
 _KEPT_CONVERSIONS = 4096  # a sensor has few distinct values, and rounding to 12 digits costs half a microsecond
@@ -77,15 +77,15 @@ class _Source:
 
     def function(self, start: bytes) -> Fast:
         """Compile what was added into a function."""
-        pieces = ", ".join(["entity.head", *self.pieces, self.constant(self._text)])
-        headers = f"{self.constant(start)}, entity.subject, b'%d' % ms, TIME_START, moment, recorded"
+        pieces = ", ".join(["entity.head", *self.pieces, self.constant(self._text + start)])
+        headers = "entity.subject, b'%d' % ms, TIME_START, moment, recorded"
         numbers = ", ".join(self.numbers)
         written = f"{numbers}, = dumps([{numbers}])[1:-1].split(b',')" if numbers else "pass"
         lines = [
             "def fast(fields, entity, arrival, recorded):",
             "    try:",
             *(f"        {line}" for line in [*self.reads, *self.checks, written]),
-            f"        return join(({pieces})), join(({headers}))",
+            f"        return join(({pieces}, {headers}))",
             "    except (KeyError, IndexError, TypeError, OverflowError):",
             "        return None",
         ]

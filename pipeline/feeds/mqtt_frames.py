@@ -97,9 +97,12 @@ class Frames:
             if end > size or payload_at > end:
                 break
             if version5:
-                payload_at, traceparent = _properties(data, payload_at, end)
-                if not payload_at:
-                    break
+                if payload_at < end and not data[payload_at]:
+                    payload_at, traceparent = payload_at + 1, None
+                else:
+                    payload_at, traceparent = _properties(data, payload_at, end)
+                    if not payload_at:
+                        break
             raw = data[start:topic_end]
             try:
                 topic = topics[raw]
@@ -212,8 +215,6 @@ def _extent(data: bytes, pos: int) -> tuple[int, int] | None:
 
 def _properties(data: bytes, at: int, end: int) -> tuple[int, str | None]:
     """Find the payload and a W3C trace context in an MQTT 5 PUBLISH (section 3.3.2.3); a malformed one starts at 0."""
-    if at < end and not data[at]:
-        return at + 1, None
     traceparent = None
     try:
         at, stop = _varint(data, at)

@@ -6,7 +6,7 @@ Layout (Kafka protocol guide, "Record Batch"; org.apache.kafka.common.record.Def
     attributes i16 | last offset i32 | first and latest timestamp i64 | producer id i64, epoch i16 | first sequence i32
     | number of records i32 | the records, compressed together                    <- the body, which the CRC covers
 
-The hot loop joins pieces that are ready (`Destination.prefix`, the value, the headers, `VARINTS`) and only adds up
+The hot loop joins pieces that are ready (`Destination.prefix`, `Record.body`, `VARINTS`) and only adds up
 their lengths; nothing of a record is copied before the one join.
 """
 
@@ -72,23 +72,22 @@ def encode_records(records: Sequence[Record]) -> tuple[list[bytes], int]:
     base = last = latest = records[0][3]
     stamp = b"\0\0"  # attributes (always 0), then the distance in time: the same for all messages of one read
     fixed = 2
-    for index, (destination, value, headers, timestamp, _) in enumerate(records):
+    for index, (destination, body, size, timestamp, _) in enumerate(records):
         if timestamp != last:
             last = timestamp
             latest = max(latest, last)
             stamp = b"\0" + varint(last - base)
             fixed = len(stamp)
         prefix = destination.prefix
-        size = len(value)
         try:
             lead = table[size]
             offset = table[index]
-            start = table[fixed + len(offset) + len(prefix) + len(lead) + size + len(headers)]
+            start = table[fixed + len(offset) + len(prefix) + len(lead) + len(body)]
         except IndexError:
             lead = varint(size)
             offset = varint(index)
-            start = varint(fixed + len(offset) + len(prefix) + len(lead) + size + len(headers))
-        parts += (start, stamp, offset, prefix, lead, value, headers)
+            start = varint(fixed + len(offset) + len(prefix) + len(lead) + len(body))
+        parts += (start, stamp, offset, prefix, lead, body)
     return parts, latest
 
 

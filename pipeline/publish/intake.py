@@ -68,10 +68,10 @@ class Intake:
         slots = self._cache
         delivery = batch.delivery
         for record in batch.items:
-            destination, value, headers, _, message = record
+            destination, body, value_size, _, message = record
             slot = slots[destination]
-            size = slot.size + len(value) + len(headers) + slot.each
-            if slot.delivery is not delivery or size > slot.limit or len(value) > MAX_VALUE or message is None:
+            size = slot.size + len(body) + slot.each
+            if slot.delivery is not delivery or size > slot.limit or value_size > MAX_VALUE or message is None:
                 self._place(slot, record, delivery)
             else:
                 slot.size = size
@@ -96,7 +96,7 @@ class Intake:
             return letter is not None
         if code == INVALID_TIMESTAMP and record.timestamp != NO_TIMESTAMP:
             repaired = record._replace(timestamp=NO_TIMESTAMP)
-        elif record.value:
+        elif record.value_size:
             repaired = without_value(record, name_of(code))
         else:
             return False
@@ -105,15 +105,15 @@ class Intake:
         return True
 
     def _place(self, slot: Slot, record: Record, delivery: Delivery) -> None:
-        value = len(record.value)
         # By its own key: another device's longer one must not make a record too large that Kafka would take.
-        alone = value + len(record.headers) + len(record.destination.prefix) + RECORD_OVERHEAD
-        if OVERHEAD + alone > self.limits[slot.topic] or (value > MAX_VALUE and record.message is not None):
+        alone = len(record.body) + len(record.destination.prefix) + RECORD_OVERHEAD
+        too_long = record.value_size > MAX_VALUE and record.message is not None
+        if too_long or OVERHEAD + alone > self.limits[slot.topic]:
             letter = self._too_large(slot, record)
             if letter is not None:
                 self.place(letter, delivery)
                 return
-        size = value + len(record.headers) + slot.each
+        size = len(record.body) + slot.each
         if slot.records and slot.size + size > slot.limit:
             slot.cut()
             self.full()
@@ -130,9 +130,9 @@ class Intake:
     def _too_large(self, slot: Slot, record: Record) -> Record | None:
         """Make what goes instead; None when nothing can, and Kafka must say itself that it does not fit."""
         if record.message is None:
-            return without_value(record, "RECORD_TOO_LARGE") if record.value else None
+            return without_value(record, "RECORD_TOO_LARGE") if record.value_size else None
         limit = min(self.limits[slot.topic], MAX_VALUE)
-        detail = f"The record's value has {len(record.value)} bytes; topic {slot.topic} takes {limit}."
+        detail = f"The record's value has {record.value_size} bytes; topic {slot.topic} takes {limit}."
         return self._dead_letter(record, Reason.RECORD_TOO_LARGE, detail)
 
     def _find(self, destination: Destination) -> Slot:
@@ -151,7 +151,7 @@ class Intake:
 def without_value(record: Record, why: str) -> Record:
     """Give a dead letter that is small enough for any topic: no value (an empty one, not null), and a header why."""
     headers = [*decode_headers(record.headers), (OMITTED, why.encode())]
-    return record._replace(value=b"", headers=encode_headers(headers))
+    return Record.make(record.destination, b"", encode_headers(headers), record.timestamp, None)
 
 
 def _ignore(_: Slot) -> None:

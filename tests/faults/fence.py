@@ -21,7 +21,7 @@ LENGTH_AT, PRODUCER_AT, HEAD = 8, 43, 12  # Kafka protocol guide, "Record Batch"
 def fence(kafka: Kafka, topic: str, partition: int = 0) -> None:
     """Write a record of key FENCE as the newest producer of this partition, one epoch later."""
     producer, epoch = last_producer(kafka.folder / "data" / f"{topic}-{partition}" / f"{0:020}.log")
-    record = Record(Destination(topic, FENCE), b"", encode_headers([]), 0, None)
+    record = Record.make(Destination(topic, FENCE), b"", encode_headers([]), 0, None)
     head, body = encode_batch([record], producer=(producer, epoch + 1), sequence=0)
     produced = asyncio.run(_write(kafka.bootstrap(), topic, partition, head, body))
     assert produced.answers == [(topic, partition, 0)], produced

@@ -73,7 +73,7 @@ class Real:
         now = int(time.time() * 1000) if timestamp is None else timestamp
         first = len(self.records)
         batch = [
-            Record(
+            Record.make(
                 self.destinations[number % len(self.destinations)],
                 b"%d" % number + b"." * size,
                 encode_headers(HEADERS),
@@ -117,7 +117,7 @@ class Real:
         assert record.message is not None
         headers = encode_headers([("ce_reason", reason.value.encode()), ("ce_detail", detail.encode())])
         where = Destination(self.letters, record.destination.key)
-        return Record(where, record.message.payload, headers, int(time.time() * 1000), None)
+        return Record.make(where, record.message.payload, headers, int(time.time() * 1000), None)
 
 
 @asynccontextmanager

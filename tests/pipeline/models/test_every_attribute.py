@@ -58,7 +58,8 @@ def publish(model: Model, attribute: ModelAttribute, unit: Unit | None, value: A
     plan = plan_of(connector)
     entity = plan.entity("aq-0001")
     message = Message("city/aq/0001", b"", ARRIVAL)
-    body, headers = plan.normalise({**READING, "x": value}, entity, message, recorded_header(ARRIVAL))
+    record, size = plan.normalise({**READING, "x": value}, entity, message, recorded_header(ARRIVAL))
+    body, headers = record[:size], record[size:]
     pairs = decode_headers(headers)
     published = assert_record(body, pairs, entity.destination.key)
     return published[attribute.name], dict(pairs).get("ce_quality", b"").decode()

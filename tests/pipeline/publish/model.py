@@ -157,7 +157,9 @@ class Counted:
 def dead_letter(record: Record, reason: Reason, detail: str) -> Record | None:
     pairs = [("ce_reason", reason.value.encode()), ("ce_detail", detail.encode()), ("was", record.value[:20])]
     headers = encode_headers(pairs)
-    return Record(Destination(LETTERS, record.destination.key), record.value[:100], headers, record.timestamp, None)
+    return Record.make(
+        Destination(LETTERS, record.destination.key), record.value[:100], headers, record.timestamp, None
+    )
 
 
 class Bench:
@@ -182,7 +184,7 @@ class Bench:
     def record(self, number: int, *, size: int = 0, timestamp: int = 1_000) -> Record:
         value = b"%d" % number + b"." * size
         message = Message("topic", value, timestamp)
-        return Record(self.destinations[number % 8], value, encode_headers([("n", b"1")]), timestamp, message)
+        return Record.make(self.destinations[number % 8], value, encode_headers([("n", b"1")]), timestamp, message)
 
     def put(self, records: Iterable[Record]) -> None:
         items = list(records)

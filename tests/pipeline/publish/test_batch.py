@@ -19,7 +19,7 @@ EDGES = [0, 1, 62, 63, 64, 65, 8190, 8191, 8192, 8193, 16_382, 16_383, 16_384, 1
 
 headers = st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=70)), max_size=5)
 records = st.builds(
-    lambda key, size, pairs, timestamp: Record(
+    lambda key, size, pairs, timestamp: Record.make(
         Destination("t", key), b"v" * size, encode_headers(pairs), timestamp, Message("t", b"", 0)
     ),
     st.binary(min_size=1, max_size=80),
@@ -52,12 +52,12 @@ def test_reads_back_equal(batch: list[Record], compression: Compression) -> None
 def test_sizes_around_a_varint(size: int) -> None:
     where = Destination("t", b"k" * max(1, size))
     for value, headers in ((b"v" * size, []), (b"", [("h" * size, b"")]), (b"", [("h", b"x" * size)])):
-        check([Record(where, value, encode_headers(headers), 5, None)], "none")
+        check([Record.make(where, value, encode_headers(headers), 5, None)], "none")
 
 
 @pytest.mark.parametrize("compression", CODECS)
 def test_compresses_what_can_be(compression: Compression) -> None:
-    record = Record(Destination("t", b"k"), b"v" * 5000, encode_headers([]), 5, None)
+    record = Record.make(Destination("t", b"k"), b"v" * 5000, encode_headers([]), 5, None)
     check([record] * 100, compression)
     head, body = encode_batch([record] * 100, compression=compression)
     read, _ = read_batch(head + body)
@@ -66,23 +66,23 @@ def test_compresses_what_can_be(compression: Compression) -> None:
 
 
 def test_more_records_than_the_table() -> None:
-    record = Record(Destination("t", b"k"), b"v", encode_headers([]), 5, None)
+    record = Record.make(Destination("t", b"k"), b"v", encode_headers([]), 5, None)
     check([record] * 17_000, "none")
 
 
 def test_times_may_step_back() -> None:
     where = Destination("t", b"k")
-    check([Record(where, b"v", encode_headers([]), time, None) for time in (1000, 2000, 10, -1, 1 << 41)], "none")
+    check([Record.make(where, b"v", encode_headers([]), time, None) for time in (1000, 2000, 10, -1, 1 << 41)], "none")
 
 
 def test_an_empty_value_is_not_null() -> None:
-    head, body = encode_batch([Record(Destination("t", b"k"), b"", encode_headers([]), 5, None)])
+    head, body = encode_batch([Record.make(Destination("t", b"k"), b"", encode_headers([]), 5, None)])
     _, [read] = read_batch(head + body)
     assert read.value == b""
 
 
 def test_without_idempotence() -> None:
-    head, body = encode_batch([Record(Destination("t", b"k"), b"v", encode_headers([]), 5, None)])
+    head, body = encode_batch([Record.make(Destination("t", b"k"), b"v", encode_headers([]), 5, None)])
     read, _ = read_batch(head + body)
     assert (read.producer_id, read.producer_epoch, read.base_sequence) == (-1, -1, -1)
 

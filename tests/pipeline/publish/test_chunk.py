@@ -30,7 +30,7 @@ def test_nothing_is_lost(sizes: list[tuple[int, Fate]]) -> None:
     for size, fate in sizes:
         delivery = lane.receive(size, 0)
         runs.append((delivery, fate, len(records)))
-        records += [Record(WHERE, b"%d" % (len(records) + n), b"\0", 0, MESSAGE) for n in range(size)]
+        records += [Record.make(WHERE, b"%d" % (len(records) + n), b"\0", 0, MESSAGE) for n in range(size)]
         owed += [(delivery, fate)] * size
     ones = leaves(Chunk(records, runs, 0))
     assert [each.records[0] for each in ones] == records

@@ -76,7 +76,7 @@ class TestRefusals:
         async def work(bench: Bench) -> None:
             bench.cluster.refused_values.add(b"raw")
             headers = encode_headers([("ce_reason", b"malformed")])
-            letter = Record(Destination(LETTERS, b"k"), b"raw", headers, 5, None)
+            letter = Record.make(Destination(LETTERS, b"k"), b"raw", headers, 5, None)
             bench.put([letter, bench.record(1)])
 
         bench = run(work)
@@ -88,7 +88,7 @@ class TestRefusals:
     def test_a_dead_letter_refused_to_the_end_is_kept(self, caplog: pytest.LogCaptureFixture) -> None:
         async def work(bench: Bench) -> None:
             bench.cluster.refused_values |= {b"raw", b""}
-            bench.put([Record(Destination(LETTERS, b"k"), b"raw", encode_headers([]), 5, None), bench.record(1)])
+            bench.put([Record.make(Destination(LETTERS, b"k"), b"raw", encode_headers([]), 5, None), bench.record(1)])
             await bench.publisher.drain(monotonic() + 0.2)
             assert bench.publisher.kept() == 1
             assert not bench.publisher.ready
