@@ -7,7 +7,7 @@ LOCK := $(or $(UV),$(BIN)/uv) pip compile pyproject.toml --quiet --universal --p
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-bench check format quick test services bench lock clean
+.PHONY: help setup setup-bench check format quick test kills services bench lock clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## +/\t/' | expand -t 14
@@ -32,6 +32,9 @@ quick: .venv/.ready  ## the tests that need no real part: seconds
 
 test: setup check  ## everything: the quick tests, the real parts, the faults
 	$(BIN)/pytest
+
+kills: setup  ## 100 SIGKILLs of a worker under load, and one verdict: about 5 minutes
+	$(BIN)/python -m tests.faults.kills --count 100
 
 services: setup  ## Mosquitto on 1883 and Kafka on 9092, until Ctrl-C
 	@$(BIN)/python -m tests.support.services
