@@ -16,7 +16,9 @@ import orjson
 from pipeline.errors import PayloadError, Reason
 
 MAX_DEPTH = 32
-_BRACKETS = re.compile(rb'[\[{\]}]|"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def parse(payload: bytes, loads: Any = orjson.loads) -> dict[str, Any]:  # noqa: ANN401 - a default saves a lookup
@@ -41,15 +43,15 @@ def parse(payload: bytes, loads: Any = orjson.loads) -> dict[str, Any]:  # noqa:
 def _refuse_depth(payload: bytes) -> None:
     if payload.count(b"{") + payload.count(b"[") <= MAX_DEPTH:
         return
-    depth = 0
-    for match in _BRACKETS.finditer(payload):
-        first = payload[match.start()]
-        if first in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise PayloadError(f"Expected at most {MAX_DEPTH} levels of nesting.", Reason.TOO_DEEP)
-        elif first in b"]}":
-            depth -= 1
+    # Each round takes away the innermost level: a loop over the brackets would hold up the others for 40 ms in 256 KiB.
+    brackets = _TEXTS.sub(b"", payload).translate(_ONE_KIND, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        shorter = brackets.replace(b"[]", b"")
+        if len(shorter) == len(brackets):
+            break
+        brackets = shorter
+    if b"[]" in brackets or brackets.count(b"[") > MAX_DEPTH:
+        raise PayloadError(f"Expected at most {MAX_DEPTH} levels of nesting.", Reason.TOO_DEEP)
 
 
 def _refuse_duplicates(payload: bytes, fields: dict[str, Any]) -> None:
