@@ -15,6 +15,7 @@ Keep = Literal["full", "hash", "none"]
 
 TYPE = "org.headrace.DeadLetter"
 _LONGEST_DETAIL = 1024
+_LONGEST_TOPIC = 1024  # characters: MQTT allows 64 KiB, which no topic of Kafka would have to take
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,10 @@ class DeadLetters:
     def record(self, message: Message, *, feed: str, connector: str, stage: str, reason: Reason, detail: str) -> Record:
         """Return the dead letter of a message; its key is the source topic, so that a device's stay in order.
 
-        stage: the hop that found out. detail: a sentence for a person, cut at 1 KiB.
+        stage: the hop that found out. detail: a sentence for a person. Both texts from outside, it and the source
+        topic, are cut at 1,024 characters, so that a dead letter without its payload fits anywhere.
         """
+        topic = _printable(message.topic[:_LONGEST_TOPIC])[:_LONGEST_TOPIC]
         digest = sha256(message.topic.encode() + b"\0" + message.payload).hexdigest()
         pairs = [
             ("content-type", b"application/octet-stream"),
@@ -45,7 +48,7 @@ class DeadLetters:
             ("ce_idclass", b"arrival"),
             ("ce_feed", feed.encode()),
             ("ce_connector", connector.encode()),
-            ("ce_sourcetopic", _printable(message.topic).encode()),
+            ("ce_sourcetopic", topic.encode()),
             ("ce_stage", stage.encode()),
             ("ce_reason", reason.value.encode()),
             ("ce_detail", _printable(detail[:_LONGEST_DETAIL]).encode()),
@@ -53,7 +56,7 @@ class DeadLetters:
         if self.keep == "hash":
             pairs.append(("ce_payloadhash", sha256(message.payload).hexdigest().encode()))
         value = message.payload if self.keep == "full" else b""
-        destination = Destination(self.topic, _printable(message.topic).encode(), feed, connector)
+        destination = Destination(self.topic, topic.encode(), feed, connector, lasting=False)
         return Record.make(destination, value, encode_headers(pairs), message.arrival, None)
 
     def refused(self, record: Record, reason: Reason, detail: str) -> Record | None:

@@ -32,6 +32,7 @@ from pipeline.record import header, varint
 from pipeline.slot import Slot, ValueRefusedError
 
 _KEPT_ENTITIES = 131_072
+_KEPT_KEYS = 8 * 1024**2  # characters of all kept keys: one can have 2,400, and its entity holds it seven times
 _LONGEST_LATITUDE, _LONGEST_LONGITUDE = 90.0, 180.0
 
 
@@ -70,6 +71,7 @@ class Plan:
         self.tail = b',"@context":' + orjson.dumps(list(model.context)) + b"}"
         self.fast: Fast = compile_fast(self)
         self._entities: dict[str | int, Entity] = {}
+        self._kept_keys = 0
 
     def _shared_headers(self, terms: Terms) -> tuple[bytes, int]:
         pairs = {
@@ -97,11 +99,13 @@ class Plan:
             PayloadError: no entity can have that name.
         """
         key = device_key(name)
-        if len(self._entities) >= _KEPT_ENTITIES:
+        if len(self._entities) >= _KEPT_ENTITIES or self._kept_keys >= _KEPT_KEYS:
             self._entities.clear()
+            self._kept_keys = 0
         entity = Entity(self, key, self.head)
         if isinstance(name, str | int):
             self._entities[name] = entity
+            self._kept_keys += len(key)
         return entity
 
     @property

@@ -82,17 +82,19 @@ class Destination:
 
     topic: the Kafka topic. key: the entity id. prefix: the encoded key, as it stands in each record. feed, connector:
     names for a dead letter, if Kafka refuses the record. The publisher remembers the partition by this object's
-    identity, so whoever makes one keeps it as long as the entity is seen.
+    identity, so whoever makes one keeps it as long as the entity is seen. lasting: False for one that is made for a
+    single record, which the publisher then does not remember.
     """
 
-    __slots__ = ("connector", "feed", "key", "prefix", "topic")
+    __slots__ = ("connector", "feed", "key", "lasting", "prefix", "topic")
 
-    def __init__(self, topic: str, key: bytes, feed: str = "", connector: str = "") -> None:
+    def __init__(self, topic: str, key: bytes, feed: str = "", connector: str = "", *, lasting: bool = True) -> None:
         self.topic = topic
         self.key = key
         self.prefix = varint(len(key)) + key
         self.feed = feed
         self.connector = connector
+        self.lasting = lasting
 
     def __repr__(self) -> str:
         return f"Destination({self.topic!r}, {self.key!r})"

@@ -14,6 +14,7 @@ from pipeline.record import Record
 from pipeline.topics import TopicPattern
 
 _KEPT_TOPICS = 131_072
+_LONGEST_KEPT = 200  # characters; a longer topic is resolved each time, so that nobody can fill the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,12 @@ class Router(Stage[Message]):
         """Nothing stays here."""
 
     def _resolve(self, topic: str) -> Stage[Message]:
-        if len(self._known) >= _KEPT_TOPICS:
-            self._known.clear()
         route = next((route for route in self._routes if route.pattern.matches(topic)), None)
         stage = self._unrouted if route is None else route.stage or self._ignore
-        self._known[topic] = stage
+        if len(topic) <= _LONGEST_KEPT:
+            if len(self._known) >= _KEPT_TOPICS:
+                self._known.clear()
+            self._known[topic] = stage
         return stage
 
     def refuse(self, batch: Batch[Message]) -> None:

@@ -94,7 +94,7 @@ class Slot:
         self.topic = topic
         self.partition = partition
         self.limit = limit  # bytes of one batch before compression
-        self.each = 0  # bytes a record beside value and headers: the longest key seen, and the encoding
+        self.each = 0  # bytes a record beside value and headers: the longest lasting key seen, and the encoding
         self.leader: int | None = None
         self.records: list[Record] = []
         self.runs: list[Run] = []

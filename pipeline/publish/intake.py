@@ -29,6 +29,7 @@ OMITTED: Final = "ce_valueomitted"
 
 NO_TIMESTAMP: Final = -1
 _REMEMBERED: Final = 200_000
+_REMEMBERED_BYTES: Final = 16 * 1024**2  # of keys, which a device's name can make two kilobytes long
 _MARGIN: Final = 64
 
 
@@ -38,11 +39,16 @@ class _Cache(dict[Destination, Slot]):
     def __init__(self, find: Callable[[Destination], Slot]) -> None:
         super().__init__()
         self._find = find
+        self._bytes = 0
 
     def __missing__(self, destination: Destination) -> Slot:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        slot = self[destination] = self._find(destination)
+        slot = self._find(destination)
+        if destination.lasting:
+            if len(self) >= _REMEMBERED or self._bytes >= _REMEMBERED_BYTES:
+                self.clear()
+                self._bytes = 0
+            self[destination] = slot
+            self._bytes += len(destination.prefix)
         return slot
 
 
@@ -113,8 +119,7 @@ class Intake:
             if letter is not None:
                 self.place(letter, delivery)
                 return
-        size = len(record.body) + slot.each
-        if slot.records and slot.size + size > slot.limit:
+        if slot.records and slot.size + alone > slot.limit:
             slot.cut()
             self.full()
         if not slot.records:
@@ -124,7 +129,7 @@ class Intake:
         if slot.delivery is not delivery or fate is Fate.DEAD_LETTERED:
             slot.runs.append((delivery, fate, len(slot.records)))
         slot.delivery = delivery if fate is Fate.PUBLISHED else None
-        slot.size += size
+        slot.size += alone
         slot.records.append(record)
 
     def _too_large(self, slot: Slot, record: Record) -> Record | None:
@@ -144,7 +149,8 @@ class Intake:
         if slot is None:
             limit = min(self._chunk_bytes, self.limits[topic] - _MARGIN)
             slot = self.slots[topic, partition] = Slot(topic, partition, limit)
-        slot.each = max(slot.each, len(destination.prefix) + RECORD_OVERHEAD)
+        if destination.lasting:
+            slot.each = max(slot.each, len(destination.prefix) + RECORD_OVERHEAD)
         return slot
 
 

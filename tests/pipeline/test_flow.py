@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
+from pipeline import plan as plan_module
 from pipeline.connector import Fields, FromTopic
 from pipeline.delivery import Fate
 from pipeline.errors import PayloadError, Reason
@@ -128,3 +129,32 @@ def test_messages_of_several_routes_and_fates_are_conserved() -> None:
 )
 def test_patterns_match_as_mqtt_filters_do(pattern: str, topic: str, expected: bool) -> None:
     assert TopicPattern(pattern).matches(topic) is expected
+
+
+def test_a_dead_letter_is_no_larger_than_its_payload_and_some_kilobytes() -> None:
+    """MQTT's topics have up to 64 KiB: a key and a header of that size would not fit a topic of small messages."""
+    flow = Flow()
+    [letter] = flow.put(b"{}", topic="elsewhere/" + "\ue000" * 20_000)
+    assert len(letter.destination.key) == 1024
+    assert len(letter.headers) < 4096
+    assert headers_of(letter)["ce_reason"] == "topic_invalid"
+    assert not letter.destination.lasting
+
+
+def test_long_topics_are_not_remembered() -> None:
+    flow = Flow()
+    flow.put(reading(), topic="city/aq/" + "x" * 60_000)
+    assert not flow.router._known
+    flow.put(reading())
+    assert list(flow.router._known) == ["city/aq/0001"]
+
+
+def test_entities_are_bounded_by_the_size_of_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_module, "_KEPT_KEYS", 12_000)
+    plan = plan_of()
+    flow = Flow(plan)
+    for number in range(100):
+        [record] = flow.put(reading(device=f"{number:03d}" + "\U0001f600" * 100))
+        assert record.message is not None
+        assert len(plan.entities) <= 10
+    assert plan.entities

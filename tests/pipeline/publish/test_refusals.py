@@ -9,10 +9,11 @@ from time import monotonic
 import pytest
 
 from pipeline.delivery import Fate
+from pipeline.publish import intake
 from pipeline.publish.codes import Answer
 from pipeline.publish.intake import MAX_VALUE, OMITTED
 from pipeline.record import Destination, Record, encode_headers
-from tests.pipeline.publish.model import CODES_OF, LATER, LETTERS, Bench, complete, hurry, run, send
+from tests.pipeline.publish.model import CODES_OF, LATER, LETTERS, TOPIC, Bench, complete, hurry, run, send
 
 
 @pytest.fixture(autouse=True)
@@ -139,3 +140,30 @@ class TestRefusals:
         assert bench.ledger.fates[Fate.PUBLISHED] == 2_000
         refused = [request for request in bench.cluster.sent if len(request[0][3]) > 5_000]
         assert len(refused) < 10
+
+
+class TestLongKeys:
+    def test_the_keys_of_dead_letters_are_forgotten(self) -> None:
+        """Each is made for one record; and a long one must not make the chunks of all that follow small."""
+
+        async def work(bench: Bench) -> None:
+            for number in range(20):
+                destination = Destination(LETTERS, b"%d" % number + b"k" * 4_000, lasting=False)
+                bench.put([Record.make(destination, b"raw", encode_headers([]), 5, None)])
+            assert not bench.publisher._intake._cache
+            bench.put([Record.make(Destination(LETTERS, b"k"), b"raw", encode_headers([]), 5, None)])
+
+        bench = run(work, linger=0.01)
+        assert len(bench.cluster.logs[LETTERS, 0]) == 21
+        assert bench.publisher._intake.slots[LETTERS, 0].each < 100
+
+    def test_what_is_remembered_is_bounded_in_bytes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(intake, "_REMEMBERED_BYTES", 10_000)
+
+        async def work(bench: Bench) -> None:
+            for number in range(100):
+                record = bench.record(number)._replace(destination=Destination(TOPIC, b"%03d" % number + b"k" * 1_000))
+                bench.put([record])
+                assert len(bench.publisher._intake._cache) <= 10
+
+        complete(run(work), 100)
