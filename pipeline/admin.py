@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pipeline.errors import StartError
 
@@ -19,6 +20,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _LOG = logging.getLogger(__name__)
 _TEXT = "text/plain; charset=utf-8"
+_CALLERS = 64  # connections at once: each is a descriptor that a broker's or Kafka's connection might need
 
 
 class Admin:
@@ -43,7 +45,7 @@ class Admin:
         listener = _listen(host, port)
         _LOG.info("Metrics and health at http://%s:%d.", *listener.getsockname()[:2])
         config = uvicorn.Config(
-            self._answer, http="h11", ws="none", lifespan="off", interface="asgi3", log_config=None, access_log=False
+            self._answer, http=_Caller, ws="none", lifespan="off", interface="asgi3", log_config=None, access_log=False
         )
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="admin")
@@ -86,6 +88,22 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _Caller(H11Protocol):
+    """One connection. Whoever comes when there are too many takes the place of the one that has been here longest.
+
+    So nobody who opens connections and asks nothing can use up descriptors, or keep others from asking.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Make room."""
+        super().connection_made(transport)
+        self.since = self.loop.time()
+        if len(self.connections) > _CALLERS:
+            longest = min(self.connections, key=lambda caller: getattr(caller, "since", 0.0))
+            self.connections.discard(longest)
+            longest.transport.abort()
 
 
 def _listen(host: str, port: int) -> socket.socket:

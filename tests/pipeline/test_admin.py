@@ -4,7 +4,7 @@ import asyncio
 import http.client
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -104,3 +104,22 @@ def test_it_stops_in_time_though_a_client_holds_on() -> None:
         await Server().admin.stop()  # one that never started
 
     asyncio.run(stop())
+
+
+def test_whoever_only_holds_connections_keeps_nobody_out() -> None:
+    async def hold() -> None:
+        async with serving() as server:
+            held = []
+            for _ in range(200):
+                reader, writer = await asyncio.open_connection(LOOPBACK, server.port)
+                writer.write(b"GET /livez HTTP/1.1\r\nX: ")
+                held.append((reader, writer))
+            assert (await server.ask("/livez"))[0] == 200
+            async with asyncio.timeout(5):
+                for reader, _ in held[:100]:
+                    with suppress(ConnectionResetError):
+                        assert await reader.read() == b""
+            for _, writer in held:
+                writer.close()
+
+    asyncio.run(hold())
