@@ -87,6 +87,12 @@ class Intake:
         """Take one record."""
         self._place(self._cache[record[0]], record, delivery)
 
+    def learn(self, limits: Mapping[str, int]) -> None:
+        """Take note of how large a batch each topic takes."""
+        self.limits.update(limits)
+        for slot in self.slots.values():
+            slot.limit = self._chunk_limit(slot.topic)
+
     def forget(self) -> None:
         """Look up partitions anew: a topic has more of them. What is open stays where it is."""
         self._cache.clear()
@@ -140,6 +146,9 @@ class Intake:
         detail = f"The record's value has {record.value_size} bytes; topic {slot.topic} takes {limit}."
         return self._dead_letter(record, Reason.RECORD_TOO_LARGE, detail)
 
+    def _chunk_limit(self, topic: str) -> int:
+        return min(self._chunk_bytes, self.limits[topic] - _MARGIN)
+
     def _find(self, destination: Destination) -> Slot:
         topic = destination.topic
         if topic not in self.limits or topic not in self._partitions:
@@ -147,8 +156,7 @@ class Intake:
         partition = partition_of(destination.key, self._partitions[topic])
         slot = self.slots.get((topic, partition))
         if slot is None:
-            limit = min(self._chunk_bytes, self.limits[topic] - _MARGIN)
-            slot = self.slots[topic, partition] = Slot(topic, partition, limit)
+            slot = self.slots[topic, partition] = Slot(topic, partition, self._chunk_limit(topic))
         if destination.lasting:
             slot.each = max(slot.each, len(destination.prefix) + RECORD_OVERHEAD)
         return slot

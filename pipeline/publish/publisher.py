@@ -18,7 +18,7 @@ from pipeline.publish.codes import remedy
 from pipeline.publish.intake import DeadLetter, Intake
 from pipeline.publish.options import CreateTopics, KafkaOptions, Sasl, Tls
 from pipeline.publish.sender import PublishEvents, Sender
-from pipeline.publish.topics import prepare
+from pipeline.publish.topics import limits_of, prepare
 from pipeline.record import Record
 
 __all__ = ["CreateTopics", "DeadLetter", "Gauges", "KafkaOptions", "PublishEvents", "Publisher", "Sasl", "Tls"]
@@ -58,6 +58,8 @@ class Publisher:
         self._intake.opened = self._sender.opened
         self._intake.full = self._sender.hurry
         self._sender.regrouped = self._intake.forget
+        self._sender.refreshed = self._relearn
+        self._learned = 0.0
         self._started = False
 
     async def start(self, topics: Collection[str]) -> None:
@@ -69,7 +71,8 @@ class Publisher:
             StartError: a sentence that names the broker or the topic, and what to do.
         """
         try:
-            self._intake.limits.update(await prepare(self._cluster, topics))
+            self._intake.learn(await prepare(self._cluster, topics))
+            self._learned = monotonic()
             await self._sender.start()
         except LinkError as problem:
             self._cluster.close()
@@ -141,3 +144,9 @@ class Publisher:
         self._cluster.close()
         if tasks:
             await asyncio.wait(tasks, timeout=max(0.0, deadline - monotonic()))
+
+    async def _relearn(self) -> None:
+        """Read the topics' limits again from time to time: one may have changed, and refusals made chunks small."""
+        if monotonic() - self._learned >= self._cluster.options.metadata_max_age:
+            self._intake.learn(await limits_of(self._cluster, self._intake.limits))
+            self._learned = monotonic()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from time import monotonic
@@ -106,6 +106,7 @@ class Sender:
         self.broke = asyncio.Event()
         self.producer: tuple[int, int] | None = None
         self.regrouped: Callable[[], None] = _nothing  # a topic has more partitions now
+        self.refreshed: Callable[[], Awaitable[None]] = _no_more
         self._link = link
         self._options = options
         self._events = events
@@ -358,6 +359,7 @@ class Sender:
             before = dict(self._link.partitions)
             try:
                 await self._link.refresh()
+                await self.refreshed()
             except LinkError as problem:
                 attempts += 1
                 self.trouble = str(problem)
@@ -387,4 +389,8 @@ def _backoff(attempts: int, most: float) -> float:
 
 
 def _nothing() -> None:
+    pass
+
+
+async def _no_more() -> None:
     pass

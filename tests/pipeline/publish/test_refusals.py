@@ -141,6 +141,21 @@ class TestRefusals:
         refused = [request for request in bench.cluster.sent if len(request[0][3]) > 5_000]
         assert len(refused) < 10
 
+    def test_a_limit_that_grows_is_used(self) -> None:
+        async def work(bench: Bench) -> None:
+            bench.cluster.limit = 500
+            bench.put(bench.record(number, size=100) for number in range(200))
+            await bench.publisher.drain(monotonic() + LATER)
+            bench.cluster.limit = 1_048_588
+            await asyncio.sleep(0.3)
+            sent = len(bench.cluster.sent)
+            bench.put(bench.record(number, size=100) for number in range(1_000))
+            await bench.publisher.drain(monotonic() + LATER)
+            assert len(bench.cluster.sent) - sent < 10  # with the limit that 500 bytes had left: 1,000
+
+        bench = run(work, partitions=1, metadata_max_age=0.05)
+        assert bench.ledger.fates[Fate.PUBLISHED] == 1_200
+
 
 class TestLongKeys:
     def test_the_keys_of_dead_letters_are_forgotten(self) -> None:
