@@ -32,7 +32,7 @@ def unlike(changed: st.SearchStrategy[Any], most: int) -> st.SearchStrategy[dict
     return st.dictionaries(st.sampled_from(sorted(READING)), changed, max_size=most)
 
 
-NOTHING = {name: None for name in MEASURED}
+NOTHING = dict.fromkeys(MEASURED)
 SURE = [{**READING, **NOTHING}, {**READING, **NOTHING, "humidity": 500}]
 """Readings for reasons that are not drawn in every profile of Hypothesis."""
 
