@@ -1,103 +1,152 @@
-"""What a device connector declares: which fields of a payload are which attributes of which common data model.
+"""What a device connector declares: the vendor's surface, which the root module `headrace` re-exports.
 
-Plain data, made from the config's `connectors:` or (through the root module `headrace`) by a vendor. Nothing here
-reads, waits or remembers.
+A connector is a pure function from bytes to fields, a table that says which field is which attribute of which common
+data model, and examples of real bytes that prove both. Plain data: a module that the loader finds has it as
+`connector`, and forgetting to register is impossible. Nothing here reads, waits or remembers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
+from pipeline.errors import PayloadError
+
 Fields = Mapping[str, Any]
-"""What a payload decodes to: names, or numbers of array places, lead to values and deeper fields."""
+"""What a payload decodes to: names lead to values, or to deeper fields."""
+
+Decoded = Fields | Sequence[Fields]
+"""One reading, or several, each with its own time: a device may send what it has kept."""
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
-    """Where a value stands in the fields: a name, or a dotted path with array places (`pm.2_5`, `values[0].v`)."""
+class Uplink:
+    """One transmission of one device, whatever network brought it.
 
-    text: str
-    steps: tuple[str | int, ...]
+    payload: the application's bytes. port: the LoRaWAN FPort (1 to 223), or None elsewhere. fields: what a network
+    server has decoded already, or None. received_at: arrival in milliseconds since 1970 UTC, for devices that tell
+    times relative to it; a connector has no clock of its own.
+    """
 
-    def find(self, fields: Any) -> Any:  # noqa: ANN401 - a payload holds anything
-        """Return the value there, or None where the path leads nowhere (JSON null counts as nothing)."""
-        value = fields
-        for step in self.steps:
-            try:
-                value = value[step]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return value
+    payload: bytes
+    port: int | None = None
+    fields: Fields | None = None
+    received_at: int = 0
+
+    def json(self) -> Any:  # noqa: ANN401 - JSON holds anything
+        """Return the JSON value of the payload.
+
+        Raises:
+            PayloadError: it is no JSON.
+        """
+        try:
+            return orjson.loads(self.payload)
+        except orjson.JSONDecodeError as error:
+            raise PayloadError(f"expected JSON: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute of the model: the path of its value and the unit that the device sends, as people type it."""
+    """One attribute of the model: the field of the decoded payload, and the unit that the device sends.
 
-    path: Path
+    field: a name, or a dotted path (`pm.2_5`, `values[0].v`). unit: as people type it (`degC`, `%`, `ug/m3`), None
+    where the attribute has no dimension.
+    """
+
+    field: str
     unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class FromField:
-    """The device's name stands in the payload."""
+class Time:
+    """The field that carries the reading's own time: `iso`, or a number of `s`, `ms`, `us`, `ns` since 1970 UTC."""
 
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class FromTopic:
-    """The device's name is the topic level that the route's `{name}` stands for."""
-
-    name: str
+    field: str
+    unit: str = "iso"
 
 
 @dataclass(frozen=True, slots=True)
-class ObservedAt:
-    """The payload carries its own time.
+class Place:
+    """The fields that carry the position: WGS84, degrees; altitude in metres."""
 
-    format: `iso` (RFC 3339 text), or the unit of a number since 1970 UTC: `s`, `ms`, `us`, `ns`.
-    max_age: seconds; an older time, or one over five minutes ahead of arrival, is replaced by arrival.
+    longitude: str
+    latitude: str
+    altitude: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One entity that a reading makes: a model, and its attributes.
+
+    A reading without any of the attributes makes no such entity. period: seconds that a reading covers, for a model
+    with a beginning and an end.
     """
 
-    path: Path
-    format: str = "iso"
-    max_age: float = 30 * 86_400
+    model: str
+    attributes: Mapping[str, Attribute]
+    period: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """Where in the payload the coordinates stand (WGS84, degrees; altitude in metres)."""
+class Example:
+    """A payload and what it must become: `expect` holds the attributes in the model's canonical units.
 
-    longitude: Path
-    latitude: Path
-    altitude: Path | None = None
+    Exactly one of hex, text and json is the payload. expect: attributes of the one observation; by model where there
+    are several; a list where one uplink has several readings; or PayloadError for a payload that must be refused.
+    source: where the bytes come from, if not from the connector's data sheet.
+    """
 
+    name: str
+    hex: str | None = None
+    text: str | None = None
+    json: Any = None
+    port: int | None = None
+    expect: Mapping[str, Any] | Sequence[Mapping[str, Any]] | type[PayloadError] = field(default_factory=dict)
+    source: str | None = None
 
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """Coordinates that are known beforehand, longitude first (RFC 7946 section 3.1.1)."""
+    def payload(self) -> bytes:
+        """Return the bytes.
 
-    coordinates: tuple[float, ...]
+        Raises:
+            ValueError: none or several of hex, text and json are given, or hex is none.
+        """
+        given = [value for value in (self.hex, self.text, self.json) if value is not None]
+        if len(given) != 1:
+            raise ValueError(f"example {self.name!r}: expected one of hex, text and json, got {len(given)}")
+        if self.hex is not None:
+            return bytes.fromhex(self.hex)
+        return self.text.encode() if self.text is not None else orjson.dumps(self.json)
 
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """How one family of devices becomes entities of one model.
+    """One family of devices of one vendor.
 
-    name, version: `ce_connector` is `name@version`. observed_at: None means that arrival is the time.
-    period: seconds that one reading covers, ending at its time (a noise level has a beginning and an end).
-    location: None where the model does not require one. decode: None means the payload is a JSON object.
+    vendor, devices: lower-case names with digits and dashes; `vendor/device` names each in a configuration. owner: who
+    answers for it. decode: bytes to fields; it raises PayloadError with a sentence (expected, got), and nothing else.
+    model, attributes: the one observation; or observations: several. device: attributes of the Device entity (battery,
+    firmware, signal). time: absent, the reading has arrival's time. place: absent, the registry or the route has it.
     """
 
-    name: str
-    version: str
-    model: str
-    device: FromField | FromTopic
-    attributes: Mapping[str, Attribute]
-    observed_at: ObservedAt | None = None
+    vendor: str
+    devices: tuple[str, ...]
+    owner: str
+    decode: Callable[[Uplink], Decoded]
+    model: str | None = None
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    observations: tuple[Observation, ...] = ()
+    device: Mapping[str, Attribute] = field(default_factory=dict)
+    time: Time | None = None
+    place: Place | None = None
     period: float | None = None
-    location: Position | Fixed | None = None
-    decode: Callable[[bytes], Fields] | None = field(default=None)
+    examples: tuple[Example, ...] = ()
+    version: str = "1"
+
+    def observed(self) -> tuple[Observation, ...]:
+        """Return the observations, however they were declared."""
+        if self.model is None:
+            return self.observations
+        return (Observation(self.model, self.attributes, self.period), *self.observations)

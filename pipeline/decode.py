@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
-from pipeline.connector import Connector, Fields, FromField, FromTopic
+from pipeline.binding import Binding, Fields, FromField, FromTopic
 from pipeline.dead_letter import DeadLetters
 from pipeline.delivery import Batch, Delivery, Fate, Stage
 from pipeline.entity import Entity
@@ -55,8 +55,8 @@ class Decode(Stage[Message]):
         self._dead_letters = dead_letters
         self._publisher = publisher
         self._events = events
-        self._decode = _guarded(plan.connector)
-        self._name = _name_of(plan.connector, level)
+        self._decode = _guarded(plan.binding)
+        self._name = _name_of(plan.binding, level)
 
     def put(self, batch: Batch[Message]) -> None:
         """Decode each message; pass readings on, and dead letters to the publisher."""
@@ -102,9 +102,9 @@ def _too_large(size: int, limit: int) -> NoReturn:
     raise PayloadError(f"Expected at most {limit} bytes (max_payload), got {size}.", Reason.PAYLOAD_TOO_LARGE)
 
 
-def _guarded(connector: Connector) -> Callable[[bytes], Fields]:
+def _guarded(binding: Binding) -> Callable[[bytes], Fields]:
     """Return the connector's decoder; whatever else it raises is a bug in it, and the message a dead letter."""
-    decode = connector.decode
+    decode = binding.decode
     if decode is None:
         return parse
 
@@ -114,14 +114,14 @@ def _guarded(connector: Connector) -> Callable[[bytes], Fields]:
         except PayloadError:
             raise
         except Exception as bug:
-            detail = f"{connector.name} raised {type(bug).__name__}: {bug}"
+            detail = f"{binding.name} raised {type(bug).__name__}: {bug}"
             raise PayloadError(detail, Reason.CONNECTOR_FAILED) from bug
 
     return guarded
 
 
-def _name_of(connector: Connector, level: Callable[[str], str | None]) -> Callable[[str, Fields], Any]:
-    source = connector.device
+def _name_of(binding: Binding, level: Callable[[str], str | None]) -> Callable[[str, Fields], Any]:
+    source = binding.device
     if isinstance(source, FromTopic):
         return lambda topic, _: level(topic)
     return _field_of(source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from pipeline import times
-from pipeline.connector import Fixed
+from pipeline.binding import Fixed
 from pipeline.record import header_start
 
 TIME_CLOSING = b'"}}'

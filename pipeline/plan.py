@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import orjson
 
 from pipeline import cloudevents, times
-from pipeline.connector import Connector, Fields, Fixed, Position
+from pipeline.binding import Binding, Fields, Fixed, Position
 from pipeline.entity import Entity, device_key
 from pipeline.errors import PayloadError, Reason
 from pipeline.message import Message
@@ -50,7 +50,7 @@ class Plan:
     def __init__(
         self,
         *,
-        connector: Connector,
+        binding: Binding,
         model: Model,
         slots: tuple[Slot, ...],
         tenant: str,
@@ -58,13 +58,13 @@ class Plan:
         topic: str,
         terms: Terms,
     ) -> None:
-        self.connector = connector
+        self.binding = binding
         self.model = model
         self.slots = slots
         self.tenant = tenant
         self.feed = feed
         self.topic = topic
-        self.provenance = f"{connector.name}@{connector.version}"
+        self.provenance = f"{binding.name}@{binding.version}"
         self.shared, self._shared_count = self._shared_headers(terms)
         self.headers_size = len(self.headers_start()) + len(TIME_START) + len(recorded_header(0)) + len(times.text(0))
         self.head = f',"type":"{model.name}"'
@@ -145,7 +145,7 @@ class Plan:
 
     def _observed(self, fields: Fields, arrival: int, flags: list[str]) -> tuple[int, bool]:
         """Return the time of observation in ms, and whether it is the device's own."""
-        source = self.connector.observed_at
+        source = self.binding.observed_at
         if source is None:
             return arrival, False
         value = source.path.find(fields)
@@ -161,12 +161,12 @@ class Plan:
     def _times(self, observed: int) -> list[bytes]:
         moments = [observed]
         if len(self.model.time) > 1:
-            moments = [max(0, observed - round((self.connector.period or 0.0) * 1000)), observed]
+            moments = [max(0, observed - round((self.binding.period or 0.0) * 1000)), observed]
         pairs = zip(self.model.time, moments, strict=True)
         return [time_opening(name) + times.text(moment) + TIME_CLOSING for name, moment in pairs]
 
     def _location(self, fields: Fields, moment: bytes) -> bytes:
-        place = self.connector.location
+        place = self.binding.location
         if place is None:
             return b""
         if isinstance(place, Fixed):

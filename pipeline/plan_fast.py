@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pipeline import ngsi_ld, times
-from pipeline.connector import Fields, Fixed, Path, Position
+from pipeline.binding import Fields, Fixed, Path, Position
 from pipeline.entity import Entity
 from pipeline.slot import Slot
 
@@ -120,7 +120,7 @@ def _decline(fields: Fields, entity: Entity, arrival: int, recorded: bytes) -> N
 
 
 def _time(source: _Source, plan: Plan) -> bool:
-    observed = plan.connector.observed_at
+    observed = plan.binding.observed_at
     if observed is None or observed.format not in ("ms", "s") or len(plan.model.time) != 1:
         return False
     source.read(observed.path, "ms")
@@ -140,7 +140,7 @@ def _time(source: _Source, plan: Plan) -> bool:
 
 
 def _location(source: _Source, plan: Plan) -> bool:
-    place = plan.connector.location
+    place = plan.binding.location
     if isinstance(place, Fixed):
         source.text(ngsi_ld.fixed_location(place))
     if not isinstance(place, Position):

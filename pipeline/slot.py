@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.connector import Attribute, Connector, Path
+from pipeline.binding import Binding, Path, Source
 from pipeline.errors import ConfigError
 from pipeline.models.base import Bounds, Kind, Model
 from pipeline.units import UNITS, Conversion, choose, conversion, resolve
@@ -110,17 +110,17 @@ class Slot:
         return b"true" if value else b"false"
 
 
-def slots_of(connector: Connector, model: Model) -> tuple[Slot, ...]:
-    """Resolve a connector's attributes against its model, in the order of the connector.
+def slots_of(binding: Binding, model: Model) -> tuple[Slot, ...]:
+    """Resolve a binding's attributes against its model, in the order of the binding.
 
     Raises:
         UnitError: a unit is unknown, or of a dimension that the attribute does not have.
         ConfigError: the model has no such attribute.
     """
-    return tuple(_slot(name, attribute, model) for name, attribute in connector.attributes.items())
+    return tuple(_slot(name, attribute, model) for name, attribute in binding.attributes.items())
 
 
-def _slot(name: str, attribute: Attribute, model: Model) -> Slot:
+def _slot(name: str, attribute: Source, model: Model) -> Slot:
     known = model.attribute(name)
     if known is None:
         raise ConfigError(f"The model {model.name} has no attribute {name}.")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from pipeline.binding import FromTopic
 from pipeline.config import inline
 from pipeline.config.feeds import MqttFeed as FeedConfig
 from pipeline.config.feeds import Route as RouteConfig
@@ -17,7 +18,6 @@ from pipeline.config.root import Config
 from pipeline.config.secrets import Tls as TlsConfig
 from pipeline.config.secrets import read_secret
 from pipeline.config.values import host_port
-from pipeline.connector import FromTopic
 from pipeline.dead_letter import DeadLetters
 from pipeline.decode import Decode, DecodeEvents, Reading
 from pipeline.delivery import Stage
@@ -123,7 +123,7 @@ def _decode(
     events: DecodeEvents,
 ) -> Decode:
     pattern = TopicPattern(route.topic)
-    source = plan.connector.device
+    source = plan.binding.device
     name = source.name if isinstance(source, FromTopic) else ""
     return Decode(
         plan,
@@ -141,12 +141,12 @@ def plan_of(config: Config, feed: str, connector_name: str) -> Plan:
     """Compile the plan of one connector on one feed."""
     declared = config.connectors[connector_name]
     model = MODELS[declared.model]
-    connector = inline.build(connector_name, declared, model)
+    binding = inline.build(connector_name, declared, model)
     stream = config.stream(model.name)
     return Plan(
-        connector=connector,
+        binding=binding,
         model=model,
-        slots=slots_of(connector, model),
+        slots=slots_of(binding, model),
         tenant=config.tenant,
         feed=feed,
         topic=config.topic(model.name),

@@ -21,9 +21,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_holds_the_two_packages_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_the_two_packages_the_vendors_surface_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"pipeline", "connectors"}
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {
+        "pipeline",
+        "connectors",
+        "headrace.py",
+    }
     assert {"pipeline/py.typed", "connectors/py.typed", "pipeline/models/contexts/environment.jsonld"} <= set(names)
 
 

@@ -7,24 +7,24 @@ from collections.abc import Iterator, Mapping
 
 import orjson
 
+from pipeline.binding import Binding, Fixed, FromField, FromTopic, ObservedAt, Position, Source
 from pipeline.config.connectors import AttributeSource, DeviceSource, InlineConnector, LocationSource, TimeSource
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of, sentence
 from pipeline.config.values import field_path
-from pipeline.connector import Attribute, Connector, Fixed, FromField, FromTopic, ObservedAt, Position
 from pipeline.models.base import Model, ModelAttribute
 from pipeline.units import UNITS, Conversion, UnitError, choose, conversion, resolve
 
 _BEGINNING_AND_END = 2
 
 
-def build(name: str, config: InlineConnector, model: Model) -> Connector:
+def build(name: str, config: InlineConnector, model: Model) -> Binding:
     """Return the connector; `judge` has found nothing wrong with it."""
-    return Connector(
+    return Binding(
         name=name,
         version=version(config),
         model=model.name,
         device=_device(config.device),
-        attributes={key: Attribute(field_path(each.field), each.unit) for key, each in config.attributes.items()},
+        attributes={key: Source(field_path(each.field), each.unit) for key, each in config.attributes.items()},
         observed_at=_observed_at(config),
         period=config.period,
         location=_location(config),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.connector import Attribute, Connector, FromField, ObservedAt, Path, Position
+from pipeline.binding import Binding, FromField, ObservedAt, Path, Position, Source
 from pipeline.dead_letter import DeadLetters
 from pipeline.decode import Decode
 from pipeline.delivery import Batch, Fate, Lane, Ledger
@@ -40,7 +40,7 @@ def path(text: str) -> Path:
     return Path(text, tuple(text.split(".")))
 
 
-AIR = Connector(
+AIR = Binding(
     name="city-aq",
     version="0a1b2c3d",
     model="AirQualityObserved",
@@ -48,22 +48,22 @@ AIR = Connector(
     observed_at=ObservedAt(path("ts"), "ms", 3650 * 86_400),
     location=Position(path("lon"), path("lat")),
     attributes={
-        "temperature": Attribute(path("temperature"), "degC"),
-        "relativeHumidity": Attribute(path("humidity"), "%"),
-        "pm10": Attribute(path("pm10"), "ug/m3"),
-        "pm25": Attribute(path("pm25"), "ug/m3"),
-        "no2": Attribute(path("no2"), "ug/m3"),
+        "temperature": Source(path("temperature"), "degC"),
+        "relativeHumidity": Source(path("humidity"), "%"),
+        "pm10": Source(path("pm10"), "ug/m3"),
+        "pm25": Source(path("pm25"), "ug/m3"),
+        "no2": Source(path("no2"), "ug/m3"),
     },
 )
 
 
-def plan_of(connector: Connector = AIR, **changes: Any) -> Plan:
-    connector = replace(connector, **changes)
-    model = MODELS[connector.model]
+def plan_of(binding: Binding = AIR, **changes: Any) -> Plan:
+    binding = replace(binding, **changes)
+    model = MODELS[binding.model]
     return Plan(
-        connector=connector,
+        binding=binding,
         model=model,
-        slots=slots_of(connector, model),
+        slots=slots_of(binding, model),
         tenant="bench",
         feed="city",
         topic=f"bench.{model.name}.v1",

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from pipeline import plan as plan_module
-from pipeline.connector import Fields, FromTopic
+from pipeline.binding import Fields, FromTopic
 from pipeline.delivery import Fate
 from pipeline.errors import PayloadError, Reason
 from pipeline.record import Record

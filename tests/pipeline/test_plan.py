@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.connector import Attribute, Fixed, FromTopic, ObservedAt, Position
+from pipeline.binding import Fixed, FromTopic, ObservedAt, Position, Source
 from pipeline.errors import PayloadError, Reason
 from pipeline.message import Message
 from pipeline.ngsi_ld import recorded_header
@@ -84,8 +84,8 @@ PLANS = {
     "example": PLAN,
     "seconds": plan_of(observed_at=ObservedAt(path("ts"), "s", 3650 * 86_400)),
     "fixed place": plan_of(location=Fixed((4.89, 52.37))),
-    "offset conversion": plan_of(attributes={"temperature": Attribute(path("temperature"), "degF")}),
-    "integer": plan_of(attributes={"tpc": Attribute(path("pm10"), "1/m3"), "airQualityIndex": Attribute(path("pm25"))}),
+    "offset conversion": plan_of(attributes={"temperature": Source(path("temperature"), "degF")}),
+    "integer": plan_of(attributes={"tpc": Source(path("pm10"), "1/m3"), "airQualityIndex": Source(path("pm25"))}),
 }
 
 
@@ -229,7 +229,7 @@ def test_a_noise_level_has_a_beginning_and_an_end() -> None:
         model="NoiseLevelObserved",
         device=FromTopic("device"),
         period=900.0,
-        attributes={"LAeq": Attribute(path("laeq"), "dBA")},
+        attributes={"LAeq": Source(path("laeq"), "dBA")},
     )
     entity, _ = made(plan_of(noise), {**READING, "laeq": 61})
     assert entity["dateObservedFrom"]["value"]["@value"] == "2026-01-21T12:38:20.000Z"
@@ -240,7 +240,7 @@ def test_a_noise_level_has_a_beginning_and_an_end() -> None:
 @pytest.mark.parametrize(("degrees", "expected"), [(350.0, -10.0), (-170.0, -170.0), (180.0, 180.0)])
 def test_an_angle_turns_into_the_range_of_its_model(degrees: float, expected: float) -> None:
     entity, headers = made(
-        plan_of(attributes={"windDirection": Attribute(path("wind"), "deg")}), {**READING, "wind": degrees}
+        plan_of(attributes={"windDirection": Source(path("wind"), "deg")}), {**READING, "wind": degrees}
     )
     assert entity["windDirection"]["value"] == expected
     assert "ce_quality" not in headers

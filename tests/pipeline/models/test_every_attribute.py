@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.connector import Attribute, Connector
+from pipeline.binding import Binding, Source
 from pipeline.message import Message
 from pipeline.models import MODELS
 from pipeline.models.base import Model, ModelAttribute
@@ -44,8 +44,8 @@ def typical(attribute: ModelAttribute, unit: str) -> Any:
 
 def publish(model: Model, attribute: ModelAttribute, unit: Unit | None, value: Any) -> tuple[dict[str, Any], str]:
     """Return the record's attribute and its quality flags."""
-    source = Attribute(path("x"), unit.symbol if unit else None)
-    connector = Connector(
+    source = Source(path("x"), unit.symbol if unit else None)
+    binding = Binding(
         name="every",
         version="1",
         model=model.name,
@@ -55,7 +55,7 @@ def publish(model: Model, attribute: ModelAttribute, unit: Unit | None, value: A
         period=300 if len(model.time) > 1 else None,
         location=AIR.location,
     )
-    plan = plan_of(connector)
+    plan = plan_of(binding)
     entity = plan.entity("aq-0001")
     message = Message("city/aq/0001", b"", ARRIVAL)
     record, size = plan.normalise({**READING, "x": value}, entity, message, recorded_header(ARRIVAL))

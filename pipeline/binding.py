@@ -1,0 +1,103 @@
+"""A device connector as the engine uses it: bound to a feed's way of naming devices, telling times and places.
+
+Plain data, made from the config's `connectors:` and, through them, from what vendors declare. Nothing here reads, waits
+or remembers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Fields = Mapping[str, Any]
+"""What a payload decodes to: names, or numbers of array places, lead to values and deeper fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Where a value stands in the fields: a name, or a dotted path with array places (`pm.2_5`, `values[0].v`)."""
+
+    text: str
+    steps: tuple[str | int, ...]
+
+    def find(self, fields: Any) -> Any:  # noqa: ANN401 - a payload holds anything
+        """Return the value there, or None where the path leads nowhere (JSON null counts as nothing)."""
+        value = fields
+        for step in self.steps:
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where one attribute of the model comes from: the path of its value, and the unit that the device sends."""
+
+    path: Path
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FromField:
+    """The device's name stands in the payload."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FromTopic:
+    """The device's name is the topic level that the route's `{name}` stands for."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedAt:
+    """The payload carries its own time.
+
+    format: `iso` (RFC 3339 text), or the unit of a number since 1970 UTC: `s`, `ms`, `us`, `ns`.
+    max_age: seconds; an older time, or one over five minutes ahead of arrival, is replaced by arrival.
+    """
+
+    path: Path
+    format: str = "iso"
+    max_age: float = 30 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where in the payload the coordinates stand (WGS84, degrees; altitude in metres)."""
+
+    longitude: Path
+    latitude: Path
+    altitude: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """Coordinates that are known beforehand, longitude first (RFC 7946 section 3.1.1)."""
+
+    coordinates: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """How the messages of one kind of device become entities of one model.
+
+    name, version: `ce_connector` is `name@version`. observed_at: None means that arrival is the time.
+    period: seconds that one reading covers, ending at its time (a noise level has a beginning and an end).
+    location: None where the model does not require one. decode: None means the payload is a JSON object.
+    """
+
+    name: str
+    version: str
+    model: str
+    device: FromField | FromTopic
+    attributes: Mapping[str, Source]
+    observed_at: ObservedAt | None = None
+    period: float | None = None
+    location: Position | Fixed | None = None
+    decode: Callable[[bytes], Fields] | None = field(default=None)
