@@ -19,6 +19,8 @@ from pipeline.errors import DeliveryError
 
 T = TypeVar("T")
 Token = TypeVar("Token")
+MAX_WEIGHT = 64 * 1024**2
+"""Bytes of one lane's unacknowledged messages: 13 KiB each of 5,000, so that only unusually large ones come so far."""
 
 
 class Fate(IntEnum):
@@ -54,6 +56,10 @@ class Ledger:
     def unacknowledged(self) -> int:
         """Messages that the source would send again if the process died now."""
         return sum(lane.outstanding for lane in self.lanes if not lane.closed)
+
+    def weight(self) -> int:
+        """Bytes of the messages that lanes still hold, closed ones too."""
+        return sum(lane.weight for lane in self.lanes)
 
     def oldest(self) -> float:
         """Seconds that the oldest unsettled message has waited; 0 when none waits."""
@@ -101,6 +107,8 @@ class _AnyLane(Protocol):
     def closed(self) -> bool: ...
     @property
     def outstanding(self) -> int: ...
+    @property
+    def weight(self) -> int: ...
     def in_flight(self) -> int: ...
     def waiting_since(self) -> float | None: ...
     def finished(self) -> bool: ...
@@ -114,7 +122,8 @@ class Lane(Generic[Token]):
     """One order of acknowledgement: an MQTT connection, a Kafka partition, a socket.
 
     `acknowledge` takes the tokens of settled deliveries in order of receipt; None where the source cannot resend.
-    At `max_in_flight` messages received and not acknowledged, `pause` is called; at half of that, `resume`.
+    At `max_in_flight` messages received and not acknowledged, or `max_weight` bytes of them, `pause` is called; at half
+    of both, `resume`.
     """
 
     def __init__(
@@ -124,25 +133,29 @@ class Lane(Generic[Token]):
         pause: Callable[[], None] = _nothing,
         resume: Callable[[], None] = _nothing,
         ledger: Ledger | None = None,
+        *,
+        max_weight: int = MAX_WEIGHT,
     ) -> None:
         self.ledger = ledger if ledger is not None else Ledger()
         self.ledger.lanes.append(self)
         self.max_in_flight = max_in_flight
+        self.max_weight = max_weight
         self.outstanding = 0
+        self.weight = 0
         self.closed = False
         self.paused = False
         self._acknowledge = acknowledge
         self._pause = pause
         self._resume = resume
-        self._waiting: deque[tuple[Delivery, Token]] = deque()
+        self._waiting: deque[tuple[Delivery, Token, int]] = deque()
 
     @property
     def room(self) -> int:
         """How many messages may still be received before the lane is full."""
-        return self.max_in_flight - self.outstanding
+        return self.max_in_flight - self.outstanding if self.weight < self.max_weight else 0
 
-    def receive(self, size: int, token: Token) -> Delivery:
-        """Take responsibility for a batch of `size` messages; `token` acknowledges them all.
+    def receive(self, size: int, token: Token, weight: int = 0) -> Delivery:
+        """Take responsibility for a batch of `size` messages and `weight` bytes; `token` acknowledges them all.
 
         Raises:
             DeliveryError: the lane is closed, or the batch is empty.
@@ -152,8 +165,9 @@ class Lane(Generic[Token]):
         delivery = Delivery(size, self.ledger.fates, self._settle, monotonic())
         self.ledger.received += size
         self.outstanding += size
-        self._waiting.append((delivery, token))
-        if self.outstanding >= self.max_in_flight and not self.paused:
+        self.weight += weight
+        self._waiting.append((delivery, token, weight))
+        if (self.outstanding >= self.max_in_flight or self.weight >= self.max_weight) and not self.paused:
             self.paused = True
             self._pause()
         return delivery
@@ -164,7 +178,7 @@ class Lane(Generic[Token]):
 
     def in_flight(self) -> int:
         """Messages received here that have no fate yet."""
-        return sum(delivery.left for delivery, _ in self._waiting)
+        return sum(delivery.left for delivery, _, _ in self._waiting)
 
     def waiting_since(self) -> float | None:
         """When the oldest unsettled batch was received (monotonic seconds), or None."""
@@ -181,9 +195,10 @@ class Lane(Generic[Token]):
         tokens: list[Token] = []
         size = 0
         while waiting and not waiting[0][0].left:
-            delivery, token = waiting.popleft()
+            delivery, token, weight = waiting.popleft()
             tokens.append(token)
             size += delivery.size
+            self.weight -= weight
         self.outstanding -= size
         if self.closed:
             self.ledger.stale += size
@@ -191,7 +206,7 @@ class Lane(Generic[Token]):
         self.ledger.acknowledged += size
         if self._acknowledge is not None:
             self._acknowledge(tokens)
-        if self.paused and self.outstanding <= self.max_in_flight // 2:
+        if self.paused and self.outstanding <= self.max_in_flight // 2 and self.weight <= self.max_weight // 2:
             self.paused = False
             self._resume()
 

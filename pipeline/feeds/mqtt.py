@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from paho.mqtt.client import WebsocketConnectionError
 
-from pipeline.delivery import Ledger, Stage
+from pipeline.delivery import MAX_WEIGHT, Ledger, Stage
 from pipeline.errors import StartError
 from pipeline.feeds.mqtt_client import Answer, UnreadableError
 from pipeline.feeds.mqtt_connection import FIRST_FAILURE, Connection, ConnectionFailedError
@@ -198,9 +198,14 @@ class MqttFeed:
     async def _settle_old_lanes(self) -> None:
         """Wait while much of lost connections is under way, or each reconnection would add a window to memory."""
         most = self._options.max_in_flight // 2
-        if (waiting := self._ledger.in_flight()) > most:
+
+        def much() -> bool:
+            return self._ledger.in_flight() > most or self._ledger.weight() > MAX_WEIGHT // 2
+
+        if much():
+            waiting = self._ledger.in_flight()
             _LOG.info("Feed %s connects again once most of %d messages have a fate.", self.name, waiting)
-        while self._ledger.in_flight() > most and not self._stopping:
+        while not self._stopping and much():
             await self._rest(_LOOK_SECONDS)
 
     async def _back_off(self, attempt: int) -> None:

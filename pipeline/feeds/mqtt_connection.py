@@ -223,7 +223,7 @@ class Connection:
         return 0 if self._lane is None or self._paused or self._stopped else self._lane.room
 
     def _deliver(self, lane: Lane[bytes], messages: list[Message], token: bytes) -> None:
-        delivery = lane.receive(len(messages), token)
+        delivery = lane.receive(len(messages), token, self._frames.taken)
         self._events.batch(len(messages))
         self._failpoint("after_read")
         self._out.put(Batch(delivery, messages))

@@ -53,6 +53,7 @@ class Frames:
         self._pos = 0
         self._skip = 0
         self._topics: dict[bytes, str] = {}
+        self.taken = 0  # bytes of the packets that the last `messages` brought
 
     def feed(self, data: bytes) -> None:
         """Add what was read; at most one read and one incomplete packet are ever held."""
@@ -114,7 +115,7 @@ class Frames:
                 ids.append(data[topic_end : topic_end + 2])
             found.append(make(Message, (topic, data[payload_at:end], arrival, command & 1 == 1, traceparent)))
             pos = end
-        self._pos = pos
+        self.taken, self._pos = pos - self._pos, pos
         return found, _acknowledgement(ids, exactly_once)
 
     def packet(self) -> tuple[int, bytes] | None:

@@ -59,6 +59,33 @@ def test_pauses_when_full_and_resumes_at_half() -> None:
     assert (events, lane.room) == (["pause", "resume"], 2)
 
 
+def test_pauses_when_too_heavy_and_resumes_at_half() -> None:
+    """5,000 messages of 256 KiB would be 1.2 GiB."""
+    events: list[str] = []
+    ledger = Ledger()
+    lane: Lane[None] = Lane(
+        None,
+        100,
+        pause=lambda: events.append("pause"),
+        resume=lambda: events.append("resume"),
+        ledger=ledger,
+        max_weight=1000,
+    )
+    deliveries = [lane.receive(1, None, 400) for _ in range(3)]
+    assert (events, lane.room, ledger.weight()) == (["pause"], 0, 1200)
+
+    deliveries[0].seal(Fate.PUBLISHED)
+    assert (events, lane.weight) == (["pause"], 800)
+
+    deliveries[1].seal(Fate.PUBLISHED)
+    assert (events, lane.room) == (["pause", "resume"], 99)
+
+    lane.close()
+    assert ledger.weight() == 400, "a lost connection's messages are still in memory"
+    deliveries[2].seal(Fate.PUBLISHED)
+    assert ledger.weight() == 0
+
+
 def test_a_closed_lane_never_acknowledges() -> None:
     acknowledged: list[str] = []
     ledger = Ledger()

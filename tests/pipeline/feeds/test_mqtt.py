@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from pipeline.delivery import Fate
+from pipeline.delivery import MAX_WEIGHT, Fate
 from pipeline.feeds.mqtt_options import Trouble
 from tests.pipeline.feeds.scripted_broker import (
     PINGREQ,
@@ -89,6 +89,23 @@ def test_the_window_is_exact(play: Callable[..., None]) -> None:
         assert await asyncio.wait_for(peer.reader.readexactly(48), 5) == puback(*range(1, 13))
         assert payloads(made.out.messages) == [b"%d" % n for n in range(1, 13)]
         assert made.events.batches == [5, 5, 2]
+
+    play(scenario)
+
+
+def test_the_window_is_bounded_in_bytes_too(play: Callable[..., None]) -> None:
+    async def scenario(made: Rig) -> None:
+        made.start(max_in_flight=5000)
+        peer = await made.welcomed()
+        size, most = 256 * 1024, MAX_WEIGHT // (256 * 1024)
+        peer.send(b"".join(publish("a/b", bytes(size), n) for n in range(1, most + 21)))
+        await made.out.wait_for(most)
+        await asyncio.sleep(0.1)
+        assert most <= made.ledger.in_flight() <= most + 2
+        assert made.ledger.weight() == made.ledger.in_flight() * (size + 11)
+        made.out.seal()
+        await made.out.wait_for(most + 20)
+        assert made.ledger.conserved()
 
     play(scenario)
 
