@@ -115,6 +115,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen()  # now: whoever only binds shares a port with another that does, and answers nobody yet
     except OSError as error:
         listener.close()
-        text = f"The admin server cannot listen on {host}:{port} ({error.strerror}). Change admin.listen."
+        fix = "Change `admin.listen`, or end what listens there."
+        text = f"The admin server cannot listen on {host}:{port} ({error.strerror}). {fix}"
         raise StartError(text) from error
     return listener

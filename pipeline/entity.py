@@ -56,7 +56,10 @@ def device_key(name: object) -> str:
         PayloadError: the name is absent or empty (`device_missing`), or no usable name (`device_invalid`).
     """
     if name is None or name == "":
-        raise PayloadError("The device's name is absent or empty.", Reason.DEVICE_MISSING)
+        raise PayloadError(
+            "Expected the device's name where `device` of the connector says; it is absent or empty.",
+            Reason.DEVICE_MISSING,
+        )
     if isinstance(name, bool) or not isinstance(name, str | int):
         raise PayloadError(f"Expected a text or an integer, got {type(name).__name__}.", Reason.DEVICE_INVALID)
     text = str(name)

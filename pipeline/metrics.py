@@ -143,7 +143,9 @@ class _FeedFamilies:
         self.sessions_lost = Counter(
             "headrace_sessions_lost", "Sessions that the broker has forgotten.", ["feed"], registry=registry
         )
-        self.reads = Counter("headrace_reads", "Batches read.", ["feed"], registry=registry)
+        self.reads = Counter(
+            "headrace_reads", "Reads from the feed that brought messages.", ["feed"], registry=registry
+        )
 
 
 class Metrics:
@@ -200,7 +202,7 @@ class _Live(Collector):
     def _conservation(self) -> Iterator[Metric]:
         received = CounterMetricFamily("headrace_received_messages", "Messages received.", labels=["feed"])
         fates = CounterMetricFamily("headrace_messages", "Messages by their fate.", labels=["feed", "fate"])
-        flying = GaugeMetricFamily("headrace_in_flight_messages", "Received, without a fate.", labels=["feed"])
+        flying = GaugeMetricFamily("headrace_in_flight_messages", "Received, no fate yet.", labels=["feed"])
         conserved = GaugeMetricFamily("headrace_conserved", "1 while every message is accounted for.", labels=["feed"])
         for feed, ledger in self._metrics.ledgers.items():
             received.add_metric([feed], ledger.received)
@@ -212,10 +214,10 @@ class _Live(Collector):
 
     def _lanes(self) -> Iterator[Metric]:
         acked = CounterMetricFamily("headrace_acknowledged_messages", "Acknowledged to the source.", labels=["feed"])
-        stale = CounterMetricFamily("headrace_stale_messages", "Settled after their session.", labels=["feed"])
+        stale = CounterMetricFamily("headrace_stale_messages", "Settled after their connection.", labels=["feed"])
         waiting = GaugeMetricFamily("headrace_unacknowledged_messages", "A crash would repeat them.", labels=["feed"])
-        limit = GaugeMetricFamily("headrace_in_flight_limit", "max_in_flight.", labels=["feed"])
-        oldest = GaugeMetricFamily("headrace_oldest_unsettled_seconds", "Age of the oldest unsettled.", labels=["feed"])
+        limit = GaugeMetricFamily("headrace_in_flight_limit", "The feed's max_in_flight.", labels=["feed"])
+        oldest = GaugeMetricFamily("headrace_oldest_unsettled_seconds", "Age of the oldest in flight.", labels=["feed"])
         for feed, ledger in self._metrics.ledgers.items():
             acked.add_metric([feed], ledger.acknowledged)
             stale.add_metric([feed], ledger.stale)

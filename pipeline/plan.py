@@ -225,7 +225,7 @@ def _nothing_left(flags: list[str], slots: tuple[Slot, ...]) -> PayloadError:
     ranges = {slot.name: slot.allowed() for slot in slots}
     told = "; ".join(flags)
     expected = ", ".join(ranges[flag.split(":")[1]] for flag in flags if ":" in flag)
-    return PayloadError(f"No attribute can be published ({told}). Allowed: {expected}.", Reason.OUT_OF_BOUNDS)
+    return PayloadError(f"No attribute can be published ({told}). Expected: {expected}.", Reason.OUT_OF_BOUNDS)
 
 
 def _shown(value: object) -> str:

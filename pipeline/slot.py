@@ -55,8 +55,12 @@ class Slot:
             return f"{self.name} {' or '.join(self.choices) or 'a text'}"
         if self.kind == "boolean":
             return f"{self.name} true or false"
-        ends = [f"{end:g}" if isfinite(end) else "any" for end in (self.low, self.high)]
-        return f"{self.name} {ends[0]} to {ends[1]} {self.code}".rstrip()
+        number = f"{self.name} a number"
+        if isfinite(self.low):
+            number += f" from {self.low:g}"
+        if isfinite(self.high):
+            number += f" up to {self.high:g}"
+        return f"{number} ({self.code})" if self.code else number
 
     def render(self, value: Any, flags: list[str]) -> bytes:  # noqa: ANN401 - a payload holds anything
         """Return the value as it stands in the entity; append to `flags` what is implausible.

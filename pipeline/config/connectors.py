@@ -43,7 +43,9 @@ class TimeSource(Section):
 
     @model_validator(mode="after")
     def _one(self) -> TimeSource:
-        if (self.unit is None) == (self.format is None):
+        if self.unit and self.format:
+            raise ValueError("has both `unit` and `format`: keep `unit` for a number, `format: iso` for a text")
+        if not self.unit and not self.format:
             raise ValueError("needs either `unit: s|ms|us|ns` (a number) or `format: iso` (a text)")
         return self
 
@@ -76,7 +78,10 @@ def check_coordinates(value: tuple[float, ...]) -> tuple[float, ...]:
     if abs(latitude) > _LATITUDE and abs(longitude) <= _LATITUDE and abs(latitude) <= _LONGITUDE:
         raise ValueError(f"looks swapped: longitude comes first; write [{latitude:g}, {longitude:g}]")
     if abs(longitude) > _LONGITUDE or abs(latitude) > _LATITUDE:
-        raise ValueError("is no WGS84 position: longitude is -180 to 180 and comes first, latitude is -90 to 90")
+        said = f"got longitude {longitude:g} and latitude {latitude:g}"
+        raise ValueError(
+            f"is no WGS84 position: {said}; longitude is -180 to 180 and comes first, latitude is -90 to 90"
+        )
     return value
 
 
@@ -118,7 +123,7 @@ class InlineConnector(Section):
     observed_at: Observed = Field(examples=[{"field": "ts", "unit": "ms"}])
     """Where the reading's time comes from: a field, or `arrival` if it carries none (duplicates then stay)."""
     period: Annotated[Duration, durations(0.001, 366 * 86_400)] | None = Field(default=None, examples=["5min"])
-    """What time one reading covers, for a model with a beginning and an end."""
+    """What time one reading covers, up to `observed_at`; for a model with a beginning and an end."""
     location: Location | None = Field(
         default=None, examples=[{"longitude": "lon", "latitude": "lat"}, [3.7174, 51.0543]]
     )

@@ -109,7 +109,7 @@ class MqttFeed(Section):
     )
     """How long the broker keeps the session while Headrace is away (MQTT 5; with 3.1.1 the broker decides)."""
     ack: Annotated[Literal["kafka", "spool"], AfterValidator(_available)] = Field(default="kafka", examples=["kafka"])
-    """When a message is acknowledged: once Kafka has confirmed its records."""
+    """When a message is acknowledged: once Kafka has confirmed its records. `spool` is not available yet."""
     allow_plaintext: bool = Field(default=False, examples=[False])
     """Allow a password over a connection without TLS to another machine."""
     routes: tuple[Route, ...] = Field(min_length=1, examples=[[{"topic": "city/aq/{device}", "connector": "city-aq"}]])

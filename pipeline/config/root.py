@@ -65,7 +65,7 @@ class Config(Section):
     drain_timeout: Annotated[Duration, durations(0, 3600)] = Field(default=30.0, examples=["30s"])
     """How long a stop may wait for Kafka to confirm what was read."""
     state_dir: FileName | None = Field(default=None, examples=["/var/lib/headrace"])
-    """Where state is kept over a restart; absent, nothing is kept."""
+    """Where state is kept over a restart; absent, in `$STATE_DIRECTORY`, else in `~/.local/state/headrace/<tenant>`."""
 
     @model_validator(mode="before")
     @classmethod

@@ -176,7 +176,7 @@ def _arrival(config: Config) -> Iterator[Finding]:
                     f"leads to `{route.connector}`, whose readings carry no time: their ids are made from arrival,"
                     " so that a message sent twice cannot be recognised."
                 )
-                fix = "If the payload has a time or the broker sends each message once, say so in `observed_at`."
+                fix = "If the payload has a time, name it: `observed_at: {field: ts, unit: ms}`. Else leave it."
                 yield _warning(("feeds", name, "routes", at), said, fix)
 
 

@@ -92,9 +92,13 @@ class Sentences:
 
     def _example(self, place: Place) -> str:
         field = field_at(self._shape, place)
-        if field is None or not field.examples:
-            return ""
-        return f"Write for example `{example(str(place[-1]), field.examples[0])}`."
+        if field is None:  # a name of the operator's own: what its mapping shows is an example for it
+            mapping = field_at(self._shape, place[:-1])
+            shows = mapping.examples[0] if mapping and mapping.examples else None
+            examples = list(shows.values()) if isinstance(shows, dict) else []
+        else:
+            examples = list(field.examples or ())
+        return f"Write for example `{example(str(place[-1]), examples[0])}`." if examples else ""
 
     def _unknown(self, place: Place, _: ErrorDetails) -> Finding:
         known = known_keys(self._shape, place[:-1])

@@ -48,8 +48,8 @@ def missing(topics: Iterable[str]) -> str:
     """Say that topics are not there, and what to do."""
     names = ", ".join(topics)
     return (
-        f"Kafka has no topic {names}. Create it (kafka-topics.sh --create --topic ...), or let Headrace do it with "
-        "`kafka.create_topics: {partitions: 6}`."
+        f"Kafka has no topic {names}. Create what is missing (kafka-topics.sh --create --topic ...), or let "
+        "Headrace do it with `kafka.create_topics: {partitions: 6}`."
     )
 
 

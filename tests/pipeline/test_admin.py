@@ -85,7 +85,7 @@ def test_a_taken_address() -> None:
     async def start() -> None:
         with socket.create_server((LOOPBACK, 0)) as taken:
             port = taken.getsockname()[1]
-            with pytest.raises(StartError, match=rf"cannot listen on 127\.0\.0\.1:{port} .*Change admin\.listen\."):
+            with pytest.raises(StartError, match=rf"cannot listen on 127\.0\.0\.1:{port} .*Change `admin\.listen`"):
                 await Server().admin.start(LOOPBACK, port)
 
     asyncio.run(start())

@@ -187,7 +187,7 @@ def test_nothing_left_and_nothing_there_are_told_apart() -> None:
     names = ("temperature", "humidity", "pm10", "pm25", "no2")
     nothing_left = refused(PLAN, {**READING, **dict.fromkeys(names, float("inf"))})
     assert nothing_left.reason is Reason.OUT_OF_BOUNDS
-    assert "relativeHumidity 0 to 1 C62" in str(nothing_left)
+    assert "relativeHumidity a number from 0 up to 1 (C62)" in str(nothing_left)
 
     nothing_there = refused(PLAN, {name: value for name, value in READING.items() if name not in names})
     assert nothing_there.reason is Reason.NOTHING_MEASURED
