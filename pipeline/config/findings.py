@@ -47,6 +47,16 @@ class Finding:
     def __str__(self) -> str:
         return _joined(self.path, self.message, self.fix)
 
+    def plain(self) -> dict[str, str | int | None]:
+        """Return what a program reads: `--format json`."""
+        return {
+            "severity": self.severity,
+            "path": self.path,
+            "line": self.line,
+            "message": self.message,
+            "fix": self.fix,
+        }
+
 
 class InvalidConfigError(ConfigError):
     """The configuration cannot be used; `findings` holds every error, in order of lines."""

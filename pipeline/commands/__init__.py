@@ -1,0 +1,34 @@
+"""The commands: one file each, found by its place, so that nobody edits a list to add one.
+
+A module `name.py` here is the command `headrace name`. It has `add(commands)`, which declares arguments and help, and
+`run(parsed)`, which returns the exit code. What a command needs beyond the configuration it imports when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+OK, START_ERROR, CONFIG_ERROR = 0, 1, 2
+EXIT_CODES = """exit codes:
+  0  all is well
+  1  something outside is not as the configuration says (broker, Kafka, topic, file)
+  2  the configuration cannot be used; every error is listed
+"""
+
+Subparsers = Any
+"""What `argparse.ArgumentParser.add_subparsers` returns, which has no public name."""
+
+
+def parser(make: Callable[..., Any], *arguments: Any, **options: Any) -> argparse.ArgumentParser:  # noqa: ANN401
+    """Make a parser whose help keeps its lines; `make` is argparse's own class or `commands.add_parser`."""
+    made: argparse.ArgumentParser = make(
+        *arguments, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options
+    )
+    return made
+
+
+def add_format(to: argparse.ArgumentParser) -> None:
+    """Declare `--format text|json`."""
+    to.add_argument("--format", choices=("text", "json"), default="text", help="for a person, or a program")

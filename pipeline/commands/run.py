@@ -1,0 +1,42 @@
+"""`headrace run`: the worker."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from typing import Any
+
+from pipeline import commands, config
+from pipeline.config.findings import listed
+
+_HELP = f"""examples:
+  headrace run city.yaml
+  KAFKA_PASSWORD=... headrace run city.yaml --loop asyncio
+
+SIGTERM or SIGINT stops reading, waits up to `drain_timeout` until Kafka has confirmed what was read, and exits.
+Metrics and health are served at `admin.listen`: http://127.0.0.1:9464/metrics, /livez and /readyz.
+
+{commands.EXIT_CODES}"""
+
+
+def add(to: commands.Subparsers) -> None:
+    """Declare the command."""
+    parser = commands.parser(
+        to.add_parser,
+        "run",
+        help="run until SIGTERM or SIGINT",
+        epilog=_HELP,
+        description="Take messages from the feeds and publish them, until SIGTERM or SIGINT.",
+    )
+    parser.add_argument("config", metavar="CONFIG", help="the configuration, a YAML file")
+    parser.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop", help="event loop (default: uvloop)")
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Run the worker and return the exit code."""
+    loaded = config.read(parsed.config)
+    if loaded.warnings:
+        sys.stderr.write(listed(loaded.file, loaded.warnings) + "\n")
+    app: Any = importlib.import_module("pipeline.app")  # late: `check` needs neither paho nor aiokafka
+    return int(app.run(loaded.config, loop=parsed.loop))
