@@ -143,7 +143,8 @@ class MqttFeed:
             sentence = f"{broker} accepts no websocket: {error}. Check that the listener and the path are for MQTT."
             raise ConnectionFailedError(Trouble.UNREACHABLE, sentence) from error
         except (OSError, UnicodeError) as error:
-            sentence = f"{broker} cannot be reached: {error}. Check the address, and that the broker runs."
+            why = getattr(error, "strerror", None) or error
+            sentence = f"{broker} cannot be reached: {why}. Check the address, and that the broker runs."
             raise ConnectionFailedError(Trouble.UNREACHABLE, sentence) from error
 
     def _refused(self, answer: Answer) -> ConnectionFailedError:
