@@ -19,6 +19,7 @@ from pipeline.admin import Admin
 from pipeline.config.root import Config
 from pipeline.crash_guard import Careful, CrashGuard
 from pipeline.delivery import Ledger, Stage
+from pipeline.errors import StartError
 from pipeline.feeds.mqtt import MqttFeed
 from pipeline.feeds.mqtt_options import Trouble
 from pipeline.message import Message
@@ -82,15 +83,34 @@ class Worker:
     async def run(self) -> None:
         """Start, run until a signal, drain, stop."""
         self._listen_to_signals()
-        await self._admin.start(*wiring.admin_address(self._config))
         try:
-            await self._publisher.start(self._topics)
-            memory.settle()
-            await self._work()
+            await self._admin.start(*wiring.admin_address(self._config))
+            if await self._publisher_started():
+                memory.settle()
+                await self._work()
+        except StartError:
+            self._guard.stopped()
+            raise
+        else:
+            self._guard.stopped()  # any other error is a death: a message may have caused it, and will come again
         finally:
             await self._publisher.close(monotonic() + _LEAVE_SECONDS)
             await self._admin.stop()
-            self._guard.stopped()
+
+    async def _publisher_started(self) -> bool:
+        """Start the publisher, unless a signal comes first: a Kafka that does not answer takes its time."""
+        start = asyncio.create_task(self._publisher.start(self._topics), name="publisher start")
+        stop = asyncio.create_task(self._stop.wait(), name="stop")
+        try:
+            await asyncio.wait([start, stop], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            started = start.done()
+            for task in (start, stop):
+                task.cancel()
+            await asyncio.wait([start, stop])
+        if started:
+            start.result()
+        return started
 
     async def _work(self) -> None:
         running = [asyncio.create_task(feed.run(router), name=f"feed {feed.name}") for feed, _, router in self._feeds]
