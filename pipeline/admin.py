@@ -42,6 +42,7 @@ class Admin:
         Raises:
             StartError: the address cannot be had.
         """
+        logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of each odd request, as often as one asks
         listener = _listen(host, port)
         _LOG.info("Metrics and health at http://%s:%d.", *listener.getsockname()[:2])
         config = uvicorn.Config(

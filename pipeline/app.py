@@ -38,7 +38,6 @@ def run(config: Config, *, loop: Literal["uvloop", "asyncio"] = "uvloop") -> int
         StartError: Kafka, a topic, a broker or an address is not as the configuration says.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     factory = uvloop.new_event_loop if loop == "uvloop" else None
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(_live(config))

@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import logging
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -123,3 +124,19 @@ def test_whoever_only_holds_connections_keeps_nobody_out() -> None:
                 writer.close()
 
     asyncio.run(hold())
+
+
+def test_odd_requests_fill_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def ask() -> None:
+        async with serving() as server:
+            upgrade = b"GET /livez HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+            for odd in (b"\x16\x03\x01\x00\r\n\r\n", upgrade):
+                reader, writer = await asyncio.open_connection(LOOPBACK, server.port)
+                writer.write(odd)
+                async with asyncio.timeout(5):
+                    assert (await reader.readline()).startswith(b"HTTP/1.1 ")
+                writer.close()
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(ask())
+    assert {record.name for record in caplog.records} <= {"pipeline.admin", "asyncio"}
