@@ -7,14 +7,23 @@ from types import MappingProxyType
 
 from pipeline.models.base import Model
 from pipeline.models.context import context
+from pipeline.models.device import DEVICE
 from pipeline.models.environment import AIR_QUALITY_OBSERVED
 from pipeline.models.indoor import INDOOR_ENVIRONMENT_OBSERVED
+from pipeline.models.measurement import DEVICE_MEASUREMENT
 from pipeline.models.noise import NOISE_LEVEL_OBSERVED
 from pipeline.models.weather import WEATHER_OBSERVED
 
 __all__ = ["MODELS", "context"]
 
-_ALL = (AIR_QUALITY_OBSERVED, WEATHER_OBSERVED, NOISE_LEVEL_OBSERVED, INDOOR_ENVIRONMENT_OBSERVED)
+_ALL = (
+    AIR_QUALITY_OBSERVED,
+    WEATHER_OBSERVED,
+    NOISE_LEVEL_OBSERVED,
+    INDOOR_ENVIRONMENT_OBSERVED,
+    DEVICE_MEASUREMENT,
+    DEVICE,
+)
 
 MODELS: Mapping[str, Model] = MappingProxyType({model.name: model for model in _ALL})
 """Every model by its name, which is the entity type on the wire."""

@@ -101,4 +101,5 @@ class Model(BaseModel):
     def terms(self) -> tuple[str, ...]:
         """Every name that the subject's `@context` defines for this model; `location` is the core's."""
         device = (self.device,) if self.device else ()
-        return (self.name, *self.time, *device, *(attribute.name for attribute in self.attributes))
+        supplied = (*self.required, *(attribute.name for attribute in self.attributes))
+        return (self.name, *self.time, *device, *supplied)

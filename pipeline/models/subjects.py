@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+DEVICE = "dataModel.Device"
 ENVIRONMENT = "dataModel.Environment"
 WEATHER = "dataModel.Weather"
 
 COMMITS = {
+    DEVICE: "96e38834eda502ed6a764e1fa7059a8c3561dcda",
     ENVIRONMENT: "f0150e5c97f41e4c0881a0bcfa05d559058bdea1",
     WEATHER: "adf1dd5918da36980208a0a46ed76c81fba91ea5",
 }

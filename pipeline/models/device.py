@@ -1,0 +1,105 @@
+"""Device: the state of the thing that measures, beside what it measures.
+
+Where the schema and the wire differ, the wire follows the schema, and says so here:
+
+- controlledProperty is required and a list of words of the schema's own, so that no field of a payload supplies it: it
+  follows from the attributes that the connector maps (`controlled_properties`).
+- batteryLevel is a fraction from 0 to 1. The schema also has -1 for "cannot be determined"; a level that is not known
+  is left out instead. A device that sends its battery's voltage has no attribute for it here.
+- rssi may be in dBm or mW by the schema; it is in dBm.
+- time is dateLastValueReported: when the device was last heard.
+
+Left out: `value` (a term of the NGSI-LD core, which cannot be redefined), macAddress (its pattern could not be held),
+lists (categories, protocols, addresses, what it is part of), dates of its life, and who owns and names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from pipeline.models.base import Bounds, Model, ModelAttribute, between
+from pipeline.models.subjects import DEVICE as SUBJECT
+from pipeline.models.subjects import context_urls, schema_url
+
+_NAME = "Device"
+
+
+def _text(name: str, what: str, *choices: str) -> ModelAttribute:
+    return ModelAttribute(name=name, kind="text", description=what, choices=choices)
+
+
+def _metres(name: str, what: str) -> ModelAttribute:
+    plausible = {"MTR": between(-12_000, 100_000)}
+    return ModelAttribute(name=name, kind="number", description=what, units=("MTR",), plausible=plausible)
+
+
+DEVICE = Model(
+    name=_NAME,
+    subject=SUBJECT,
+    version="0.0.9",
+    context=context_urls(SUBJECT),
+    schema_url=schema_url(SUBJECT, _NAME),
+    time=("dateLastValueReported",),
+    device=None,
+    location_required=False,
+    required=("controlledProperty",),
+    attributes=(
+        ModelAttribute(
+            name="batteryLevel",
+            kind="number",
+            description="Charge of the battery, a fraction from 0 to 1.",
+            units=("C62",),
+            allowed=between(0, 1),
+        ),
+        ModelAttribute(
+            name="rssi",
+            kind="number",
+            description="Strength of the received signal.",
+            units=("DBM",),
+            allowed=Bounds(),
+            plausible={"DBM": between(-200, 30)},
+        ),
+        _text("deviceState", "State of the device, in its vendor's words."),
+        _text("hardwareVersion", "Version of the hardware."),
+        _text("softwareVersion", "Version of the software."),
+        _text("firmwareVersion", "Version of the firmware."),
+        _text("osVersion", "Version of the operating system."),
+        _text("serialNumber", "Serial number that the manufacturer gave."),
+        _text("provider", "Who provides the device."),
+        _text("mcc", "Mobile country code."),
+        _text("mnc", "Mobile network code."),
+        _text("direction", "Which way the device looks.", "Inlet", "Outlet", "Entry", "Exit"),
+        _text("relativePosition", "Where the device is, in coordinates of its own surroundings."),
+        _metres("distance", "Where the device is, as a distance from a starting point."),
+        _metres("depth", "Where the device is, as a depth below a starting point."),
+        ModelAttribute(name="dstAware", kind="boolean", description="Whether its clock follows daylight saving time."),
+    ),
+)
+
+_AIR = ("no", "no2", "nox", "o3", "so2", "sh2", "c6h6", "co", "co2", "pm1", "pm25", "pm4", "pm10", "tsp", "tpc")
+
+CONTROLLED: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys((*_AIR, "volatileOrganicCompoundsTotal", "airQualityIndex"), "airPollution"),
+        **dict.fromkeys(("temperature", "dewPoint", "feelsLikeTemperature"), "temperature"),
+        **dict.fromkeys(("pressure", "atmosphericPressure"), "atmosphericPressure"),
+        **dict.fromkeys(("LAeq", "LAmax", "LAS", "LAeq_d"), "noiseLevel"),
+        **dict.fromkeys(("windSpeed", "gustSpeed"), "windSpeed"),
+        **dict.fromkeys(("solarRadiation", "directIrradiation", "diffuseIrradiation"), "solarRadiation"),
+        "relativeHumidity": "humidity",
+        "windDirection": "windDirection",
+        "precipitation": "precipitation",
+        "illuminance": "light",
+        "peopleCount": "occupancy",
+        "streamGauge": "waterLevel",
+    }
+)
+"""The schema's word for what an attribute of the other models measures; many attributes have none of their own."""
+
+_OTHERWISE = "weatherConditions"
+
+
+def controlled_properties(attributes: Iterable[str]) -> tuple[str, ...]:
+    """Return what a device controls, in the schema's words, by the attributes that its connector maps; never empty."""
+    return tuple(sorted({CONTROLLED[name] for name in attributes if name in CONTROLLED})) or (_OTHERWISE,)
