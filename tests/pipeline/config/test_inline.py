@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from pipeline.binding import Fixed, FromField, FromTopic, ObservedAt, Position
 from pipeline.config import inline
 from pipeline.config.connectors import InlineConnector
-from pipeline.connector import Fixed, FromField, FromTopic, ObservedAt, Position
 from pipeline.models import MODELS
 
 AIR: dict[str, Any] = {
