@@ -99,7 +99,8 @@ async def _wait_for_leaders(cluster: Cluster, topics: Collection[str]) -> None:
 async def limits_of(cluster: Cluster, topics: Collection[str]) -> dict[str, int]:
     """Give topic -> max.message.bytes; Kafka's own default where we may not read it."""
     limits = dict.fromkeys(topics, DEFAULT_LIMIT)
-    request = DescribeConfigsRequest([(_TOPIC, topic, [_LIMIT]) for topic in topics])
+    # Every setting is asked for (null), not this one: Tansu 0.6 closes the connection on a list of names.
+    request = DescribeConfigsRequest([(_TOPIC, topic, None) for topic in topics])
     for code, _, _, topic, entries in (await cluster.ask(request)).resources:
         if not code:  # without DESCRIBE_CONFIGS we do not know; a batch that is refused is then taken apart
             limits[topic] = next((int(value) for name, value, *_ in entries if name == _LIMIT), limits[topic])
