@@ -1,0 +1,73 @@
+"""The values of a payload, each with what takes it: for a person who asks why something is not published."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.binding import Binding, FromField, Path, Position
+from pipeline.explain.explanation import Field
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
+_SHOWN = 200
+_LONGEST = 60
+
+Steps = tuple[str | int, ...]
+
+
+def fields_of(binding: Binding, decoded: Mapping[str, Any]) -> list[Field]:
+    """Return what the payload held, at most 200 values."""
+    takers = dict(_takers(binding))
+    found: list[Field] = []
+    for steps, value in _leaves(decoded, ()):
+        if len(found) == _SHOWN:
+            break
+        by = next((takers[steps[:end]] for end in range(1, len(steps) + 1) if steps[:end] in takers), None)
+        found.append(Field(spelled(steps), value, by))
+    return found
+
+
+def shown(value: object) -> str:
+    """Write a value as JSON does, cut where it is long; nothing in it can break a line."""
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    text = text if text.isprintable() else json.dumps(value, default=repr)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def spelled(steps: Steps) -> str:
+    """Write a path as the configuration takes it."""
+    text = ""
+    for step in steps:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif _PLAIN_NAME.fullmatch(step):
+            text += f".{step}"
+        else:
+            text += f"[{json.dumps(step[:_LONGEST])}]"
+    return text.removeprefix(".")
+
+
+def _takers(binding: Binding) -> Iterator[tuple[Steps, str]]:
+    if isinstance(binding.location, Position):
+        place = binding.location
+        named = {"longitude": place.longitude, "latitude": place.latitude, "altitude": place.altitude}
+        yield from ((path.steps, f"location ({name})") for name, path in named.items() if isinstance(path, Path))
+    if binding.observed_at is not None:
+        yield binding.observed_at.path.steps, "time"
+    if isinstance(binding.device, FromField):
+        yield binding.device.path.steps, "device"
+    for name, source in binding.attributes.items():
+        yield source.path.steps, name
+
+
+def _leaves(value: object, steps: Steps) -> Iterator[tuple[Steps, object]]:
+    if isinstance(value, Mapping) and value:
+        for name, each in value.items():
+            yield from _leaves(each, (*steps, name))
+    elif isinstance(value, list) and value:
+        for index, each in enumerate(value):
+            yield from _leaves(each, (*steps, index))
+    elif steps:
+        yield steps, value

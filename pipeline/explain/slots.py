@@ -1,0 +1,37 @@
+"""The attributes of a plan, each with its value, its conversion and the verdict of its own slot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.explain.explanation import Attribute
+from pipeline.explain.fields import shown
+from pipeline.plan import Plan
+from pipeline.slot import Slot, ValueRefusedError
+from pipeline.units import resolve
+
+
+def attributes_of(plan: Plan, fields: Mapping[str, Any]) -> list[Attribute]:
+    """Ask each slot what it makes of its field."""
+    return [_attribute(plan, slot, slot.path.find(fields)) for slot in plan.slots]
+
+
+def _attribute(plan: Plan, slot: Slot, value: object) -> Attribute:
+    field = slot.path.text
+    if value is None:
+        return Attribute(slot.name, field, f"{field}: not in the payload", "absent")
+    unit = plan.binding.attributes[slot.name].unit
+    came = f"{field} {shown(value)}" + (f" {resolve(unit).symbol}" if unit else "")
+    flags: list[str] = []
+    try:
+        made = slot.render(value, flags).decode()
+    except ValueRefusedError as refusal:
+        verdict = "wrong type" if str(refusal) == "type" else "out of bounds"
+        return Attribute(slot.name, field, came, verdict, f"left out; expected {slot.allowed()}")
+    change = f"{came} -> {made}" + (f" ({slot.code})" if slot.code else "")
+    if flags:
+        low, high = slot.likely
+        said = f"flagged; likely is {low:g} to {high:g}" + (f" ({slot.code})" if slot.code else "")
+        return Attribute(slot.name, field, change, "implausible", said)
+    return Attribute(slot.name, field, change, "fits")

@@ -1,0 +1,101 @@
+"""An explanation as a person reads it: one hop below the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from pipeline.explain.explanation import Attribute, DeadLetter, Explanation, Field, Published
+from pipeline.explain.fields import shown
+
+_MARGIN = 12
+
+
+def text(said: Explanation) -> str:
+    """Return the whole explanation."""
+    lines = [*_hops(said)]
+    if said.dead_letter is not None:
+        lines += _letter(said.dead_letter)
+    for record in said.records:
+        lines += _record(record)
+    if said.outcome == "filtered":
+        lines.append(_line("filtered", _why_filtered(said)))
+    lines += [_line("note", note) for note in said.notes]
+    return "\n".join(lines)
+
+
+def _line(name: str, content: str) -> str:
+    return f"{name:<{_MARGIN}}{content}"
+
+
+def _hops(said: Explanation) -> Iterator[str]:
+    brought = f"`{said.subscription}` takes the topic" if said.subscription else "no subscription takes the topic"
+    yield _line("message", f"{said.topic}, {said.size} bytes, arrived {said.arrival}")
+    yield _line("feed", f"{said.feed}: {brought}")
+    if said.route is None:
+        yield _line("route", "none matches")
+        return
+    leads = "ignored" if said.connector is None else f"connector {said.connector}, model {said.model}"
+    yield _line("route", f"{said.route} ({said.position}) -> {leads}")
+    if said.connector is None:
+        return
+    yield _line("decoded", f"{said.decoder}, {len(said.fields)} fields" if said.fields else f"{said.decoder}: nothing")
+    yield from _fields(said.fields)
+    for name, content in (("device", said.device), ("time", said.time), ("location", said.location)):
+        if content:
+            yield _line(name, content)
+    if said.attributes:
+        yield "attributes"
+        yield from _attributes(said.attributes)
+
+
+def _fields(fields: list[Field]) -> Iterator[str]:
+    values = [shown(field.value) for field in fields]
+    paths = max((len(field.path) for field in fields), default=0)
+    width = max(map(len, values), default=0)
+    for field, value in zip(fields, values, strict=True):
+        yield f"    {field.path:<{paths}}  {value:<{width}}  {field.used_by or '- nothing takes it'}"
+
+
+def _attributes(attributes: list[Attribute]) -> Iterator[str]:
+    names = max(len(each.name) for each in attributes)
+    width = max(len(each.change) for each in attributes)
+    for each in attributes:
+        verdict = f"{each.verdict}: {each.detail}" if each.detail else each.verdict
+        yield f"    {each.name:<{names}}  {each.change:<{width}}  {verdict}"
+
+
+def _record(record: Published) -> Iterator[str]:
+    where = record.partition
+    if where.number is None:
+        partition = "by murmur2 of the key; say `--partitions N` to see which, as the configuration makes no topics"
+    else:
+        partition = f"{where.number} of {where.count} (murmur2 of the key)"
+    yield "record"
+    yield f"    topic      {record.topic}"
+    yield f"    key        {record.key}"
+    yield f"    partition  {partition}"
+    yield f"    timestamp  {record.timestamp}"
+    yield from _headers(record.headers)
+    yield f"    value      {record.size} bytes"
+    yield from (f"        {line}" for line in json.dumps(record.value, indent=2, ensure_ascii=False).splitlines())
+
+
+def _letter(letter: DeadLetter) -> Iterator[str]:
+    yield f"dead letter: {letter.reason}, found by the stage {letter.stage}"
+    yield f"    why        {letter.detail}"
+    yield f"    mend       {letter.fix}"
+    yield f"    topic      {letter.topic}"
+    yield f"    key        {letter.key}"
+    yield from _headers(letter.headers)
+
+
+def _headers(headers: dict[str, str]) -> Iterator[str]:
+    yield "    headers"
+    yield from (f"        {name}: {value}" for name, value in headers.items())
+
+
+def _why_filtered(said: Explanation) -> str:
+    if said.connector is None:
+        return "the route says `ignore: true`: the message is acknowledged and dropped."
+    return "a retained message is an old value sent anew; `retained: keep` on the route would take it."

@@ -1,0 +1,141 @@
+"""`headrace explain`: golden transcripts, and every way in which a message can be given."""
+
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.__main__ import main
+from tests.pipeline.commands.golden_text import EXAMPLE, hold
+from tests.pipeline.flow import READING
+
+AT = ["--at", "2026-01-21T12:53:21Z"]
+
+
+def explain(
+    capsys: pytest.CaptureFixture[str], payload: Any, *more: str, config: Path = EXAMPLE, topic: str = "city/aq/0001"
+) -> tuple[int, str]:
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    code = main(["explain", str(config), "--topic", topic, "--payload", text, *AT, *more])
+    out, err = capsys.readouterr()
+    return code, out + err
+
+
+def changed(tmp_path: Path, connector: dict[str, Any] | None = None, **changes: Any) -> Path:
+    content = yaml.safe_load(EXAMPLE.read_text())
+    content["connectors"]["city-aq"] |= connector or {}
+    content["feeds"]["city"] |= changes.pop("feed", {})
+    file = tmp_path / "city.yaml"
+    file.write_text(yaml.safe_dump({**content, **changes}))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "outcome"),
+    [
+        ("good", READING, 0),
+        ("implausible", {**READING, "temperature": 99.5, "pm10": "x", "no2": -1}, 0),
+        ("wrong_clock", {**READING, "ts": READING["ts"] + 7_200_000}, 0),
+        ("dead_letter", {**READING, "lat": 0, "lon": 0}, 1),
+        ("malformed", "{broken", 1),
+    ],
+)
+def test_golden_transcripts(capsys: pytest.CaptureFixture[str], name: str, payload: Any, outcome: int) -> None:
+    code, out = explain(capsys, payload)
+    assert code == outcome
+    hold(f"explain_{name}.txt", out)
+
+
+def test_for_a_program(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = explain(capsys, READING, "--format", "json")
+    said = json.loads(out)
+    assert code == 0
+    assert said["outcome"] == "published"
+    assert {"path": "battery", "value": 3.61, "used_by": None} in said["fields"]
+    [record] = said["records"]
+    assert record["key"] == "urn:ngsi-ld:AirQualityObserved:bench:aq-0001"
+    assert record["partition"] == {"number": 0, "count": 6}
+    assert record["headers"]["ce_time"] == "2026-01-21T12:53:20.000Z"
+
+    code, out = explain(capsys, "{", "--format", "json")
+    assert code == 1
+    assert json.loads(out)["dead_letter"]["reason"] == "malformed"
+
+
+def test_the_payload_is_a_file_standard_input_or_hexadecimal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "reading.json"
+    file.write_text(json.dumps(READING))
+    expected = explain(capsys, READING)
+
+    assert explain(capsys, str(file)) == expected
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(file.read_bytes())))
+    assert explain(capsys, "-") == expected
+    assert explain(capsys, file.read_bytes().hex(" "), "--hex") == expected
+
+
+@pytest.mark.parametrize(
+    ("payload", "more", "said"),
+    [
+        ("nothing.json", [], "There is no file nothing.json."),
+        ("xyz", ["--hex"], "pairs of hexadecimal digits"),
+        ("{}", ["--at", "today"], "RFC 3339"),
+        ("{}", ["--feed", "town"], "no feed town; it has city"),
+        ("{}", ["--partitions", "0"], "1 or more"),
+    ],
+)
+def test_arguments_that_cannot_be_used(
+    capsys: pytest.CaptureFixture[str], payload: str, more: list[str], said: str
+) -> None:
+    code, out = explain(capsys, payload, *more)
+    assert code == 2
+    assert said in out
+
+
+def test_no_route_and_no_subscription(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = explain(capsys, READING, topic="city/noise/1")
+    assert code == 1
+    assert "none matches" in out
+    assert "no_route" in out
+    _, out = explain(capsys, READING, topic="town/aq/1")
+    assert "the broker would not send the message" in out
+
+
+def test_what_is_filtered(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    config = changed(tmp_path, feed={"routes": [{"topic": "city/#", "ignore": True}]}, connectors={}, streams={})
+    code, out = explain(capsys, READING, config=config)
+    assert code == 0
+    assert "`ignore: true`" in out
+    config = changed(tmp_path, {"observed_at": "arrival"})
+    code, out = explain(capsys, READING, "--retained", config=config)
+    assert code == 0
+    assert "retained: keep" in out
+    assert "of arrival: a message sent twice" in explain(capsys, READING, config=config)[1]
+
+
+def test_a_device_of_the_topic_and_a_topic_that_exists(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    config = changed(tmp_path, {"device": {"topic": "device"}}, kafka={"bootstrap_servers": "127.0.0.1:9092"})
+    _, out = explain(capsys, READING, config=config)
+    assert '"0001" from topic level {device} -> urn:ngsi-ld:AirQualityObserved:bench:0001' in out
+    assert "--partitions N" in out
+    assert " of 12 (murmur2" in explain(capsys, READING, "--partitions", "12", config=config)[1]
+
+
+def test_a_device_without_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = explain(capsys, {**READING, "device": ""})
+    assert code == 1
+    assert "no usable name" in out
+    assert "device_missing" in out
+
+
+def test_nested_and_odd_names(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    config = changed(tmp_path, {"attributes": {"pm25": {"field": "pm.2_5[0].v", "unit": "ug/m3"}}})
+    payload = {**READING, "pm": {"2_5": [{"v": 7.5}, {"v": 8}]}, "a b\n": None}
+    _, out = explain(capsys, payload, config=config)
+    assert "pm.2_5[0].v" in out
+    assert '["a b\\n"]' in out
