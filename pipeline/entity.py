@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+from zlib import crc32
 
 from pipeline.errors import PayloadError, Reason
+from pipeline.message import Message
 from pipeline.record import Destination, header, header_start
 
 if TYPE_CHECKING:
@@ -38,6 +40,24 @@ class Entity:
         prefix = self.id_prefix().encode()
         start = header_start("ce_id", len(prefix) + _MS_DIGITS)
         return header("ce_subject", self.id.encode()) + start + prefix
+
+    def named_by_time(self, observed: int, index: int = 0) -> bytes:
+        """Return the headers that name the entity and a reading with a time of its own.
+
+        index: how many readings of the same message came before with the same time.
+        """
+        return self._named(f"{observed:013d}", index) if index else self.subject + b"%013d" % observed
+
+    def named_by_arrival(self, message: Message, index: int = 0) -> bytes:
+        """Return the headers that name the entity and a reading without a time of its own.
+
+        All messages of one read have the same arrival, so a checksum of the payload tells their ids apart.
+        """
+        return self._named(f"{message.arrival}-{crc32(message.payload):08x}", index)
+
+    def _named(self, discriminator: str, index: int) -> bytes:
+        name = f"{self.id_prefix()}{discriminator}" + (f":{index}" if index else "")
+        return header("ce_subject", self.id.encode()) + header("ce_id", name.encode())
 
     def id_prefix(self) -> str:
         """Return `ce_id` up to its discriminator: the type and the key."""

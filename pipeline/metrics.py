@@ -10,7 +10,14 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -156,6 +163,7 @@ class Metrics:
     """
 
     def __init__(self, version: str, trouble_reasons: Sequence[str]) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.ledgers: dict[str, Ledger] = {}
         self.limits: dict[str, int] = {}
@@ -172,14 +180,13 @@ class Metrics:
         """Return the events of a feed, whose ledger is exported from now on."""
         self.ledgers[name] = ledger
         self.limits[name] = limit
+        for reason in Reason:  # a counter that begins with its first event hides that event from `increase`
+            self._dead_by[name, reason] = self._dead.labels(name, reason.value).inc
         return FeedMetrics(name, self._families)
 
     def dead_lettered(self, feed: str, reason: Reason) -> None:
         """Count a message that became a dead letter before it was a record."""
-        count = self._dead_by.get((feed, reason))
-        if count is None:
-            count = self._dead_by[feed, reason] = self._dead.labels(feed, reason.value).inc
-        count()
+        self._dead_by[feed, reason]()
 
     def exposition(self) -> tuple[str, bytes]:
         """Return the content type and the text that Prometheus reads."""

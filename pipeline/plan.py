@@ -108,6 +108,11 @@ class Plan:
             self._kept_keys += len(key)
         return entity
 
+    def known(self, name: object) -> Entity:
+        """Return the entity of the device of that name, seen before or not; raises as `entity` does."""
+        known = self._entities.get(name) if isinstance(name, str | int) and not isinstance(name, bool) else None
+        return known or self.entity(name)
+
     @property
     def entities(self) -> dict[str | int, Entity]:
         """The entities seen lately, by the device's name: what the decode stage looks into first."""
@@ -118,10 +123,21 @@ class Plan:
         body = self.fast(fields, entity, message.arrival, recorded) if message.traceparent is None else None
         return (body, len(body) - entity.headers_size) if body else self.carefully(fields, entity, message, recorded)
 
-    def carefully(self, fields: Fields, entity: Entity, message: Message, recorded: bytes) -> tuple[bytes, int]:
+    def measures(self, fields: Fields) -> bool:
+        """Say whether a reading has any of the attributes."""
+        return any(slot.path.find(fields) is not None for slot in self.slots)
+
+    def discriminator(self, fields: Fields, arrival: int) -> int:
+        """Return the time that tells a reading's `ce_id` from others of its entity; raises as `carefully` does."""
+        return self._observed(fields, arrival, [])[0]
+
+    def carefully(
+        self, fields: Fields, entity: Entity, message: Message, recorded: bytes, index: int = 0
+    ) -> tuple[bytes, int]:
         """Return the record's body of one reading that `fast` has declined, and how much of it is the value.
 
-        recorded: the encoded header `ce_recordedtime`.
+        recorded: the encoded header `ce_recordedtime`. index: how many readings of the message came before with the
+        same entity and time.
 
         Raises:
             PayloadError: nothing of the reading can be published; its `reason` says why.
@@ -132,14 +148,14 @@ class Plan:
         parts = [entity.head, *self._times(observed), self._location(fields, moment)]
         parts += self._attributes(fields, moment, flags)
         parts.append(self.tail)
-        discriminator = observed if own else message.arrival
+        named = entity.named_by_time(observed, index) if own else entity.named_by_arrival(message, index)
         optional = [] if own else [header(cloudevents.ID_CLASS, b"arrival")]
         if flags:
             optional.append(header(cloudevents.QUALITY, ",".join(flags).encode()))
         if message.traceparent is not None:
             optional.append(header(cloudevents.TRACEPARENT, message.traceparent.encode()))
         start = self.headers_start(len(optional))
-        headers = (start, entity.subject, b"%013d" % discriminator, TIME_START, moment, recorded, *optional)
+        headers = (start, named, TIME_START, moment, recorded, *optional)
         value = b"".join(parts)
         return value + b"".join(headers), len(value)
 

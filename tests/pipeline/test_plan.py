@@ -129,7 +129,7 @@ def test_a_wrong_clock_is_replaced_by_arrival_and_flagged(ts: int) -> None:
     entity, headers = made(PLAN, {**READING, "ts": ts})
     assert entity["dateObserved"]["value"]["@value"] == entity["pm10"]["observedAt"] == "2026-01-21T12:53:21.000Z"
     assert headers["ce_quality"] == "clock"
-    assert (headers["ce_id"], headers["ce_idclass"]) == (f"AirQualityObserved:aq-0001:{ARRIVAL}", "arrival")
+    assert (headers["ce_id"], headers["ce_idclass"]) == (f"AirQualityObserved:aq-0001:{ARRIVAL}-00000000", "arrival")
 
 
 @pytest.mark.parametrize(
@@ -155,6 +155,12 @@ def test_a_time_that_is_none_refuses_the_reading(form: str, value: Any) -> None:
     refusal = refused(plan_of(observed_at=ObservedAt(path("ts"), form)), {**READING, "ts": value})
     assert refusal.reason is Reason.TIME_INVALID
     assert "ts" in str(refusal)
+
+
+def test_two_readings_of_one_read_have_two_ids() -> None:
+    plan = plan_of(observed_at=None)
+    ids = {made(plan, READING, MESSAGE._replace(payload=payload))[1]["ce_id"] for payload in (b"one", b"two")}
+    assert len(ids) == 2
 
 
 def test_arrival_is_the_time_where_the_payload_has_none() -> None:
