@@ -90,6 +90,7 @@ class Binding:
     name, version: `ce_connector` is `name@version`. observed_at: None means that arrival is the time.
     period: seconds that one reading covers, ending at its time (a noise level has a beginning and an end).
     location: None where the model does not require one. decode: None means the payload is a JSON object.
+    stated: attributes that are known beforehand, each with its value; nobody observed them, so they have no time.
     """
 
     name: str
@@ -101,3 +102,4 @@ class Binding:
     period: float | None = None
     location: Position | Fixed | None = None
     decode: Callable[[bytes], Fields] | None = field(default=None)
+    stated: Mapping[str, Any] = field(default_factory=dict)

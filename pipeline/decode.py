@@ -56,7 +56,7 @@ class Decode(Stage[Message]):
         self._publisher = publisher
         self._events = events
         self._decode = _guarded(plan.binding)
-        self._name = _name_of(plan.binding, level)
+        self._name = name_of(plan.binding, level)
 
     def put(self, batch: Batch[Message]) -> None:
         """Decode each message; pass readings on, and dead letters to the publisher."""
@@ -68,7 +68,7 @@ class Decode(Stage[Message]):
                 batch.delivery.seal(Fate.FILTERED)
                 continue
             try:
-                fields = decode(payload) if len(payload) <= limit else _too_large(len(payload), limit)
+                fields = decode(payload) if len(payload) <= limit else too_large(len(payload), limit)
                 name = name_of(topic, fields)
                 kind = name.__class__
                 entity = entities.get(name) if kind is str or kind is int else None
@@ -98,7 +98,12 @@ class Decode(Stage[Message]):
         self._publisher.put(Batch(delivery, [letter]))
 
 
-def _too_large(size: int, limit: int) -> NoReturn:
+def too_large(size: int, limit: int) -> NoReturn:
+    """Refuse a payload.
+
+    Raises:
+        PayloadError: always.
+    """
     raise PayloadError(f"Expected at most {limit} bytes (max_payload), got {size}.", Reason.PAYLOAD_TOO_LARGE)
 
 
@@ -120,7 +125,8 @@ def _guarded(binding: Binding) -> Callable[[bytes], Fields]:
     return guarded
 
 
-def _name_of(binding: Binding, level: Callable[[str], str | None]) -> Callable[[str, Fields], Any]:
+def name_of(binding: Binding, level: Callable[[str], str | None]) -> Callable[[str, Fields], Any]:
+    """Return what finds a device's name, in a topic or in a reading's fields."""
     source = binding.device
     if isinstance(source, FromTopic):
         return lambda topic, _: level(topic)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import orjson
 
 from pipeline import times
@@ -28,6 +31,12 @@ def time_opening(name: str) -> bytes:
 def fixed_location(place: Fixed) -> bytes:
     """Return the location that is known beforehand; nobody observed it, so it has no time."""
     return LOCATION_OPENING + orjson.dumps(list(place.coordinates))[1:-1] + b"]}}"
+
+
+def stated(attributes: Mapping[str, Any]) -> str:
+    """Return attributes that are known beforehand; nobody observed them, so they have no time."""
+    pairs = ((name, {"type": "Property", "value": value}) for name, value in attributes.items())
+    return "".join(f',"{name}":{orjson.dumps(value).decode()}' for name, value in pairs)
 
 
 def recorded_header(arrival: int) -> bytes:

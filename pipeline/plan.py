@@ -25,6 +25,7 @@ from pipeline.ngsi_ld import (
     TIME_START,
     fixed_location,
     recorded_header,
+    stated,
     time_opening,
 )
 from pipeline.plan_fast import AHEAD_MS, Fast, compile_fast
@@ -67,7 +68,7 @@ class Plan:
         self.provenance = f"{binding.name}@{binding.version}"
         self.shared, self._shared_count = self._shared_headers(terms)
         self.headers_size = len(self.headers_start()) + len(TIME_START) + len(recorded_header(0)) + len(times.text(0))
-        self.head = f',"type":"{model.name}"'
+        self.head = f',"type":"{model.name}"{stated(binding.stated)}'
         self.tail = b',"@context":' + orjson.dumps(list(model.context)) + b"}"
         self.fast: Fast = compile_fast(self)
         self._entities: dict[str | int, Entity] = {}

@@ -1,0 +1,130 @@
+"""Finds device connectors that are Python: in the tree, behind entry points, and in folders of the operator's own.
+
+A module has one as `connector`, or several as `connectors`. What cannot be imported is kept as broken, with the line
+that failed, and the rest is found. Importing runs a module: whoever names a folder trusts what is in it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+import traceback
+from collections.abc import Iterator
+from hashlib import sha256
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+
+from pipeline.connector import Connector
+from pipeline.registry import Broken, Found
+from pipeline.source_lines import SourceLines
+
+GROUP = "headrace.connectors"
+"""The group of entry points through which an installed package brings connectors."""
+TREE = "connectors"
+"""The package of the connectors that come with Headrace, by name: the engine knows no vendor."""
+_NO_VENDORS = {"network_servers", "formats"}
+
+
+def tree(package: str = TREE) -> Iterator[Found | Broken]:
+    """Yield the connectors of the package `connectors/<vendor>/<family>.py`."""
+    root = importlib.import_module(package)
+    for vendor in pkgutil.iter_modules(root.__path__):
+        if vendor.name not in _NO_VENDORS:
+            yield from _walk(f"{package}.{vendor.name}", Path(root.__path__[0], vendor.name), "tree")
+
+
+def _walk(name: str, place: Path, origin: str) -> Iterator[Found | Broken]:
+    file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    try:
+        module = importlib.import_module(name)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a vendor's module does, the others load
+        yield _broken(file, error)
+        return
+    yield from _of_module(module, file, origin)
+    for inner in pkgutil.iter_modules(getattr(module, "__path__", [])):
+        yield from _walk(f"{name}.{inner.name}", place / inner.name, origin)
+
+
+def installed(group: str = GROUP) -> Iterator[Found | Broken]:
+    """Yield the connectors of installed packages; an entry point is a module, a connector, or a list of them."""
+    for point in entry_points(group=group):
+        file = _file_of(point.module)
+        try:
+            loaded = point.load()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
+            yield _broken(file, error)
+            continue
+        if isinstance(loaded, ModuleType):
+            yield from _walk(point.module, file.parent if file.name == "__init__.py" else file, "package")
+        else:
+            yield from _declared(loaded, file, "package", f"entry point {point.name}")
+
+
+def folder(place: Path) -> Iterator[Found | Broken]:
+    """Yield the connectors of the Python files in a folder and below it; `_name.py` and `test_name.py` are none."""
+    for file in sorted(place.rglob("*.py")):
+        if file.name.startswith(("_", "test_")):
+            continue
+        try:
+            module = _execute(file)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
+            yield _broken(file, error)
+        else:
+            yield from _of_module(module, file, "folder")
+
+
+def _execute(file: Path) -> ModuleType:
+    name = f"headrace_connector_{sha256(str(file.resolve()).encode()).hexdigest()[:16]}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is no Python module.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _of_module(module: ModuleType, file: Path, origin: str) -> Iterator[Found | Broken]:
+    for name in ("connector", "connectors"):
+        declared = getattr(module, name, None)
+        if declared is not None and not isinstance(declared, ModuleType):
+            yield from _declared(declared, file, origin, f"`{name}`")
+
+
+def _declared(declared: object, file: Path, origin: str, name: str) -> Iterator[Found | Broken]:
+    lines = SourceLines(file)
+    several = declared if isinstance(declared, list | tuple) else [declared]
+    for each in several:
+        if not isinstance(each, Connector):
+            error = f"{name} is a {type(each).__name__}; expected a Connector, or a list of them."
+            yield Broken(str(file), lines.assignment(), error)
+            continue
+        line = lines.connector(each)
+        examples = {example.name: lines.example(example.name, line) for example in each.examples}
+        yield Found(each, str(file), line, examples, origin)
+
+
+def _broken(file: Path, error: BaseException) -> Broken:
+    """Return what stopped an import, with the line of this file that it came from."""
+    line = 1
+    if isinstance(error, SyntaxError) and error.filename == str(file):
+        line = error.lineno or 1
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename == str(file):
+            line = frame.lineno or line
+    return Broken(str(file), line, f"cannot be imported: {type(error).__name__}: {error}.")
+
+
+def _file_of(module: str) -> Path:
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        spec = None
+    return Path(spec.origin) if spec is not None and spec.origin else Path(module)

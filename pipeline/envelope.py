@@ -1,0 +1,68 @@
+"""How a device's bytes stand in a message: as they are, as text, or inside a JSON object."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pipeline.binding import Fields, Path
+from pipeline.connector import Uplink
+from pipeline.errors import PayloadError
+from pipeline.json_guard import parse
+from pipeline.message import Message
+
+Encoding = Literal["raw", "hex", "base64"]
+
+WRAPPER = "\0wrapper"
+"""Under this name, which no device has, a reading's fields hold the JSON object that wrapped the payload."""
+
+_PORTS = range(256)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Where the bytes are. field: None, and the message itself is the payload; else JSON wraps it. port: in the JSON.
+
+    Both paths lead into the wrapping object.
+    """
+
+    encoding: Encoding = "raw"
+    field: Path | None = None
+    port: Path | None = None
+
+    def open(self, message: Message) -> tuple[Uplink, Fields | None]:
+        """Return the uplink, and the object that wrapped it.
+
+        Raises:
+            PayloadError: the bytes are not there, or not encoded as stated.
+        """
+        if self.field is None:
+            return Uplink(_decoded(message.payload, self.encoding), received_at=message.arrival), None
+        wrapper = parse(message.payload)
+        text = self.field.find(wrapper)
+        if not isinstance(text, str):
+            raise PayloadError(f"Expected a text of {self.encoding} in {self.field.text}, got {type(text).__name__}.")
+        port = None if self.port is None else _port(self.port, wrapper)
+        return Uplink(_decoded(text.encode(), self.encoding), port, received_at=message.arrival), wrapper
+
+    def within(self, path: Path) -> Path:
+        """Return where a path of the operator's leads in the fields of a reading."""
+        return path if self.field is None else Path(path.text, (WRAPPER, *path.steps))
+
+
+def _decoded(payload: bytes, encoding: Encoding) -> bytes:
+    if encoding == "raw":
+        return payload
+    try:
+        return binascii.unhexlify(payload.strip()) if encoding == "hex" else b64decode(payload.strip(), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise PayloadError(f"Expected {encoding}: {error}.") from None
+
+
+def _port(path: Path, wrapper: Any) -> int | None:  # noqa: ANN401 - a payload holds anything
+    port = path.find(wrapper)
+    if port is not None and (isinstance(port, bool) or not isinstance(port, int) or port not in _PORTS):
+        raise PayloadError(f"Expected a port from 0 to 255 in {path.text}, got {str(port)[:60]!r}.")
+    return port

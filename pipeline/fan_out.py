@@ -1,0 +1,213 @@
+"""The stage of a vendor's connector: from a message to the records of all that it tells, which share its fate.
+
+One message may hold several readings, a reading may make entities of several models, and each may tell something of
+the device itself. Inline connectors, which make one record a message, have the leaner stages of decode.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.binding import Fields
+from pipeline.connector import Decoded, Uplink
+from pipeline.dead_letter import DeadLetters
+from pipeline.decode import DecodeEvents, name_of, too_large
+from pipeline.delivery import Batch, Fate, Stage, fanned
+from pipeline.device_state import STATE, DeviceStates
+from pipeline.envelope import WRAPPER, Envelope
+from pipeline.errors import PayloadError, Reason, as_refusal
+from pipeline.message import Message
+from pipeline.ngsi_ld import recorded_header
+from pipeline.plan import Plan
+from pipeline.record import Record
+
+MOST_READINGS = 1000
+"""Readings of one message; a connector that makes more has a bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """A vendor's connector on one feed: its decoder, a plan for each observation, and one for the device itself."""
+
+    decode: Callable[[Uplink], Decoded]
+    plans: tuple[Plan, ...]
+    envelope: Envelope = field(default_factory=Envelope)
+    device: Plan | None = None
+    states: DeviceStates | None = None
+
+    def readings(self, message: Message) -> list[Fields]:
+        """Decode a message.
+
+        Raises:
+            PayloadError: the payload is not what the data sheet says, or the connector failed.
+        """
+        uplink, wrapper = self.envelope.open(message)
+        try:
+            decoded = self.decode(uplink)
+        except PayloadError:
+            raise
+        except Exception as bug:
+            raise self._failed(f"raised {type(bug).__name__}: {bug}") from bug
+        readings = [decoded] if isinstance(decoded, Mapping) else decoded
+        if not isinstance(readings, Sequence) or not all(isinstance(reading, Mapping) for reading in readings):
+            raise self._failed(f"returned a {type(decoded).__name__}: expected a mapping of fields, or a list of them")
+        if len(readings) > MOST_READINGS:
+            raise self._failed(f"returned {len(readings)} readings: expected at most {MOST_READINGS}")
+        return list(readings) if wrapper is None else [{**reading, WRAPPER: wrapper} for reading in readings]
+
+    def _failed(self, what: str) -> PayloadError:
+        return PayloadError(f"{self.plans[0].binding.name} {what}.", Reason.CONNECTOR_FAILED)
+
+    def records(self, readings: Sequence[Fields], message: Message, level: Callable[[str], str | None]) -> Outcome:
+        """Make the records of all readings; a reading that cannot be used does not stop the others."""
+        name = name_of(self.plans[0].binding, level)
+        outcome = Outcome(message, several=len(readings) > 1)
+        for number, fields in enumerate(readings, 1):
+            try:
+                heard = self._reading(name(message.topic, fields), fields, outcome)
+            except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
+                outcome.refuse(error, f"Reading {number} of {len(readings)}: " if outcome.several else "")
+            else:
+                outcome.heard = outcome.heard or heard
+        if not outcome.records and not outcome.heard and outcome.refusal is None:
+            outcome.refusal = self._nothing_measured()
+        return outcome
+
+    def _reading(self, name: object, fields: Fields, outcome: Outcome) -> bool:
+        """Add a reading's records, and return whether it told anything of its device."""
+        refusal: Exception | None = None
+        for plan in self.plans:
+            if plan.measures(fields):
+                try:
+                    outcome.add(plan, name, fields)
+                except Exception as error:  # noqa: BLE001 - as above; the other observations may be right
+                    refusal = refusal or error
+        heard = self._device(name, fields, outcome)
+        if refusal is not None:
+            raise refusal
+        return heard
+
+    def _device(self, name: object, fields: Fields, outcome: Outcome) -> bool:
+        if self.device is None or self.states is None:
+            return False
+        heard = self.states.heard(fields)
+        if heard:
+            key = self.device.known(name).key
+            whole = self.states.learn(key, heard, outcome.message.arrival)
+            if whole is not None:
+                outcome.add(self.device, name, {**fields, STATE: whole})
+        return bool(heard)
+
+    def _nothing_measured(self) -> PayloadError:
+        names = dict.fromkeys(slot.path.text for plan in self.plans for slot in plan.slots)
+        detail = f"Expected at least one of {', '.join(names)}; none is in the payload."
+        return PayloadError(detail, Reason.NOTHING_MEASURED)
+
+
+class Outcome:
+    """What becomes of one message: its records, and the first thing that was wrong with it."""
+
+    def __init__(self, message: Message, *, several: bool) -> None:
+        self.message = message
+        self.several = several
+        self.records: list[Record] = []
+        self.refusal: PayloadError | None = None
+        self.heard = False
+        self._recorded = recorded_header(message.arrival)
+        self._seen: dict[tuple[str, int], int] = {}
+
+    def add(self, plan: Plan, name: object, fields: Fields) -> None:
+        """Make the record of one entity.
+
+        Raises:
+            PayloadError: nothing of it can be published.
+        """
+        entity = plan.known(name)
+        if not self.several:
+            body, size = plan.normalise(fields, entity, self.message, self._recorded)
+        else:  # readings of one time would have one id: the second gets an index
+            place = entity.id, plan.discriminator(fields, self.message.arrival)
+            index = self._seen.get(place, 0)
+            body, size = plan.carefully(fields, entity, self.message, self._recorded, index)
+            self._seen[place] = index + 1
+        self.records.append(Record(entity.destination, body, size, self.message.arrival, self.message))
+
+    def refuse(self, error: Exception, prefix: str) -> None:
+        """Keep the first refusal: a message becomes one dead letter at most."""
+        refusal = as_refusal(error)
+        self.refusal = self.refusal or PayloadError(f"{prefix}{refusal}", refusal.reason)
+
+
+class FanOut(Stage[Message]):
+    """Decodes the messages of one route and makes their records; several of one message are sealed as one."""
+
+    def __init__(
+        self,
+        fan: Fan,
+        *,
+        level: Callable[[str], str | None],
+        keep_retained: bool,
+        max_payload: int,
+        dead_letters: DeadLetters,
+        publisher: Stage[Record],
+        events: DecodeEvents,
+    ) -> None:
+        self._fan = fan
+        self._level = level
+        self._keep_retained = keep_retained
+        self._max_payload = max_payload
+        self._dead_letters = dead_letters
+        self._publisher = publisher
+        self._events = events
+
+    def put(self, batch: Batch[Message]) -> None:
+        """Pass on the records of each message, in order; neighbours that make one each travel together."""
+        single: list[Record] = []
+        for message in batch.items:
+            if message.retained and not self._keep_retained:
+                batch.delivery.seal(Fate.FILTERED)
+                continue
+            records = self._records(message)
+            if len(records) == 1:
+                single += records
+                continue
+            if single:
+                self._publisher.put(Batch(batch.delivery, single))
+                single = []
+            if records:
+                self._publisher.put(Batch(fanned(batch.delivery, len(records)), records))
+            else:  # nothing but the state of its device, which is known and not due
+                batch.delivery.seal(Fate.FILTERED)
+        if single:
+            self._publisher.put(Batch(batch.delivery, single))
+
+    def kept(self) -> int:
+        """Nothing stays here."""
+        return 0
+
+    async def drain(self, deadline: float) -> None:
+        """Nothing stays here."""
+
+    def _records(self, message: Message) -> list[Record]:
+        try:
+            size = len(message.payload)
+            readings = self._fan.readings(message) if size <= self._max_payload else too_large(size, self._max_payload)
+        except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
+            return [self._letter(message, "decode", as_refusal(error))]
+        outcome = self._fan.records(readings, message, self._level)
+        if outcome.refusal is None:
+            return outcome.records
+        return [*outcome.records, self._letter(message, "normalise", outcome.refusal)]
+
+    def _letter(self, message: Message, stage: str, refusal: PayloadError) -> Record:
+        plan = self._fan.plans[0]
+        self._events.dead_lettered(plan.feed, refusal.reason)
+        return self._dead_letters.record(
+            message,
+            feed=plan.feed,
+            connector=plan.provenance,
+            stage=stage,
+            reason=refusal.reason,
+            detail=str(refusal),
+        )
