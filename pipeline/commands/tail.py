@@ -1,0 +1,84 @@
+"""`headrace tail`: records as they arrive."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import json
+import logging
+import os
+import sys
+from contextlib import aclosing
+from typing import Any
+
+from pipeline import commands, config
+from pipeline.config.root import Config
+from pipeline.errors import ConfigError
+
+_HELP = f"""examples:
+  headrace tail AirQualityObserved city.yaml
+  headrace tail ghent.AirQualityObserved.v1 city.yaml --key aq-0001 --count 1
+  headrace tail city.yaml --dead-letters --from-beginning
+  headrace tail AirQualityObserved city.yaml --from-beginning --count 10 --format json
+
+TOPIC is a topic of Kafka or the name of a model; with --dead-letters it is left out. Options stand behind CONFIG.
+Nothing is committed: no consumer group is used, and none is disturbed. It ends with Ctrl-C, or after --count records.
+
+{commands.EXIT_CODES}"""
+
+
+def add(to: commands.Subparsers) -> None:
+    """Declare the command."""
+    parser = commands.parser(
+        to.add_parser,
+        "tail",
+        help="show records as they arrive in Kafka",
+        epilog=_HELP,
+        description="Show the records of a topic as they arrive: entities attribute by attribute, dead letters with "
+        "reason and payload.",
+    )
+    parser.add_argument("topic", metavar="TOPIC", nargs="?", help="a topic, or a model's name")
+    parser.add_argument("config", metavar="CONFIG", help="the configuration, a YAML file")
+    parser.add_argument("--key", metavar="K", help="only this key: an entity id, or the device's name at its end")
+    parser.add_argument("--dead-letters", action="store_true", help="the dead-letter topic")
+    parser.add_argument("--from-beginning", action="store_true", help="also what is there already")
+    parser.add_argument("--count", type=int, metavar="N", help="end after N records")
+    commands.add_format(parser)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Show records until there are enough or Ctrl-C, and return the exit code."""
+    if parsed.count is not None and parsed.count < 1:
+        raise ConfigError(f"Expected --count of 1 or more, got {parsed.count}.")
+    loaded = config.read(parsed.config)
+    topic = _topic(loaded.config, parsed)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says we say in a sentence
+    try:
+        asyncio.run(_follow(loaded.config, topic, parsed))
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return commands.OK
+
+
+def _topic(of: Config, parsed: argparse.Namespace) -> str:
+    if parsed.dead_letters:
+        return str(parsed.topic or of.dead_letter_topic)
+    topics: dict[str, str] = importlib.import_module("pipeline.wiring").topics(of)
+    if parsed.topic is None:
+        known = ", ".join([*topics, *topics.values()])
+        raise ConfigError(f"Name a topic or a model in front of {parsed.config}: {known}; or say --dead-letters.")
+    return topics.get(parsed.topic, str(parsed.topic))
+
+
+async def _follow(of: Config, topic: str, parsed: argparse.Namespace) -> None:
+    tail: Any = importlib.import_module("pipeline.tail")
+    options = importlib.import_module("pipeline.wiring").kafka_options(of)
+    wanted = tail.Follow(topic, parsed.key, parsed.from_beginning, parsed.count)
+    async with aclosing(tail.follow(options, wanted)) as records:
+        async for record in records:
+            line = json.dumps(tail.plain(record)) if parsed.format == "json" else tail.readable(record)
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()

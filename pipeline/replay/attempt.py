@@ -1,0 +1,103 @@
+"""Dead letters through the stages of a worker, each under a delivery of its own, so that each has its fate."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from time import monotonic
+
+from pipeline import wiring
+from pipeline.config.root import Config
+from pipeline.dead_letter import DeadLetters
+from pipeline.delivery import Batch, Delivery, Fate, Stage
+from pipeline.errors import Reason
+from pipeline.message import Message
+from pipeline.paper import Deaf
+from pipeline.record import Record, decode_headers
+from pipeline.replay.letter import Letter
+from pipeline.replay.report import Report
+
+_MOST_PENDING = 5000
+_NO_FEED = "their feed is no longer in the configuration"
+
+
+class Attempts:
+    """Takes letters and counts what became of them; `done` is called for each that need not be tried again.
+
+    What route, decode and normalise refuse again is not written a second time: it is in the topic already.
+    """
+
+    def __init__(
+        self, config: Config, publisher: Stage[Record], letters: DeadLetters, report: Report, done: Callable[..., None]
+    ) -> None:
+        self.pending = 0
+        self._settled = asyncio.Event()
+        self._report = report
+        self._done = done
+        self._gate = _Gate(publisher)
+        self._routers: Mapping[str, Stage[Message]] = {
+            name: wiring.router(config, name, publisher=self._gate, letters=letters, events=Deaf())
+            for name in config.feeds
+        }
+
+    def put(self, letter: Letter) -> None:
+        """Take one letter."""
+        router = self._routers.get(letter.feed)
+        if letter.message is None or router is None:
+            self._report.unusable[letter.lost or _NO_FEED] += 1
+            return
+        self.pending += 1
+        verdict: list[tuple[str, str]] = []
+
+        def settled(delivery: Delivery) -> None:
+            self._settle(letter, max(fate for fate in Fate if delivery.fates[fate]), verdict)
+
+        self._gate.verdict = verdict
+        router.put(Batch(Delivery(1, [0] * len(Fate), settled, monotonic()), [letter.message]))
+
+    async def room(self) -> None:
+        """Wait while too many letters have no fate yet."""
+        while self.pending >= _MOST_PENDING:
+            self._settled.clear()
+            await self._settled.wait()
+
+    def refused(self, reason: Reason, detail: str) -> None:
+        """Take note that Kafka refused a record; its new dead letter is in the topic, so the old one is done."""
+        self._report.again[reason.value] += 1
+        self._report.samples.setdefault(reason.value, detail)
+
+    def _settle(self, letter: Letter, fate: Fate, verdict: list[tuple[str, str]]) -> None:
+        self.pending -= 1
+        self._settled.set()
+        if verdict:
+            reason, detail = verdict[0]
+            self._report.again[reason] += 1
+            self._report.samples.setdefault(reason, detail)
+            return
+        self._report.published += fate in {Fate.PUBLISHED, Fate.DEDUPLICATED}
+        self._report.filtered += fate is Fate.FILTERED
+        self._done(letter.partition, letter.offset)
+
+
+class _Gate(Stage[Record]):
+    """Lets records through to the publisher, and keeps dead letters back: `verdict` gets their reason and detail."""
+
+    def __init__(self, publisher: Stage[Record]) -> None:
+        self.verdict: list[tuple[str, str]] = []
+        self._publisher = publisher
+
+    def put(self, batch: Batch[Record]) -> None:
+        through = [record for record in batch.items if record.message is not None]
+        for record in batch.items:
+            if record.message is None:
+                headers = dict(decode_headers(record.headers))
+                self.verdict.append((headers["ce_reason"].decode(), headers["ce_detail"].decode()))
+                batch.delivery.seal(Fate.DEAD_LETTERED)
+        if through:
+            self._publisher.put(Batch(batch.delivery, through))
+
+    def kept(self) -> int:
+        return 0
+
+    async def drain(self, deadline: float) -> None:
+        pass

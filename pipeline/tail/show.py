@@ -1,0 +1,117 @@
+"""A record as a person reads it, and as a program does; a dead letter with its reason and payload."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline import times
+from pipeline.dead_letter import TYPE
+from pipeline.errors import Reason
+from pipeline.publish.reader import StoredRecord
+
+_LONGEST = 2000
+_QUALITY = "ce_quality"
+
+
+def readable(record: StoredRecord) -> str:
+    """Write a record in a few lines; nothing in it can send a terminal control characters."""
+    return "\n".join(_lines(record, _headers(record)))
+
+
+def plain(record: StoredRecord) -> dict[str, Any]:
+    """Return a record as JSON takes it; a value that is neither JSON nor text stands there as hexadecimal digits."""
+    value = record.value or b""
+    shown: Any
+    try:
+        shown = json.loads(value)
+    except ValueError:
+        shown = value.decode() if _is_text(value) else {"hex": value.hex()}
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": _time(record.timestamp),
+        "key": (record.key or b"").decode(errors="replace"),
+        "headers": _headers(record),
+        "value": shown,
+    }
+
+
+def _lines(record: StoredRecord, headers: dict[str, str]) -> Iterator[str]:
+    key = (record.key or b"").decode(errors="replace")
+    yield f"{_time(record.timestamp)}  {record.topic} {record.partition}@{record.offset}  {_printable(key)}"
+    if headers.get("ce_type") == TYPE:
+        yield from _letter(record.value or b"", headers)
+        return
+    try:
+        entity = json.loads(record.value or b"")
+    except ValueError:
+        yield f"    {_text(record.value or b'')}"
+        return
+    yield from (f"    {line}" for line in _entity(entity))
+    if _QUALITY in headers:
+        yield f"    quality: {_printable(headers[_QUALITY])}"
+
+
+def _letter(payload: bytes, headers: dict[str, str]) -> Iterator[str]:
+    name = headers.get("ce_reason", "")
+    reason = Reason.__members__.get(name.upper())
+    where = f"stage {headers.get('ce_stage', '')}, feed {headers.get('ce_feed', '')}"
+    connector = headers.get("ce_connector", "")
+    yield _printable(f"    {name} ({where}{f', connector {connector}' if connector else ''})")
+    yield _printable(f"    why      {headers.get('ce_detail', '')}")
+    if reason is not None:
+        yield f"    mend     {reason.explanation}"
+    if "ce_payloadhash" in headers:
+        yield _printable(f"    payload  not kept; its SHA-256 is {headers['ce_payloadhash']}")
+    else:
+        yield f"    payload  {len(payload)} bytes: {_text(payload)}"
+
+
+def _entity(entity: Any) -> Iterator[str]:  # noqa: ANN401 - JSON holds anything
+    if not isinstance(entity, dict):
+        yield _printable(json.dumps(entity, ensure_ascii=False))
+        return
+    for name, attribute in entity.items():
+        if name in {"id", "type", "@context"} or not isinstance(attribute, dict):
+            continue
+        value = attribute.get("value", attribute.get("object"))
+        if isinstance(value, dict):
+            value = value.get("@value", value.get("coordinates", value))
+        unit = f" {attribute['unitCode']}" if "unitCode" in attribute else ""
+        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        yield _printable(f"{name}: {shown}{unit}")
+
+
+def _headers(record: StoredRecord) -> dict[str, str]:
+    return {name: value.decode(errors="replace") for name, value in record.headers}
+
+
+def _time(ms: int) -> str:
+    return times.text(ms).decode() if times.EARLIEST <= ms <= times.LATEST else str(ms)
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        return value.decode().isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
+def _text(value: bytes) -> str:
+    """Write bytes as text where they are one, else as hexadecimal digits, and cut them where they are long."""
+    try:
+        text = _printable(value.decode())
+    except UnicodeDecodeError:
+        text = f"hex {value[:_LONGEST].hex()}"
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(each if each.isprintable() else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "backslashreplace").decode("ascii")

@@ -1,0 +1,75 @@
+"""`headrace tail`: what a record looks like, and which topic is meant; the reading itself is tested on a real Kafka."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.__main__ import main
+from pipeline.dead_letter import DeadLetters
+from pipeline.errors import Reason
+from pipeline.message import Message
+from pipeline.publish.reader import StoredRecord
+from pipeline.record import Record, decode_headers
+from pipeline.tail import Follow, plain, readable
+from tests.pipeline.commands.golden_text import EXAMPLE, hold
+from tests.pipeline.flow import ARRIVAL, READING, Flow
+
+
+def stored(record: Record, offset: int = 7) -> StoredRecord:
+    headers = tuple(decode_headers(record.headers))
+    destination = record.destination
+    return StoredRecord(destination.topic, 2, offset, destination.key, record.value, headers, record.timestamp)
+
+
+def letter(payload: bytes, topic: str = "city/aq/0001", **keep: object) -> StoredRecord:
+    letters = DeadLetters("bench", "bench.dead-letter.v1", **keep)  # type: ignore[arg-type]
+    message = Message(topic, payload, ARRIVAL)
+    detail = "Expected JSON: unexpected end of data."
+    where = {"feed": "city", "connector": "city-aq@1", "stage": "decode", "reason": Reason.MALFORMED}
+    return stored(letters.record(message, detail=detail, **where))  # type: ignore[arg-type]
+
+
+def test_what_a_person_reads() -> None:
+    [good] = Flow().put(json.dumps(READING).encode())
+    [odd] = Flow().put(json.dumps({**READING, "temperature": 99.5}).encode())
+    letters = [letter(b"{bro\x1b[31mken"), letter(b"\xff\xce7"), letter(b"{", keep="hash"), letter(b"x" * 3000)]
+    hold("tail.txt", "\n".join(map(readable, [stored(good), stored(odd), *letters])) + "\n")
+
+
+def test_what_is_no_record_of_ours() -> None:
+    for value in (b"text", b"[1]", b"\xff", None, b'{"a": 1}'):
+        record = StoredRecord("t", 0, 0, None, value, (), -1)
+        assert readable(record).startswith("-1  t 0@0")
+        json.dumps(plain(record))
+
+
+def test_what_a_program_reads() -> None:
+    [good] = Flow().put(json.dumps(READING).encode())
+    said = plain(stored(good))
+    assert said["value"]["temperature"]["value"] == 21.5
+    assert said["headers"]["ce_feed"] == "city"
+    assert plain(letter(b"\xff"))["value"] == {"hex": "ff"}
+    assert plain(letter(b"{broken"))["value"] == "{broken"
+
+
+def test_which_records_are_wanted() -> None:
+    [good] = Flow().put(json.dumps(READING).encode())
+    record = stored(good)
+    assert Follow("t").takes(record)
+    assert Follow("t", key="aq-0001").takes(record)
+    assert Follow("t", key="urn:ngsi-ld:AirQualityObserved:bench:aq-0001").takes(record)
+    assert not Follow("t", key="0001").takes(record)
+
+
+def test_arguments_that_cannot_be_used(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tail", str(EXAMPLE)]) == 2
+    assert "AirQualityObserved, bench.AirQualityObserved.v1; or say --dead-letters" in capsys.readouterr().err
+    assert main(["tail", "AirQualityObserved", str(EXAMPLE), "--count", "0"]) == 2
+
+
+def test_kafka_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "city.yaml"
+    file.write_text(EXAMPLE.read_text().replace("127.0.0.1:9092", "127.0.0.1:1"))
+    assert main(["tail", "AirQualityObserved", str(file)]) == 1
+    assert "nobody listens there" in capsys.readouterr().err
