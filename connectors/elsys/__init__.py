@@ -1,0 +1,1 @@
+"""ELSYS: LoRaWAN sensors whose payload is a row of type and data, big-endian."""

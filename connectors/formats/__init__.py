@@ -1,0 +1,1 @@
+"""Formats of payloads that any device may use: parsers, from bytes to readings, that a route can name."""

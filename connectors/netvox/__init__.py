@@ -1,0 +1,1 @@
+"""Netvox: LoRaWAN sensors, one report type a frame."""

@@ -1,0 +1,1 @@
+"""SenseCAP of Seeed Studio: LoRaWAN sensors."""

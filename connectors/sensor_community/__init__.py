@@ -1,0 +1,1 @@
+"""Sensor.Community: citizens' own stations, JSON."""

@@ -1,0 +1,1 @@
+"""Shelly: Wi-Fi sensors of the second generation and later, JSON."""

@@ -1,0 +1,1 @@
+"""uRADMonitor: air quality monitors."""
