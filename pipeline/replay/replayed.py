@@ -62,17 +62,16 @@ class Replayed:
             StartError: the file cannot be used, or another replay holds it.
         """
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = self._file.with_suffix(".lock").open("wb")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            content = json.loads(self._file.read_text(encoding="utf-8")) if self._file.exists() else {}
-            self._partitions = {int(number): Offsets(ranges) for number, ranges in content.items()}
+            self._load()
         except BlockingIOError:
+            self.close()
             raise StartError(f"Another replay holds {self._file}. Wait until it has ended.") from None
         except OSError as problem:
+            self.close()
             said = f"{self._file} cannot be used: {problem.strerror}."
-            raise StartError(f"{said} Set `state_dir` to a folder of our own, or use --dry-run.") from None
+            raise StartError(f"{said} Set `state_dir` to a folder that we may write to.") from None
         except (ValueError, AttributeError, TypeError):
+            self.close()
             said = f"{self._file} is no list of replayed offsets."
             raise StartError(f"{said} Remove it, if all dead letters may be replayed again.") from None
         for number in ends:
@@ -112,3 +111,10 @@ class Replayed:
         """Let go of the file."""
         if self._lock is not None:
             self._lock.close()
+
+    def _load(self) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = self._file.with_suffix(".lock").open("wb")
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        content = json.loads(self._file.read_text(encoding="utf-8")) if self._file.exists() else {}
+        self._partitions = {int(number): Offsets(ranges) for number, ranges in content.items()}
