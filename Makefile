@@ -7,10 +7,13 @@ LOCK := $(or $(UV),$(BIN)/uv) pip compile pyproject.toml --quiet --universal --p
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-bench check format quick test kills services bench lock clean
+.PHONY: help demo setup setup-bench check format quick test kills services bench lock clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## +/\t/' | expand -t 14
+
+demo: .venv/.ready  ## watch a simulated city go through the real worker, on this machine alone; SECONDS=20 ends it
+	@$(BIN)/headrace demo $(if $(SECONDS),--seconds $(SECONDS))
 
 setup: .venv/.ready  ## .venv from the lock files, and the real Mosquitto, Prometheus and Kafka
 	@$(PYTHON) tests/support/toolchain.py services
@@ -45,7 +48,7 @@ bench: setup-bench  ## the benchmark; loadtests/ says what it measures
 lock:  ## resolve the newest versions that pyproject.toml allows into the lock files
 	@test -n "$(UV)" -o -x $(BIN)/uv || { echo "no uv here: $(BIN)/pip install uv" >&2; exit 1; }
 	$(LOCK) --upgrade -o requirements.lock
-	$(LOCK) --upgrade --group dev -o requirements-dev.lock
+	$(LOCK) --upgrade --group dev --extra demo -o requirements-dev.lock
 
 clean:  ## remove .venv and what tools left behind; the cache folder of the real parts stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist verdicts

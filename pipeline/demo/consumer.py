@@ -1,0 +1,80 @@
+"""What a consumer finds in the demo's topics: counts, reasons of dead letters, the newest entity."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from time import monotonic
+from typing import Final
+
+from pipeline.demo.waiting import until_true
+from pipeline.publish.options import KafkaOptions
+from pipeline.publish.reader import Reader, StoredRecord
+
+_A_MOMENT: Final = 0.7
+
+
+class Consumer:
+    """Reads every record of the demo's topics and counts it; nothing is taken from the worker's own figures.
+
+    By reading, since Tansu's end offsets count the records of the last batch as one.
+    """
+
+    def __init__(self, bootstrap: str, topics: Sequence[str], dead_letter_topic: str) -> None:
+        self.records: Counter[str] = Counter(dict.fromkeys(topics, 0))
+        self.dead_letters: Counter[str] = Counter()
+        self.flagged = 0
+        self.heard: dict[bytes, float] = {}
+        self.newest: StoredRecord | None = None
+        self._dead_letter_topic = dead_letter_topic
+        options = KafkaOptions([bootstrap], client_id="headrace-demo-consumer")
+        self._readers = [Reader(options, topic) for topic in (*topics, dead_letter_topic)]
+
+    @property
+    def read(self) -> int:
+        """Records of entities."""
+        return self.records.total()
+
+    @property
+    def dead(self) -> int:
+        """Dead letters."""
+        return self.dead_letters.total()
+
+    async def follow(self) -> None:
+        """Read from the beginning until cancelled.
+
+        Raises:
+            StartError: a topic cannot be read.
+        """
+        try:
+            await asyncio.gather(*map(self._follow, self._readers))
+        finally:
+            await asyncio.gather(*(reader.close() for reader in self._readers), return_exceptions=True)
+
+    async def caught_up(self, expected: int, patience: float) -> None:
+        """Wait until so many records came, and a moment longer, since more would be as wrong as fewer."""
+        await until_true(lambda: self.read + self.dead >= expected, patience)
+        await asyncio.sleep(_A_MOMENT)
+
+    def quiet(self, seconds: float) -> int:
+        """Count the entities that were heard of, but not for so long."""
+        before = monotonic() - seconds
+        return sum(last < before for last in self.heard.values())
+
+    async def _follow(self, reader: Reader) -> None:
+        await reader.open(beginning=True)
+        while True:
+            for record in await reader.fetch():
+                self._count(record)
+
+    def _count(self, record: StoredRecord) -> None:
+        headers = dict(record.headers)
+        if record.topic == self._dead_letter_topic:
+            self.dead_letters[headers.get("ce_reason", b"?").decode()] += 1
+            return
+        self.records[record.topic] += 1
+        self.newest = record
+        self.flagged += "ce_quality" in headers
+        if record.key is not None:
+            self.heard[record.key] = monotonic()

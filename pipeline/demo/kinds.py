@@ -1,0 +1,149 @@
+"""The kinds of devices in the demo's city, and what one of each says.
+
+Most say JSON; a kind with a payload in binary returns bytes.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from math import sin
+from typing import Any, Final
+
+Reading = dict[str, Any]
+
+_LONGITUDE, _LATITUDE = 3.7174, 51.0543
+_DAY_SECONDS: Final = 86_400
+
+
+@dataclass(slots=True)
+class Device:
+    """One device: its name, its place, and the chance that makes it differ from its neighbours."""
+
+    kind: Kind
+    number: int
+    chance: random.Random = field(init=False)
+    longitude: float = field(init=False)
+    latitude: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.name)  # noqa: S311 - a simulation, the same each time
+        self.longitude = round(_LONGITUDE + self.chance.uniform(-0.06, 0.06), 5)
+        self.latitude = round(_LATITUDE + self.chance.uniform(-0.03, 0.03), 5)
+
+    @property
+    def name(self) -> str:
+        """Its name, as it stands in topics and payloads."""
+        return f"{self.kind.name}-{self.number:04d}"
+
+    @property
+    def topic(self) -> str:
+        """Where it publishes."""
+        return f"city/{self.kind.name}/{self.name}"
+
+    def near(self, middle: float, swing: float, digits: int = 1) -> float:
+        """Return a value around the middle that wanders."""
+        return round(middle + self.chance.uniform(-swing, swing), digits)
+
+    def move(self) -> None:
+        """Go a few metres."""
+        self.longitude = round(self.longitude + self.chance.uniform(-0.0004, 0.0004), 5)
+        self.latitude = round(self.latitude + self.chance.uniform(-0.0002, 0.0002), 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of device. reading: what a device says at a time in milliseconds."""
+
+    name: str
+    devices: int
+    reading: Callable[[Device, int], Reading | bytes]
+
+
+def _celsius(device: Device, now: int) -> float:
+    return device.near(11 + 6 * sin(now / 1000 % _DAY_SECONDS / _DAY_SECONDS * 6.283), 2)
+
+
+def _fahrenheit(device: Device, now: int) -> float:
+    return round(_celsius(device, now) * 9 / 5 + 32, 1)
+
+
+def _iso(now: int) -> str:
+    return datetime.fromtimestamp(now / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _place(device: Device) -> Reading:
+    return {"lat": device.latitude, "lon": device.longitude}
+
+
+def _air_station(device: Device, now: int) -> Reading:
+    return {
+        "device": device.name,
+        "ts": now,
+        **_place(device),
+        "temperature": _celsius(device, now),
+        "humidity": device.near(70, 15),
+        "no2": device.near(24, 12),
+        "o3": device.near(45, 20),
+        "pm10": device.near(18, 8),
+        "pm25": device.near(9, 4),
+    }
+
+
+def _air_box(device: Device, now: int) -> Reading:
+    return {
+        "id": device.name,
+        "time": _iso(now),
+        "pos": _place(device),
+        "pm": {"p1": device.near(20, 10, 2), "p2": device.near(10, 5, 2)},
+        "env": {"temp_f": _fahrenheit(device, now)},
+    }
+
+
+def _weather_mast(device: Device, now: int) -> Reading:
+    return {
+        "station": device.name,
+        "epoch": now // 1000,
+        **_place(device),
+        "temp_f": _fahrenheit(device, now),
+        "rh": device.near(70, 15),
+        "pressure": device.near(29.9, 0.3, 2),
+        "wind": device.near(9, 6),
+        "wind_from": device.near(180, 179, 0),
+        "rain": max(0.0, device.near(-0.5, 1)),
+    }
+
+
+def _noise_meter(device: Device, now: int) -> Reading:
+    level = device.near(58, 9)
+    return {"t": _iso(now), **_place(device), "laeq": level, "lamax": round(level + abs(device.near(0, 12)), 1)}
+
+
+def _room(device: Device, now: int) -> Reading:
+    people = device.chance.randrange(0, 12)
+    return {
+        "ts": now,
+        "temp": device.near(21, 1.5),
+        "hum": device.near(45, 8),
+        "co2": 420 + 60 * people,
+        "lux": device.near(350, 150, 0),
+        "people": people,
+    }
+
+
+def _bus(device: Device, now: int) -> Reading:
+    device.move()
+    gps = {**_place(device), "alt": device.near(9, 2)}
+    return {"vehicle": device.name, "ts": now, "gps": gps, "no2": device.near(38, 18), "pm25": device.near(14, 6)}
+
+
+KINDS: Final = (
+    Kind("air-station", 80, _air_station),
+    Kind("air-box", 80, _air_box),
+    Kind("weather-mast", 40, _weather_mast),
+    Kind("noise-meter", 60, _noise_meter),
+    Kind("room", 60, _room),
+    Kind("bus", 20, _bus),
+)

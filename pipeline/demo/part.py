@@ -1,0 +1,72 @@
+"""One child process of the demo: started, waited for, and ended by its own id only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import pipeline
+from pipeline.demo.waiting import until, until_true
+from pipeline.errors import StartError
+
+_ROOT: Final = Path(str(pipeline.__file__)).parents[1]  # so that the children find the same package
+
+
+class Part:
+    """A command with a log file. Ctrl-C in the terminal does not reach it: the demo ends its parts in order."""
+
+    def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
+        self.name = name
+        self._log = log
+        tied = [sys.executable, "-m", "pipeline.demo.tied", str(os.getpid()), *command]
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command, without a shell
+                tied,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=_ROOT,
+                start_new_session=True,
+            )
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
+    async def ready(self, ready: Callable[[], Awaitable[bool]], seconds: float) -> None:
+        """Wait until it is ready.
+
+        Raises:
+            StartError: it ended, or is not ready in time; with the end of its log.
+        """
+
+        async def ready_or_gone() -> bool:
+            return self.exit_code is not None or await ready()
+
+        in_time = await until(ready_or_gone, seconds)
+        if self.exit_code is not None or not in_time:
+            how = "was not ready in time" if self.exit_code is None else f"ended with exit code {self.exit_code}"
+            raise StartError(f"The demo's {self.name} {how}. The end of its log:\n{self.tail()}")
+
+    async def terminate(self, seconds: float) -> int:
+        """Ask it to end, wait, and kill it if that is not enough; return the exit code."""
+        if self.exit_code is None:
+            self._process.send_signal(signal.SIGTERM)
+        await until_true(lambda: self.exit_code is not None, seconds)
+        return self.kill()
+
+    def kill(self) -> int:
+        """End it at once if it still runs; return the exit code."""
+        if self.exit_code is None:
+            self._process.kill()
+        return self._process.wait()
+
+    def tail(self, lines: int = 15) -> str:
+        """Return the end of its log."""
+        return "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])

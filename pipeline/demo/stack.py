@@ -1,0 +1,90 @@
+"""Everything that runs beside the demo: the two brokers and the worker, each a process of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from pipeline import config
+from pipeline.config.root import Config
+from pipeline.demo import brokers
+from pipeline.demo.part import Part
+from pipeline.demo.ports import LOOPBACK, free_ports, listens
+from pipeline.demo.scrape import get
+from pipeline.errors import StartError
+
+_TRIES: Final = 3
+_START_SECONDS: Final = 20.0
+_DRAIN_SECONDS: Final = 40.0  # the worker's own drain_timeout is 30 s
+_READY: Final = 200
+
+
+class Stack:
+    """The parts of one demo, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.mqtt_port = self.kafka_port = self.admin_port = 0
+        self.worker: Part | None = None
+        self._brokers: list[Part] = []
+
+    @property
+    def bootstrap(self) -> str:
+        """Where Kafka is."""
+        return f"{LOOPBACK}:{self.kafka_port}"
+
+    @property
+    def file(self) -> Path:
+        """The worker's configuration."""
+        return self.folder / "city.yaml"
+
+    async def start(self) -> Config:
+        """Start brokers and worker, and return the worker's configuration.
+
+        Raises:
+            StartError: a part does not come up.
+        """
+        for left in reversed(range(_TRIES)):  # somebody may take a port between our look and the broker's
+            self.mqtt_port, self.kafka_port, self.admin_port = free_ports(3)
+            try:
+                await self._start()
+                return config.read(str(self.file)).config
+            except StartError:
+                self.kill()
+                if not left:
+                    raise
+        raise AssertionError
+
+    async def stop_worker(self) -> int:
+        """Let the worker drain; return its exit code."""
+        return -1 if self.worker is None else await self.worker.terminate(_DRAIN_SECONDS)
+
+    async def stop_brokers(self) -> None:
+        """End both brokers."""
+        for part in self._brokers:
+            await part.terminate(_START_SECONDS)
+
+    def kill(self) -> None:
+        """End whatever still runs, at once."""
+        for part in [*self._brokers, *([self.worker] if self.worker else [])]:
+            part.kill()
+        self._brokers, self.worker = [], None
+
+    async def _start(self) -> None:
+        folder = self.folder
+        mqtt = Part("MQTT broker", brokers.mqtt_command(folder, self.mqtt_port), folder / "mqtt.log")
+        self._brokers.append(mqtt)
+        kafka = Part("Kafka broker", brokers.kafka_command(folder, self.kafka_port), folder / "kafka.log")
+        self._brokers.append(kafka)
+        await mqtt.ready(lambda: listens(self.mqtt_port), _START_SECONDS)
+        await kafka.ready(lambda: listens(self.kafka_port), _START_SECONDS)
+        values = {"mqtt_port": self.mqtt_port, "kafka_port": self.kafka_port, "admin_port": self.admin_port}
+        text = brokers.template("city.yaml").substitute(values, state=folder / "state")
+        self.file.write_text(text, encoding="utf-8")
+        self.worker = Part("worker", [sys.executable, "-m", "pipeline", "run", str(self.file)], folder / "worker.log")
+        await self.worker.ready(self._ready, _START_SECONDS)
+
+    async def _ready(self) -> bool:
+        page = await get(self.admin_port, "/readyz")
+        return page is not None and page[0] == _READY

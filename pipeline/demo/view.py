@@ -1,0 +1,59 @@
+"""Who shows the demo: lines for a pipe or a log, and what every view has to say."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final, Protocol, Self
+
+from pipeline.demo.faults import FAULTS
+from pipeline.demo.moment import Moment
+from pipeline.demo.tally import in_ms
+
+_LINE_SECONDS: Final = 2.0
+
+
+class View(Protocol):
+    """Shows moments between enter and exit."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    def show(self, moment: Moment) -> None:
+        """Show it, if it is time."""
+
+
+class Lines:
+    """A line each two seconds."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Nothing to put back."""
+
+    def show(self, moment: Moment) -> None:
+        """Print a line, if it is time."""
+        if moment.seconds < self._next:
+            return
+        self._next = moment.seconds + _LINE_SECONDS
+        tally = moment.tally
+        say(
+            f"{moment.seconds:4.0f} s  in {moment.rate_in:4.0f}/s  out {moment.rate_out:4.0f}/s  "
+            f"p50 {in_ms(moment.p50)}  p99 {in_ms(moment.p99)}  "
+            f"read {tally.read} records, {tally.dead} dead letters; {moment.entities} entities, {moment.quiet} quiet"
+        )
+
+
+def say(text: str) -> None:
+    """Print it now, also into a pipe."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def broken_devices() -> str:
+    """Return what is wrong in the city, a line each."""
+    return "\n".join(f"  {fault.kind:<13}{fault.name:<34}{fault.outcome}" for fault in FAULTS)
