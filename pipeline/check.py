@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as File
 
-from pipeline.config import Loaded, inline
-from pipeline.config.connectors import InlineConnector
+from pipeline.binding import Fixed
+from pipeline.config import Loaded, inline, vendors
+from pipeline.config.connectors import AttributeSource, InlineConnector
 from pipeline.config.findings import Finding, Place
-from pipeline.config.root import Config
+from pipeline.config.root import AnyConnector, Config
+from pipeline.config.used import DEVICE
 from pipeline.config.values import Section, spell_seconds
+from pipeline.connector import Attribute
 from pipeline.models import MODELS
 from pipeline.models.base import ModelAttribute
 from pipeline.units import Conversion
@@ -37,13 +40,12 @@ class Use:
 
 def uses(config: Config) -> list[Use]:
     """Return what each connector will do."""
-    return [_use(config, name, connector) for name, connector in config.connectors.items()]
+    return [use for name, connector in config.connectors.items() for use in _uses(config, name, connector)]
 
 
 def topics(config: Config) -> list[str]:
     """Return every topic that will be written to, the dead letters' last."""
-    models = {connector.model for connector in config.connectors.values()}
-    return [*sorted({config.topic(model) for model in models}), config.dead_letter_topic]
+    return [*sorted({config.topic(model) for model in config.models}), config.dead_letter_topic]
 
 
 def files(config: Config) -> list[Finding]:
@@ -63,21 +65,37 @@ def text(loaded: Loaded) -> str:
     return "\n".join(lines)
 
 
-def _use(config: Config, name: str, connector: InlineConnector) -> Use:
-    model = MODELS[connector.model]
-    lines = [
-        _line(source.field, model.attribute(key), conversion)
-        for key, source, conversion in inline.conversions(connector, model)
-    ]
-    return Use(
-        connector=name,
-        model=connector.model,
-        topic=config.topic(connector.model),
-        device=_device(connector),
-        time=_time(connector),
-        location=_location(connector),
-        attributes=tuple(lines),
-    )
+def _uses(config: Config, name: str, connector: AnyConnector) -> Iterator[Use]:
+    for model, attributes, period in _observations(connector):
+        lines = [
+            _line(source.field, MODELS[model].attribute(key), conversion)
+            for key, source, conversion in inline.conversions(attributes, MODELS[model])
+        ]
+        yield Use(
+            connector=name,
+            model=model,
+            topic=config.topic(model),
+            device=_device(connector),
+            time=_time(connector, period),
+            location=_location(connector) if model != DEVICE else "none",
+            attributes=tuple(lines),
+        )
+
+
+def _observations(connector: AnyConnector) -> Iterator[tuple[str, Mapping[str, AttributeSource], float | None]]:
+    """Yield each model that a connector makes, with its attributes and the period that a reading covers."""
+    if isinstance(connector, InlineConnector):
+        yield connector.model, connector.attributes, connector.period
+        return
+    declared = vendors.declared(connector)
+    for each in declared.observed():
+        yield each.model, _sources(each.attributes), each.period
+    if declared.device:
+        yield DEVICE, _sources(declared.device), None
+
+
+def _sources(attributes: Mapping[str, Attribute]) -> dict[str, AttributeSource]:
+    return {name: AttributeSource(field=each.field, unit=each.unit) for name, each in attributes.items()}
 
 
 def _line(field: str, attribute: ModelAttribute | None, conversion: Conversion | None) -> str:
@@ -97,26 +115,27 @@ def _example(conversion: Conversion, attribute: ModelAttribute) -> float:
     return round(value) if attribute.kind == "integer" else value
 
 
-def _device(connector: InlineConnector) -> str:
+def _device(connector: AnyConnector) -> str:
     source = connector.device
     return f"field {source.field}" if source.field else f"topic level {{{source.topic}}}"
 
 
-def _time(connector: InlineConnector) -> str:
-    source = connector.observed_at
-    covers = f", and the {spell_seconds(connector.period)} before it" if connector.period else ""
-    if isinstance(source, str):
+def _time(connector: AnyConnector, period: float | None) -> str:
+    covers = f", and the {spell_seconds(period)} before it" if period else ""
+    source = vendors.observed_at(connector)
+    if source is None:
         return f"arrival{covers}; a message sent twice cannot be recognised"
-    return f"field {source.field} ({source.format or source.unit}){covers}"
+    return f"field {source.path.text} ({source.format}){covers}"
 
 
-def _location(connector: InlineConnector) -> str:
-    source = connector.location
+def _location(connector: AnyConnector) -> str:
+    source = vendors.location(connector)
     if source is None:
         return "none"
-    if isinstance(source, tuple):
-        return f"always {list(source)}"
-    return f"fields {source.longitude}, {source.latitude}" + (f", {source.altitude}" if source.altitude else "")
+    if isinstance(source, Fixed):
+        return f"always {list(source.coordinates)}"
+    altitude = f", {source.altitude.text}" if source.altitude else ""
+    return f"fields {source.longitude.text}, {source.latitude.text}{altitude}"
 
 
 def _files(value: object, place: Place) -> Iterator[tuple[Place, str]]:

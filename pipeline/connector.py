@@ -96,7 +96,8 @@ class Example:
 
     Exactly one of hex, text and json is the payload. expect: attributes of the one observation; by model where there
     are several; a list where one uplink has several readings; or PayloadError for a payload that must be refused.
-    source: where the bytes come from, if not from the connector's data sheet.
+    source: where the bytes come from, if not from the connector's data sheet. decoded: what decode returns, where an
+    example shows that instead of `expect`, or beside it.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Example:
     port: int | None = None
     expect: Mapping[str, Any] | Sequence[Mapping[str, Any]] | type[PayloadError] = field(default_factory=dict)
     source: str | None = None
+    decoded: Decoded | None = None
 
     def payload(self) -> bytes:
         """Return the bytes.

@@ -28,6 +28,11 @@ TREE = "connectors"
 _NO_VENDORS = {"network_servers", "formats"}
 
 
+def place_of_tree(package: str = TREE) -> Path:
+    """Return the folder of the tree."""
+    return Path(importlib.import_module(package).__path__[0])
+
+
 def tree(package: str = TREE) -> Iterator[Found | Broken]:
     """Yield the connectors of the package `connectors/<vendor>/<family>.py`."""
     root = importlib.import_module(package)
@@ -64,9 +69,12 @@ def installed(group: str = GROUP) -> Iterator[Found | Broken]:
 
 
 def folder(place: Path) -> Iterator[Found | Broken]:
-    """Yield the connectors of the Python files in a folder and below it; `_name.py` and `test_name.py` are none."""
-    for file in sorted(place.rglob("*.py")):
-        if file.name.startswith(("_", "test_")):
+    """Yield the connectors of the Python files in a folder and below it; `_name.py` and `test_name.py` are none.
+
+    A file stands for itself.
+    """
+    for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
+        if file.suffix != ".py" or file.name.startswith(("_", "test_")):
             continue
         try:
             module = _execute(file)

@@ -37,24 +37,37 @@ class Fan:
     states: DeviceStates | None = None
 
     def readings(self, message: Message) -> list[Fields]:
-        """Decode a message.
+        """Decode a message; raises as `decoded` does."""
+        uplink, wrapper = self.envelope.open(message)
+        readings = self.decoded(uplink)
+        return readings if wrapper is None else [{**reading, WRAPPER: wrapper} for reading in readings]
+
+    def decoded(self, uplink: Uplink) -> list[Fields]:
+        """Return the readings of one uplink, held against what a connector may return.
 
         Raises:
             PayloadError: the payload is not what the data sheet says, or the connector failed.
         """
-        uplink, wrapper = self.envelope.open(message)
         try:
             decoded = self.decode(uplink)
         except PayloadError:
             raise
-        except Exception as bug:
+        except (Exception, SystemExit) as bug:
             raise self._failed(f"raised {type(bug).__name__}: {bug}") from bug
+        return self.checked(decoded)
+
+    def checked(self, decoded: object) -> list[Fields]:
+        """Return what a connector returned as a list of readings.
+
+        Raises:
+            PayloadError: it is something else (`connector_failed`).
+        """
         readings = [decoded] if isinstance(decoded, Mapping) else decoded
+        if isinstance(readings, Sequence) and len(readings) > MOST_READINGS:
+            raise self._failed(f"returned {len(readings)} readings: expected at most {MOST_READINGS}")
         if not isinstance(readings, Sequence) or not all(isinstance(reading, Mapping) for reading in readings):
             raise self._failed(f"returned a {type(decoded).__name__}: expected a mapping of fields, or a list of them")
-        if len(readings) > MOST_READINGS:
-            raise self._failed(f"returned {len(readings)} readings: expected at most {MOST_READINGS}")
-        return list(readings) if wrapper is None else [{**reading, WRAPPER: wrapper} for reading in readings]
+        return list(readings)
 
     def _failed(self, what: str) -> PayloadError:
         return PayloadError(f"{self.plans[0].binding.name} {what}.", Reason.CONNECTOR_FAILED)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pipeline.connector import Connector
 
@@ -55,7 +56,8 @@ class Registry:
 
     def __init__(self, everything: Iterable[Found | Broken] = ()) -> None:
         every = list(everything)
-        self.broken = [each for each in every if isinstance(each, Broken)]
+        broken = [each for each in every if isinstance(each, Broken)]
+        self.broken = list({(Path(each.file).resolve(), each.line, each.error): each for each in broken}.values())
         self.found: list[Found] = []
         self._by_name: dict[str, Found] = {}
         self._take(_once([each for each in every if isinstance(each, Found)]))
@@ -88,8 +90,10 @@ class Registry:
 
 
 def _once(found: list[Found]) -> list[Found]:
-    """Leave out what was reached on two ways: one object, one connector."""
-    return list({id(each.connector): each for each in reversed(found)}.values())[::-1]
+    """Leave out what was reached on two ways: one object, or one declaration in one file, is one connector."""
+    objects = {id(each.connector): each for each in reversed(found)}
+    places = {(Path(each.file).resolve(), each.line, each.names): each for each in objects.values()}
+    return [each for each in found if any(each is kept for kept in places.values())]
 
 
 def _duplicate(each: Found, name: str, owners: list[Found]) -> Broken:

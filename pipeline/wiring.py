@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
-from pipeline.binding import FromTopic
-from pipeline.config import inline
+from pipeline.binding import Binding, FromTopic
+from pipeline.config import inline, vendors
 from pipeline.config.feeds import MqttFeed as FeedConfig
 from pipeline.config.feeds import Route as RouteConfig
 from pipeline.config.kafka import Kafka
@@ -17,11 +19,15 @@ from pipeline.config.kafka import Sasl as SaslConfig
 from pipeline.config.root import Config
 from pipeline.config.secrets import Tls as TlsConfig
 from pipeline.config.secrets import read_secret
-from pipeline.config.values import host_port
+from pipeline.config.used import DEVICE, UsedConnector
+from pipeline.config.values import field_path, host_port
 from pipeline.dead_letter import DeadLetters
-from pipeline.decode import Decode, DecodeEvents, Reading
+from pipeline.decode import Decode, DecodeEvents
 from pipeline.delivery import Stage
+from pipeline.device_state import DeviceStates
+from pipeline.fan_out import Fan, FanOut
 from pipeline.feeds.mqtt_options import MqttOptions, MqttTls
+from pipeline.message import Message
 from pipeline.models import MODELS
 from pipeline.normalise import Normalise
 from pipeline.plan import Plan, Terms
@@ -53,7 +59,7 @@ def kafka_options(config: Config) -> KafkaOptions:
 
 def topics(config: Config) -> dict[str, str]:
     """Return the topic of each model that a connector names."""
-    return {model: config.topic(model) for model in sorted({each.model for each in config.connectors.values()})}
+    return {model: config.topic(model) for model in config.models}
 
 
 def dead_letters(config: Config) -> DeadLetters:
@@ -89,59 +95,62 @@ def router(
     """Return the first stage of a feed, with all behind it up to the publisher."""
     feed = config.feeds[feed_name]
     normalise = Normalise(publisher=publisher, dead_letters=letters, events=events)
+    fans: dict[str, Fan] = {}  # routes that lead to one connector share what is known of its devices
 
     def stage(route: RouteConfig) -> Route:
         pattern = TopicPattern(route.topic)
         if route.connector is None:
             return Route(pattern, None)
+        declared = config.connectors[route.connector]
+        ends: dict[str, Any] = {
+            "max_payload": feed.max_payload,
+            "keep_retained": config.keeps_retained(route),
+            "publisher": publisher,
+            "dead_letters": letters,
+            "events": events,
+        }
+        if isinstance(declared, UsedConnector):
+            fan = fans.get(route.connector) or fans.setdefault(route.connector, fan_of(config, feed_name, declared))
+            return Route(pattern, FanOut(fan, level=_level(fan.plans[0], pattern), **ends))
         plan = plan_of(config, feed_name, route.connector)
-        decode = _decode(
-            plan,
-            route,
-            max_payload=feed.max_payload,
-            keep_retained=config.keeps_retained(route),
-            normalise=normalise,
-            publisher=publisher,
-            letters=letters,
-            events=events,
-        )
-        return Route(pattern, decode)
+        return Route(pattern, Decode(plan, level=_level(plan, pattern), out=normalise, **ends))
 
     routes = [stage(route) for route in feed.routes]
     return Router(feed_name, routes, publisher=publisher, dead_letters=letters, events=events)
 
 
-def _decode(
-    plan: Plan,
-    route: RouteConfig,
-    *,
-    max_payload: int,
-    keep_retained: bool,
-    normalise: Stage[Reading],
-    publisher: Stage[Record],
-    letters: DeadLetters,
-    events: DecodeEvents,
-) -> Decode:
-    pattern = TopicPattern(route.topic)
+def _level(plan: Plan, pattern: TopicPattern) -> Callable[[str], str | None]:
     source = plan.binding.device
     name = source.name if isinstance(source, FromTopic) else ""
-    return Decode(
-        plan,
-        level=lambda text: pattern.level(name, text),
-        keep_retained=keep_retained,
-        max_payload=max_payload,
-        out=normalise,
-        dead_letters=letters,
-        publisher=publisher,
-        events=events,
-    )
+    return lambda text: pattern.level(name, text)
 
 
 def plan_of(config: Config, feed: str, connector_name: str) -> Plan:
-    """Compile the plan of one connector on one feed."""
+    """Compile the plan of one connector on one feed, to look at; of a vendor's, its first observation's."""
     declared = config.connectors[connector_name]
-    model = MODELS[declared.model]
-    binding = inline.build(connector_name, declared, model)
+    if isinstance(declared, UsedConnector):
+        fan = fan_of(config, feed, declared)
+        first = fan.plans[0].binding
+        return _plan(config, feed, replace(first, decode=lambda payload: fan.readings(Message("", payload, 0))[0]))
+    return _plan(config, feed, inline.build(connector_name, declared, MODELS[declared.model]))
+
+
+def fan_of(config: Config, feed: str, used: UsedConnector) -> Fan:
+    """Compile the plans of a vendor's connector on one feed."""
+    device = vendors.device_binding(used, MODELS)
+    connector = vendors.declared(used)
+    paths = {name: field_path(each.field) for name, each in connector.device.items()}
+    return Fan(
+        decode=connector.decode,
+        plans=tuple(_plan(config, feed, binding) for binding in vendors.bindings(used, MODELS)),
+        envelope=vendors.envelope(used),
+        device=None if device is None else _plan(config, feed, device),
+        states=None if device is None else DeviceStates(paths, used.device_interval),
+    )
+
+
+def _plan(config: Config, feed: str, binding: Binding) -> Plan:
+    model = MODELS[binding.model]
     stream = config.stream(model.name)
     return Plan(
         binding=binding,
@@ -219,7 +228,8 @@ def _create_topics(config: Config) -> CreateTopics | None:
     for model, name in topics(config).items():
         retention = config.stream(model).retention
         kept = {} if retention is None else {"retention.ms": str(round(retention * 1000))}
-        configs[name] = {**create.configs, **kept}
+        whole = {"cleanup.policy": "compact"} if model == DEVICE else {}  # the latest state of each device is kept
+        configs[name] = {**create.configs, **whole, **kept}
     configs[config.dead_letter_topic] = dict(create.configs)
     return CreateTopics(create.partitions, create.replication_factor or -1, configs)
 

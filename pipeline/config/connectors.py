@@ -132,3 +132,13 @@ class InlineConnector(Section):
         min_length=1, examples=[{"pm10": {"field": "pm10", "unit": "ug/m3"}}]
     )
     """The model's attributes and where their values stand."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models of the entities that are made."""
+        return (self.model,)
+
+    @property
+    def own_time(self) -> bool:
+        """Whether a reading carries its own time."""
+        return self.observed_at != "arrival"

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import orjson
 
-from pipeline.binding import Binding, Fixed, FromField, FromTopic, ObservedAt, Position, Source
-from pipeline.config.connectors import AttributeSource, DeviceSource, InlineConnector, LocationSource, TimeSource
+from pipeline.binding import Binding, Fixed, FromField, FromTopic, ObservedAt, Path, Position, Source
+from pipeline.config.connectors import (
+    AttributeSource,
+    DeviceSource,
+    InlineConnector,
+    Location,
+    LocationSource,
+    Observed,
+    TimeSource,
+)
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of, sentence
 from pipeline.config.values import field_path
 from pipeline.models.base import Model, ModelAttribute
 from pipeline.units import UNITS, Conversion, UnitError, choose, conversion, resolve
 
 _BEGINNING_AND_END = 2
+
+Within = Callable[[str], Path]
 
 
 def build(name: str, config: InlineConnector, model: Model) -> Binding:
@@ -23,11 +33,11 @@ def build(name: str, config: InlineConnector, model: Model) -> Binding:
         name=name,
         version=version(config),
         model=model.name,
-        device=_device(config.device),
+        device=device_of(config.device),
         attributes={key: Source(field_path(each.field), each.unit) for key, each in config.attributes.items()},
-        observed_at=_observed_at(config),
+        observed_at=observed_at_of(config.observed_at),
         period=config.period,
-        location=_location(config),
+        location=location_of(config.location),
     )
 
 
@@ -37,9 +47,11 @@ def version(config: InlineConnector) -> str:
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
 
 
-def conversions(config: InlineConnector, model: Model) -> Iterator[tuple[str, AttributeSource, Conversion | None]]:
+def conversions(
+    attributes: Mapping[str, AttributeSource], model: Model
+) -> Iterator[tuple[str, AttributeSource, Conversion | None]]:
     """Yield each attribute, where it comes from, and how its unit is converted (None: it has no unit)."""
-    for name, source in config.attributes.items():
+    for name, source in attributes.items():
         attribute = model.attribute(name)
         if attribute is not None and attribute.units and source.unit is not None:
             unit = resolve(source.unit)
@@ -58,12 +70,13 @@ def judge(name: str, config: InlineConnector, models: Mapping[str, Model]) -> It
         yield Finding((*place, "model"), f"`{config.model}` is no model that Headrace knows.", fix)
         return
     for key, source in config.attributes.items():
-        yield from _attribute((*place, "attributes", key), key, source, model)
+        yield from judge_attribute((*place, "attributes", key), key, source, model)
     yield from _required(place, config, model)
     yield from _period(place, config, model)
 
 
-def _attribute(place: Place, key: str, source: AttributeSource, model: Model) -> Iterator[Finding]:
+def judge_attribute(place: Place, key: str, source: AttributeSource, model: Model) -> Iterator[Finding]:
+    """Yield what is wrong with one attribute: unknown to the model, or of a unit that it cannot have."""
     attribute = model.attribute(key)
     if attribute is None:
         yield _unknown(place, key, model)
@@ -116,24 +129,25 @@ def _period(place: Place, config: InlineConnector, model: Model) -> Iterator[Fin
         yield Finding((*place, "period"), f"means nothing here: {model.name} has no beginning and end.", "Remove it.")
 
 
-def _device(source: DeviceSource) -> FromField | FromTopic:
+def device_of(source: DeviceSource, within: Within = field_path) -> FromField | FromTopic:
+    """Return where the device's name comes from; within: how a path is compiled."""
     if source.field is not None:
-        return FromField(field_path(source.field))
+        return FromField(within(source.field))
     return FromTopic(str(source.topic))
 
 
-def _observed_at(config: InlineConnector) -> ObservedAt | None:
-    source = config.observed_at
+def observed_at_of(source: Observed | None, within: Within = field_path) -> ObservedAt | None:
+    """Return where the time comes from, or None for arrival."""
     if not isinstance(source, TimeSource):
         return None
-    return ObservedAt(field_path(source.field), source.format or str(source.unit), source.max_age)
+    return ObservedAt(within(source.field), source.format or str(source.unit), source.max_age)
 
 
-def _location(config: InlineConnector) -> Position | Fixed | None:
-    source = config.location
+def location_of(source: Location | None, within: Within = field_path) -> Position | Fixed | None:
+    """Return where the location comes from, or None."""
     if source is None:
         return None
     if not isinstance(source, LocationSource):
         return Fixed(source)
-    altitude = field_path(source.altitude) if source.altitude else None
-    return Position(field_path(source.longitude), field_path(source.latitude), altitude)
+    altitude = within(source.altitude) if source.altitude else None
+    return Position(within(source.longitude), within(source.latitude), altitude)

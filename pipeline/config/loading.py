@@ -9,22 +9,24 @@ findings (inline)        connectors against the models
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as File
 
 from pydantic import Field
 
-from pipeline.config import inline, rules
+from pipeline.config import inline, known, rules, vendors
 from pipeline.config.document import Document
 from pipeline.config.feeds import MqttFeed
 from pipeline.config.findings import Finding, InvalidConfigError
 from pipeline.config.kafka import Kafka
-from pipeline.config.root import Config
+from pipeline.config.root import AnyConnector, Config
 from pipeline.config.shape import Draft
+from pipeline.config.used import UsedConnector
 from pipeline.config.values import Name
 from pipeline.errors import ConfigError
 from pipeline.models import MODELS
+from pipeline.registry import Registry
 
 __all__ = ["Config", "Loaded", "load", "read"]
 
@@ -77,31 +79,48 @@ def parse(text: str, file: str, environment: Mapping[str, str]) -> Loaded:
     document = Document(text, environment)
     folder = str(File(file).parent)
     draft = Draft(Config, document)
-    config = _judged(draft, folder) if isinstance(document.value, dict) else None
+    registry = _registry(document.value, folder)
+    config = _judged(draft, folder, registry) if isinstance(document.value, dict) else None
     errors = _placed(document, [*document.findings, *draft.findings])
     if errors or config is None:
         raise InvalidConfigError(file, errors)
-    warnings = _placed(document, [*rules.warnings(config)])
+    warnings = _placed(document, [*rules.warnings(config), *vendors.broken(config, registry)])
     return Loaded(file, config, tuple(warnings), document)
 
 
-def _judged(draft: Draft, folder: str) -> Config | None:
-    draft.report(folder)
-    config = draft.repaired(_Partial, folder)
+def _registry(value: object, folder: str) -> Registry:
+    """Look for device connectors, unless the file uses none: importing every vendor takes a while."""
+    connectors, paths = (value.get("connectors"), value.get("connector_paths")) if isinstance(value, dict) else ({}, ())
+    entries = connectors.values() if isinstance(connectors, dict) else ()
+    if not paths and not any(isinstance(each, dict) and "use" in each for each in entries):
+        return Registry()
+    texts = [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
+    return known.registry([str(File(folder) / text) for text in texts])
+
+
+def _judged(draft: Draft, folder: str, registry: Registry) -> Config | None:
+    context = {"folder": folder, "registry": registry}
+    draft.report(context)
+    config = draft.repaired(_Partial, context)
     if config is not None:
         connectors = draft.value.get("connectors")
         names = frozenset(config.connectors) | frozenset(connectors if isinstance(connectors, dict) else ())
         for finding in rules.errors(config, MODELS, names):
             draft.add(finding)
+        for finding in vendors.paths(config):
+            draft.add(finding)
         for name, connector in config.connectors.items():
-            if not draft.knows(("connectors", name, "model")):
-                for finding in inline.judge(name, connector, MODELS):
-                    draft.add(finding)
-    return (
-        None
-        if draft.findings or draft.document.findings
-        else Config.model_validate(draft.value, context={"folder": folder})
-    )
+            for finding in _about(draft, name, connector, registry):
+                draft.add(finding)
+    return None if draft.findings or draft.document.findings else Config.model_validate(draft.value, context=context)
+
+
+def _about(draft: Draft, name: str, connector: AnyConnector, registry: Registry) -> Iterator[Finding]:
+    if isinstance(connector, UsedConnector):
+        if not draft.knows(("connectors", name, "use")):
+            yield from vendors.judge(name, connector, registry, MODELS)
+    elif not draft.knows(("connectors", name, "model")):
+        yield from inline.judge(name, connector, MODELS)
 
 
 def _placed(document: Document, findings: Iterable[Finding]) -> list[Finding]:

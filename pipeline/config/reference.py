@@ -71,7 +71,7 @@ _KINDS: dict[Any, str] = {
 
 def config() -> str:
     """Return the page of the configuration's keys, as Markdown."""
-    return "\n".join([_CONFIG, *(_table(path, section) for path, section in _sections("", Config))])
+    return "\n".join([_CONFIG, *(_table(path, section) for path, section in dict.fromkeys(_sections("", Config)))])
 
 
 def reasons() -> str:
@@ -159,7 +159,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
     value = field.default
-    if value is None or isinstance(value, Section) or value == {}:
+    if value is None or isinstance(value, Section) or value in ({}, ()):
         return ""
     spelt = _spelt(field)
     return f"`{spelt(value) if spelt else str(value).lower() if isinstance(value, bool) else value}`"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from pipeline.config.connectors import InlineConnector
 from pipeline.config.feeds import MqttFeed, Route
 from pipeline.config.kafka import Kafka, topic
+from pipeline.config.used import UsedConnector, connector_kind
 from pipeline.config.values import Duration, FileName, Iri, Listen, Name, Section, Tenant, durations
 
 
@@ -43,6 +44,13 @@ class Admin(Section):
     """Address and port; port 0 takes a free one."""
 
 
+AnyConnector = Annotated[
+    Annotated[InlineConnector, Tag("<inline>")] | Annotated[UsedConnector, Tag("<use>")],
+    Discriminator(connector_kind),
+]
+"""An entry of `connectors`: written out in the configuration, or a vendor's by its name."""
+
+
 class Config(Section):
     """One worker's configuration."""
 
@@ -54,8 +62,10 @@ class Config(Section):
     """Where records go."""
     feeds: dict[Name, MqttFeed] = Field(min_length=1, examples=[{"city": {"kind": "mqtt", "...": "..."}}])
     """Where messages come from, by a name of your own."""
-    connectors: dict[Name, InlineConnector] = Field(default={}, examples=[{"city-aq": {"model": "AirQualityObserved"}}])
-    """Which field is which attribute of which model, by a name of your own."""
+    connectors: dict[Name, AnyConnector] = Field(default={}, examples=[{"city-aq": {"model": "AirQualityObserved"}}])
+    """Which field is which attribute of which model, or whose connector says so, by a name of your own."""
+    connector_paths: tuple[FileName, ...] = Field(default=(), examples=[["connectors"]])
+    """Folders with device connectors of your own; their Python runs in this process, so name only what you trust."""
     streams: dict[str, Stream] = Field(default={}, examples=[{"AirQualityObserved": {"classification": "public"}}])
     """The terms of use, by model."""
     dead_letters: DeadLetters = DeadLetters()
@@ -91,4 +101,9 @@ class Config(Section):
         """Say whether a route keeps retained messages: as it says, or else when the readings carry their own time."""
         if route.retained is not None or route.connector is None:
             return route.retained == "keep"
-        return self.connectors[route.connector].observed_at != "arrival"
+        return self.connectors[route.connector].own_time
+
+    @property
+    def models(self) -> list[str]:
+        """The models of all entities that are made."""
+        return sorted({model for connector in self.connectors.values() for model in connector.models})

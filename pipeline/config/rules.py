@@ -54,7 +54,7 @@ def _kafka(config: Config) -> Iterator[Finding]:
 def _topics(config: Config) -> Iterator[Finding]:
     place = ("kafka", "topics", "model")
     dead = config.dead_letter_topic
-    for model in sorted({connector.model for connector in config.connectors.values()}):
+    for model in config.models:
         name = config.topic(model)
         try:
             check_topic(name)
@@ -171,7 +171,7 @@ def _arrival(config: Config) -> Iterator[Finding]:
     for name, feed in config.feeds.items():
         for at, route in enumerate(feed.routes):
             connector = config.connectors.get(route.connector or "")
-            if connector and connector.observed_at == "arrival":
+            if connector and not connector.own_time:
                 said = (
                     f"leads to `{route.connector}`, whose readings carry no time: their ids are made from arrival,"
                     " so that a message sent twice cannot be recognised."
@@ -185,7 +185,6 @@ def _unused(config: Config) -> Iterator[Finding]:
     for name in config.connectors:
         if name not in used:
             yield _warning(("connectors", name), "is used by no route.", "Add a route to it, or remove it.")
-    models = {connector.model for connector in config.connectors.values()}
     for name in config.streams:
-        if name not in models:
+        if name not in config.models:
             yield _warning(("streams", name), "describes a model that no connector makes.")

@@ -102,6 +102,8 @@ class Sentences:
 
     def _unknown(self, place: Place, _: ErrorDetails) -> Finding:
         known = known_keys(self._shape, place[:-1])
+        if place[-1] in known:
+            return Finding(place, "means nothing beside the other keys of this section.", "Remove it.")
         meant = did_you_mean(str(place[-1]), known)
         if meant:
             return Finding(place, "is no key of this section.", f"Did you mean `{meant}`?")

@@ -37,11 +37,11 @@ class Draft:
         self.findings: list[Finding] = []
         self.settled: set[Place] = {place for finding in document.findings for place in finding.settles}
 
-    def repaired(self, lenient: type[Shape], folder: str) -> Shape | None:
+    def repaired(self, lenient: type[Shape], context: Mapping[str, Any]) -> Shape | None:
         """Collect every finding and return what is right of the configuration; None if nothing can be made of it."""
         for _ in range(_ROUNDS):
             try:
-                return lenient.model_validate(self.value, context={"folder": folder})
+                return lenient.model_validate(self.value, context=context)
             except ValidationError as problem:
                 before = self.value
                 for error in reversed(problem.errors(include_url=False)):
@@ -50,10 +50,10 @@ class Draft:
                     break
         return None
 
-    def report(self, folder: str) -> None:
+    def report(self, context: Mapping[str, Any]) -> None:
         """Find what is wrong with the content as it stands."""
         try:
-            self.shape.model_validate(self.value, context={"folder": folder})
+            self.shape.model_validate(self.value, context=context)
         except ValidationError as problem:
             errors = problem.errors(include_url=False)
             meant = {self._meant(place_of(error)) for error in errors if error["type"] == "extra_forbidden"}
@@ -75,8 +75,9 @@ class Draft:
             self.findings.append(finding)
 
     def _meant(self, place: Place) -> Place | None:
-        known = did_you_mean(str(place[-1]), known_keys(self.shape, place[:-1]))
-        return None if known is None else (*place[:-1], known)
+        known = known_keys(self.shape, place[:-1])
+        meant = None if place[-1] in known else did_you_mean(str(place[-1]), known)  # known: to another kind of section
+        return None if meant is None else (*place[:-1], meant)
 
     def _settle(self, error: ErrorDetails) -> None:
         place, kind = place_of(error), error["type"]

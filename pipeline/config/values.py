@@ -296,6 +296,13 @@ Name = Annotated[
     _matching(_NAME, f"`{_NAME}`", "is no name: up to 63 of a-z, 0-9, _ and -, and a letter or digit first"),
     Schema({"type": "string", "pattern": f"^{_NAME}$"}),
 ]
+VENDOR_NAME = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+"""A vendor or a device as a configuration names it."""
+VendorDevice = Annotated[
+    str,
+    _matching(f"{VENDOR_NAME}/{VENDOR_NAME}", "`vendor/device`", "is no `vendor/device`, both of a-z, 0-9 and -"),
+    Schema({"type": "string", "pattern": f"^{VENDOR_NAME}/{VENDOR_NAME}$"}),
+]
 _LEVEL_NAME = "[a-z][a-z0-9_]*"
 LevelName = Annotated[
     str,

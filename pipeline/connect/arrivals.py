@@ -54,7 +54,9 @@ class Arrivals(Stage[Message]):
         self._feed = feed
         self._received = 0
         self._seen: dict[str, _Seen] = {}
-        self._mapped = {name: _mapped(connector) for name, connector in config.connectors.items()}
+        # What a vendor's connector leaves unpublished is its vendor's choice.
+        written = {name: each for name, each in config.connectors.items() if isinstance(each, InlineConnector)}
+        self._mapped = {name: _mapped(connector) for name, connector in written.items()}
         letters = wiring.dead_letters(config)
         self._router = wiring.router(config, feed, publisher=_Paper(self), letters=letters, events=_Deaf())
 
@@ -76,9 +78,9 @@ class Arrivals(Stage[Message]):
         name = _connector(record.destination.connector)
         seen = self._seen.setdefault(name, _Seen())
         seen.readings += 1
-        if seen.readings > _ENOUGH:
+        mapped = self._mapped.get(name)
+        if mapped is None or seen.readings > _ENOUGH:
             return
-        mapped = self._mapped[name]
         begun = {steps[:end] for steps in mapped for end in range(1, len(steps))}
         for unmapped in _unmapped(parse(message.payload), (), mapped, begun):
             if len(seen.unmapped) < _KEPT_NAMES or unmapped in seen.unmapped:

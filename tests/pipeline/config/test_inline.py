@@ -77,7 +77,8 @@ def test_a_noise_level_needs_a_period() -> None:
 
 def test_conversions() -> None:
     config = parsed(attributes={**AIR["attributes"], "coLevel": {"field": "level"}})
-    made = {name: conversion for name, _, conversion in inline.conversions(config, MODELS["AirQualityObserved"])}
+    model = MODELS["AirQualityObserved"]
+    made = {name: conversion for name, _, conversion in inline.conversions(config.attributes, model)}
 
     assert made["coLevel"] is None
     assert made["pm10"] is not None

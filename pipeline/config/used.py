@@ -1,0 +1,102 @@
+"""`use: vendor/device` under `connectors:`: a vendor's connector, and what its vendor cannot know."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
+
+from pipeline.config.connectors import DeviceSource, Location, Observed
+from pipeline.config.findings import did_you_mean
+from pipeline.config.values import Duration, FieldPath, Section, VendorDevice, durations
+from pipeline.connector import Connector
+from pipeline.registry import Registry
+
+DEVICE = "Device"
+"""The model of what a connector tells of the device itself."""
+
+
+class FieldSource(Section):
+    """A field of the JSON object that wraps the payload."""
+
+    field: FieldPath = Field(examples=["fPort"])
+    """The field."""
+
+
+class PayloadSource(Section):
+    """JSON wraps the device's bytes."""
+
+    field: FieldPath = Field(examples=["data"])
+    """The field of the message that holds them."""
+    encoding: Literal["hex", "base64"] = Field(examples=["base64"])
+    """How they are written there."""
+
+
+def _payload_kind(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
+    return "<word>" if isinstance(value, str) else "<mapping>"
+
+
+Payload = Annotated[
+    Annotated[PayloadSource, Tag("<mapping>")] | Annotated[Literal["raw", "hex", "base64"], Tag("<word>")],
+    Discriminator(_payload_kind),
+]
+
+
+class UsedConnector(Section):
+    """A vendor's device connector, by its name, and what its vendor cannot know."""
+
+    use: VendorDevice = Field(examples=["acme/th-1"])
+    """The device, as `headrace connectors list` shows it: `vendor/device`."""
+    device: DeviceSource = Field(examples=[{"topic": "device"}])
+    """Where the device's name comes from; a field is one of the JSON that wraps the payload, else of the decoded."""
+    payload: Payload = Field(default="raw", examples=["hex", {"field": "data", "encoding": "base64"}])
+    """How the device's bytes stand in the message: as they are, as text, or in a field of a JSON object."""
+    port: FieldSource | None = Field(default=None, examples=[{"field": "fPort"}])
+    """Where the LoRaWAN port stands in that JSON object."""
+    observed_at: Observed | None = Field(default=None, examples=[{"field": "time", "format": "iso"}])
+    """Where the reading's time comes from; absent, from where the connector says, else it is the arrival."""
+    max_age: Annotated[Duration, durations(1, 100 * 365 * 86_400)] = Field(default=30 * 86_400.0, examples=["30d"])
+    """How old a reading may be by the connector's own time; an older one gets the time of arrival and is flagged."""
+    location: Location | None = Field(default=None, examples=[[3.7174, 51.0543]])
+    """Where the device is: fields, or a constant [longitude, latitude(, altitude)]; absent, as the connector says."""
+    device_interval: Annotated[Duration, durations(1, 366 * 86_400)] = Field(default=3600.0, examples=["1h"])
+    """How often the state of a device (battery, firmware, signal) is published though nothing in it has changed."""
+
+    _connector: Connector | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _resolve(self, info: ValidationInfo) -> UsedConnector:
+        registry: Registry | None = (info.context or {}).get("registry") if isinstance(info.context, dict) else None
+        found = None if registry is None else registry.get(self.use)
+        self._connector = None if found is None else found.connector
+        return self
+
+    @property
+    def connector(self) -> Connector | None:
+        """The vendor's declaration; None where there is none of that name, which is an error of the configuration."""
+        return self._connector
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models of the entities that are made."""
+        if self._connector is None:
+            return ()
+        own = (DEVICE,) if self._connector.device else ()
+        return (*(each.model for each in self._connector.observed()), *own)
+
+    @property
+    def own_time(self) -> bool:
+        """Whether a reading carries its own time."""
+        if self.observed_at is not None:
+            return self.observed_at != "arrival"
+        return self._connector is not None and self._connector.time is not None
+
+
+def connector_kind(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
+    """Tell the two kinds of an entry under `connectors` apart, also when `use` is misspelt."""
+    if isinstance(value, UsedConnector):
+        return "<use>"
+    if not isinstance(value, dict):
+        return "<inline>"
+    like_use = any(did_you_mean(str(key), ["use"]) for key in value)
+    return "<use>" if "use" in value or (like_use and not {"model", "attributes"} & value.keys()) else "<inline>"

@@ -1,0 +1,165 @@
+"""Vendors' connectors as a configuration uses them: judged, and bound to a feed's ways as the engine takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path as File
+
+from pipeline.binding import Binding, Fixed, FromField, FromTopic, ObservedAt, Path, Position, Source
+from pipeline.config.findings import Finding, Place, did_you_mean, one_of, shown
+from pipeline.config.inline import device_of, location_of, observed_at_of
+from pipeline.config.root import AnyConnector, Config
+from pipeline.config.used import DEVICE, PayloadSource, UsedConnector
+from pipeline.config.values import field_path
+from pipeline.connector import Attribute, Connector
+from pipeline.device_state import STATE
+from pipeline.envelope import Envelope
+from pipeline.errors import ConfigError
+from pipeline.models.base import Model
+from pipeline.models.device import controlled_properties
+from pipeline.registry import Registry
+
+_SHOWN = 12
+
+
+def judge(name: str, config: UsedConnector, registry: Registry, models: Mapping[str, Model]) -> Iterator[Finding]:
+    """Yield everything that is wrong with an entry that names a vendor's connector."""
+    place: Place = ("connectors", name)
+    if config.port is not None and not isinstance(config.payload, PayloadSource):
+        fix = "Write `payload: {field: data, encoding: base64}` with the field of the bytes, or remove it."
+        yield Finding((*place, "port"), "means nothing: only JSON that wraps the payload can hold it.", fix)
+    connector = config.connector
+    if connector is None:
+        yield _absent((*place, "use"), config.use, registry)
+        return
+    if config.location is None and connector.place is None:
+        needy = [each.model for each in connector.observed() if models[each.model].location_required]
+        if needy:
+            said = f"is required by {' and '.join(needy)}, and `{config.use}` does not send it."
+            fix = "Add `location: [lon, lat]`, where the devices stand, or the fields that say so."
+            yield Finding((*place, "location"), said, fix)
+
+
+def _absent(place: Place, name: str, registry: Registry) -> Finding:
+    fault = registry.fault(name)
+    if fault is not None:
+        return Finding(place, f"{shown(name, place)} is broken: {fault}")
+    meant = did_you_mean(name, registry.names)
+    if meant:
+        fix = f"Did you mean `{meant}`?"
+    else:
+        known = registry.names
+        more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+        fix = f"There is {one_of(known[:_SHOWN])}{more}; `headrace connectors list` shows all."
+    return Finding(place, f"{shown(name, place)} is no device connector that was found.", fix)
+
+
+def paths(config: Config) -> Iterator[Finding]:
+    """Yield the folders of connectors that are none."""
+    for at, path in enumerate(config.connector_paths):
+        if not File(path).is_dir():
+            fix = "Mend it; a relative one is taken from the folder of this file."
+            yield Finding(("connector_paths", at), f"{shown(path, ())} is no folder.", fix)
+
+
+def broken(config: Config, registry: Registry) -> Iterator[Finding]:
+    """Yield a warning for each connector in the operator's own folders that cannot be used."""
+    for at, path in enumerate(config.connector_paths):
+        for each in registry.broken:
+            if File(path) in File(each.file).parents:
+                yield Finding(("connector_paths", at), f"holds a broken connector: {each}", severity="warning")
+
+
+def bindings(config: UsedConnector, models: Mapping[str, Model]) -> list[Binding]:
+    """Return the binding of each observation, the first one's first."""
+    connector = declared(config)
+    return [
+        _binding(config, models[each.model], _sources(each.attributes), each.period) for each in connector.observed()
+    ]
+
+
+def device_binding(config: UsedConnector, models: Mapping[str, Model]) -> Binding | None:
+    """Return the binding of the Device entity, or None if the connector tells nothing of the device."""
+    connector = declared(config)
+    if not connector.device or DEVICE not in models:
+        return None
+    sources = {
+        name: Source(Path(source.path.text, (STATE, name)), source.unit)
+        for name, source in _sources(connector.device).items()
+    }
+    return _binding(config, models[DEVICE], sources)
+
+
+def envelope(config: UsedConnector) -> Envelope:
+    """Return how the device's bytes stand in a message."""
+    payload = config.payload
+    if not isinstance(payload, PayloadSource):
+        return Envelope(payload)
+    port = None if config.port is None else field_path(config.port.field)
+    return Envelope(payload.encoding, field_path(payload.field), port)
+
+
+def declared(config: UsedConnector) -> Connector:
+    """Return the vendor's declaration.
+
+    Raises:
+        ConfigError: there is none, which `judge` says with a sentence.
+    """
+    if config.connector is None:
+        raise ConfigError(f"`{config.use}` is no device connector that was found.")
+    return config.connector
+
+
+def _binding(
+    config: UsedConnector, model: Model, sources: Mapping[str, Source], period: float | None = None
+) -> Binding:
+    connector = declared(config)
+    is_device = model.name == DEVICE
+    mapped = [attribute for each in connector.observed() for attribute in each.attributes]
+    return Binding(
+        name=config.use,
+        version=connector.version,
+        model=model.name,
+        device=device(config),
+        attributes=sources,
+        observed_at=observed_at(config),
+        period=period,
+        location=None if is_device else location(config),
+        stated={"controlledProperty": list(controlled_properties(mapped))} if is_device else {},
+    )
+
+
+def _sources(attributes: Mapping[str, Attribute]) -> dict[str, Source]:
+    return {name: Source(field_path(each.field), each.unit) for name, each in attributes.items()}
+
+
+def device(config: UsedConnector) -> FromField | FromTopic:
+    """Return where the device's name comes from."""
+    return device_of(config.device, _within(config))
+
+
+def observed_at(config: AnyConnector) -> ObservedAt | None:
+    """Return where the time comes from: the operator's word, else the vendor's; None for arrival."""
+    if not isinstance(config, UsedConnector):
+        return observed_at_of(config.observed_at)
+    time = declared(config).time
+    if config.observed_at is None and time is not None:
+        return ObservedAt(field_path(time.field), time.unit, config.max_age)
+    return observed_at_of(config.observed_at, _within(config))
+
+
+def location(config: AnyConnector) -> Position | Fixed | None:
+    """Return where the location comes from: the operator's word, else the vendor's."""
+    if not isinstance(config, UsedConnector):
+        return location_of(config.location)
+    place = declared(config).place
+    if config.location is None and place is not None:
+        altitude = None if place.altitude is None else field_path(place.altitude)
+        return Position(field_path(place.longitude), field_path(place.latitude), altitude)
+    return location_of(config.location, _within(config))
+
+
+def _within(config: UsedConnector) -> Callable[[str], Path]:
+    """Compile the operator's paths, which lead into the object that wraps the payload, where one does."""
+    opened = envelope(config)
+    return lambda text: opened.within(field_path(text))

@@ -1,0 +1,11 @@
+"""Proves a device connector: its examples, and what it does with payloads that nobody foresaw.
+
+proof.py       the whole, and the level that it reaches
+bench.py       a connector with the real plans behind it, on a feed that does not exist
+examples.py    each example becomes what it says
+hostility.py   random payloads, truncations, time: only PayloadError comes out, and the same each time
+"""
+
+from pipeline.conformance.proof import LEVELS, Fault, Proof, prove
+
+__all__ = ["LEVELS", "Fault", "Proof", "prove"]

@@ -1,0 +1,141 @@
+"""Each example becomes what it says: attributes in canonical units through the real plan, or a refusal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from pipeline.binding import Fields
+from pipeline.conformance.bench import Bench, Fault, outcome, uplink
+from pipeline.connector import Example
+from pipeline.errors import PayloadError, Reason
+from pipeline.fan_out import Outcome
+from pipeline.models import MODELS
+from pipeline.record import Record, decode_headers
+
+DEVICE = "Device"
+_CLOSE = 1e-9  # relative: values are rounded to twelve digits
+_SHOWN = 300
+
+Entity = Mapping[str, Any]
+
+
+def is_bad(example: Example) -> bool:
+    """Say whether an example is a payload that must be refused."""
+    return isinstance(example.expect, type)
+
+
+def faults(bench: Bench, example: Example) -> Iterator[Fault]:
+    """Yield what one example does not become though it says so."""
+    where = f"{bench.found.file}:{bench.found.examples.get(example.name, bench.found.line)}"
+    for message in _messages(bench, example):
+        yield Fault(where, f"example {example.name!r}", message)
+
+
+def _messages(bench: Bench, example: Example) -> Iterator[str]:
+    fan = bench.fan()
+    payload = example.payload()
+    try:
+        readings = fan.decoded(uplink(payload, example.port))
+    except PayloadError as refusal:
+        if not is_bad(example) or refusal.reason is Reason.CONNECTOR_FAILED:
+            yield f"expected {_wanted(example)}, got {refusal.reason.value}: {refusal}"
+        return
+    outcomes = [outcome(fan, reading, payload) for reading in readings]
+    if is_bad(example):
+        if not any(each.refusal for each in outcomes):
+            yield f"expected PayloadError, got {_shown(readings)}"
+        return
+    if example.decoded is not None:
+        yield from _decoded(example, readings)
+    if example.expect or example.decoded is None:
+        yield from _readings(bench, example, outcomes)
+
+
+def _wanted(example: Example) -> str:
+    return "PayloadError" if is_bad(example) else _shown(example.expect or example.decoded or "nothing refused")
+
+
+def _decoded(example: Example, readings: Sequence[Fields]) -> Iterator[str]:
+    wanted = [example.decoded] if isinstance(example.decoded, Mapping) else list(example.decoded or ())
+    if not _same(wanted, list(readings)):
+        yield f"expected {_shown(wanted)} decoded, got {_shown(list(readings))}"
+
+
+def _readings(bench: Bench, example: Example, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    expect = example.expect
+    wanted: list[Any] = list(expect) if isinstance(expect, Sequence) else [expect]
+    if len(wanted) != len(outcomes):
+        yield f"expected {len(wanted)} reading(s), got {len(outcomes)}"
+        return
+    for number, (want, got) in enumerate(zip(wanted, outcomes, strict=True), 1):
+        prefix = f"reading {number}: " if len(wanted) > 1 else ""
+        for message in _reading(bench, want, got):
+            yield prefix + message
+
+
+def _reading(bench: Bench, want: Mapping[str, Any], got: Outcome) -> Iterator[str]:
+    if got.refusal is not None and (want or got.refusal.reason is not Reason.NOTHING_MEASURED):
+        yield f"expected {_shown(want)}, got {got.refusal.reason.value}: {got.refusal}"
+        return
+    observed = [model for model in bench.models if model != DEVICE]
+    by_model = bool(want) and set(want) <= set(bench.models)
+    if want and not by_model and len(observed) > 1:
+        yield f"expected attributes by model ({', '.join(observed)}), got {_shown(sorted(want))}"
+        return
+    wanted: Mapping[str, Any] = want if by_model else {observed[0]: want}
+    entities = {str(entity["type"]): (record, entity) for record, entity in _entities(got)}
+    for model in (*observed, *({DEVICE} & wanted.keys())):
+        record, entity = entities.get(model, (None, {}))
+        yield from _attributes(model, wanted.get(model, {}), entity, _flags(record))
+
+
+def _entities(got: Outcome) -> Iterator[tuple[Record, Entity]]:
+    for record in got.records:
+        yield record, orjson.loads(record.value)
+
+
+def _flags(record: Record | None) -> str:
+    headers = {} if record is None else dict(decode_headers(record.headers))
+    quality = headers.get("ce_quality", b"").decode()
+    return f" ({quality})" if quality else ""
+
+
+def _attributes(model: str, want: Mapping[str, Any], entity: Entity, flags: str) -> Iterator[str]:
+    ours = {attribute.name for attribute in MODELS[model].attributes}
+    got = {name: _value(value) for name, value in entity.items() if name in ours or name in want}
+    for name in want:
+        if name not in got:
+            yield f"expected {name} {want[name]!r}, got none{flags}"
+        elif not _same(want[name], got[name]):
+            unit = entity[name].get("unitCode")
+            yield f"expected {name} {want[name]!r}, got {got[name]!r}{f' ({unit})' if unit else ''}{flags}"
+    for name in sorted(got.keys() - want.keys()):
+        yield f"expected no {name}, got {got[name]!r}: add it to `expect`, or do not map it"
+
+
+def _value(attribute: Any) -> Any:  # noqa: ANN401 - an entity holds anything
+    value = attribute.get("value", attribute)
+    if isinstance(value, Mapping):
+        return value.get("@value", value.get("coordinates", value))
+    return value
+
+
+def _same(want: Any, got: Any) -> bool:  # noqa: ANN401
+    if isinstance(want, bool) or isinstance(got, bool):
+        return want is got
+    if isinstance(want, int | float) and isinstance(got, int | float):
+        return math.isclose(want, got, rel_tol=_CLOSE, abs_tol=1e-12)
+    if isinstance(want, Mapping) and isinstance(got, Mapping):
+        return want.keys() == got.keys() and all(_same(want[key], got[key]) for key in want)
+    if isinstance(want, list | tuple) and isinstance(got, list | tuple):
+        return len(want) == len(got) and all(map(_same, want, got))
+    return bool(want == got)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

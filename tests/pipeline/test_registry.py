@@ -1,0 +1,152 @@
+"""Device connectors are found, duplicates are refused, and a broken one breaks no other."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline import discovery
+from pipeline.config import folder_form, known
+from pipeline.registry import Broken, Found, Registry
+
+VENDORS = Path(__file__).resolve().parents[1] / "support" / "vendors"
+TH1 = (VENDORS / "acme" / "th1.py").read_text(encoding="utf-8")
+YAML = (VENDORS / "plain" / "connector.yaml").read_text(encoding="utf-8")
+
+
+def written(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def found(every: Iterator[Found | Broken]) -> Registry:
+    return Registry(every)
+
+
+def test_a_folder_in_both_forms() -> None:
+    registry = found(known.in_folder(VENDORS))
+    assert registry.names == ["acme/th-1", "acme/th-1b", "plain/jn-1"]
+    assert registry.broken == []
+    each = registry.get("acme/th-1b")
+    assert each is not None
+    assert TH1.splitlines()[each.line - 1] == "connector = Connector("
+    assert TH1.splitlines()[each.examples["battery only"] - 1].strip().startswith('Example("battery only"')
+    plain = registry.get("plain/jn-1")
+    assert plain is not None
+    assert YAML.splitlines()[plain.examples["no JSON"] - 1].endswith("description: no JSON")
+
+
+def test_a_broken_one_keeps_its_error_and_the_rest_loads(tmp_path: Path) -> None:
+    folder = written(
+        tmp_path,
+        {
+            "good.py": TH1,
+            "syntax.py": "x = 1\nconnector = (\n",
+            "raises.py": "import math\n\nmath.sqrt(-1)\n",
+            "leaves.py": "raise SystemExit(3)\n",
+            "text.py": "\nconnector = 'th-1'\n",
+            "none.py": "x = 1\n",
+            "_helper.py": "raise ValueError\n",
+            "test_it.py": "raise ValueError\n",
+        },
+    )
+    registry = found(known.in_folder(folder))
+    assert registry.names == ["acme/th-1", "acme/th-1b"]
+    broken = {(Path(each.file).name, each.line): each.error for each in registry.broken}
+    assert set(broken) == {("syntax.py", 2), ("raises.py", 3), ("leaves.py", 1), ("text.py", 2)}
+    assert "ValueError: math domain error" in broken["raises.py", 3]
+    assert broken["text.py", 2] == "`connector` is a str; expected a Connector, or a list of them."
+
+
+def test_a_name_that_two_declare_is_refused_in_both(tmp_path: Path) -> None:
+    folder = written(tmp_path, {"one.py": TH1, "two.py": TH1.replace('"th-1"', '"th-2"')})
+    registry = found(known.in_folder(folder))
+    assert registry.names == []
+    [one, two] = registry.broken
+    assert str(folder / "two.py") in one.error
+    assert str(folder / "one.py") in two.error
+    assert "`acme/th-1b` is also declared" in one.error
+    assert registry.fault("acme/th-1") is one
+
+
+def test_what_is_reached_on_two_ways_is_one() -> None:
+    every = [*known.in_folder(VENDORS), *known.in_folder(VENDORS)]
+    assert Registry(every).names == ["acme/th-1", "acme/th-1b", "plain/jn-1"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("degC", "degX"), "got 'degX'; did you mean"),
+        (('"WeatherObserved",\n', '"WetherObserved",\n'), "Did you mean `WeatherObserved`?"),
+        (('"temperature": Attribute', '"temprature": Attribute'), "Did you mean `temperature`?"),
+        (('"batteryLevel": Attribute', '"batery": Attribute'), "Did you mean `batteryLevel`?"),
+        (('Time("at", "ms")', 'Time("at", "minutes")'), "time.unit expected `iso`"),
+        (('devices=("th-1", "th-1b")', 'devices="th-1"'), "expected a tuple of names"),
+        (('vendor="acme"', 'vendor="Acme GmbH"'), "got 'Acme GmbH'"),
+        (('"AirQualityObserved", {"co2"', '"NoiseLevelObserved", {"co2"'), "period is missing"),
+        (('hex="32"', 'hex="3"'), "examples non-hexadecimal number"),
+        (('"battery only"', '"air"'), "two have the name 'air'"),
+        (("decode=decode", "decode=None"), "expected a function, got NoneType"),
+    ],
+)
+def test_a_declaration_that_cannot_work(tmp_path: Path, change: tuple[str, str], sentence: str) -> None:
+    assert change[0] in TH1
+    registry = found(known.in_folder(written(tmp_path, {"th1.py": TH1.replace(*change)})))
+    [broken] = registry.broken
+    assert sentence in broken.error
+    assert broken.line > 1
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "sentence"),
+    [
+        (("vendor: plain", "vender: plain"), 1, "Did you mean `vendor`?"),
+        (("format: json", "format: cbor"), 4, "`cbor` is not allowed; expected `json`"),
+        (("{field: t, unit: degC}", "{field: t..u, unit: degC}"), 7, "is no path"),
+        (("output: {data: {t: 21.5}}", "output: {}"), 11, "has either `data`"),
+    ],
+)
+def test_a_yaml_that_cannot_work(tmp_path: Path, change: tuple[str, str], line: int, sentence: str) -> None:
+    assert change[0] in YAML
+    [broken] = folder_form.folder(written(tmp_path, {"plain/connector.yaml": YAML.replace(*change)}))
+    assert isinstance(broken, Broken)
+    assert sentence in broken.error
+    assert broken.line == line
+
+
+def test_a_codec_in_javascript_is_refused_until_something_runs_it(tmp_path: Path) -> None:
+    [broken] = folder_form.folder(written(tmp_path, {"a/connector.yaml": YAML, "a/codec.js": "// nothing"}))
+    assert isinstance(broken, Broken)
+    assert broken.where == f"{tmp_path}/a/codec.js:1"
+    assert "is not supported yet" in broken.error
+
+
+def test_an_installed_package_brings_connectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = """[headrace.connectors]
+module = vendor_of_test.th1
+object = vendor_of_test.th1:connector
+package = vendor_of_test
+nothing = vendor_of_test.absent
+"""
+    files = {
+        "vendor_of_test/__init__.py": "",
+        "vendor_of_test/th1.py": TH1,
+        "vendor_of_test-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: vendor-of-test\nVersion: 1\n",
+        "vendor_of_test-1.dist-info/entry_points.txt": points,
+    }
+    monkeypatch.syspath_prepend(str(written(tmp_path, files)))
+    registry = found(discovery.installed())
+    assert registry.names == ["acme/th-1", "acme/th-1b"]
+    assert ["vendor_of_test.absent" in each.error for each in registry.broken] == [True]
+    for name in [name for name in sys.modules if name.startswith("vendor_of_test")]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_the_tree_is_whole() -> None:
+    registry = known.registry()
+    assert registry.broken == []
+    assert all(each.origin in {"tree", "package"} for each in registry.found)
