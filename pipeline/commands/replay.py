@@ -29,7 +29,8 @@ _HELP = """examples:
 Each dead letter goes through route, connector and model as they are now, with the time at which it first arrived. What
 comes out is published; what fails again stays where it is. What was replayed is remembered in `state_dir`, so that a
 second replay takes only what the first could not. A replay that is killed may publish its last second twice, with the
-same `ce_id`. A worker may run meanwhile.
+same `ce_id`. What a message tells of its device itself is left out: a worker has published a newer state. A worker may
+run meanwhile.
 
 exit codes:
   0  everything that was asked for came out

@@ -2,6 +2,7 @@
 
 explanation.py  what is said of one message
 trace.py        the real stages, and what they made of it
+reader.py       what takes the messages of a route
 fields.py       what a payload held, and which of it nothing takes
 text.py         the same for a person
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.binding import Binding, FromField, Path, Position
@@ -17,9 +17,13 @@ _LONGEST = 60
 Steps = tuple[str | int, ...]
 
 
-def fields_of(binding: Binding, decoded: Mapping[str, Any]) -> list[Field]:
-    """Return what the payload held, at most 200 values."""
-    takers = dict(_takers(binding))
+def fields_of(
+    bindings: Sequence[Binding], decoded: Mapping[str, Any], told: Mapping[Steps, str] | None = None
+) -> list[Field]:
+    """Return what the payload held, at most 200 values. told: what else takes a value, and where that stands."""
+    takers = dict(told or {})
+    for binding in reversed(bindings):
+        takers |= dict(_takers(binding))
     found: list[Field] = []
     for steps, value in _leaves(decoded, ()):
         if len(found) == _SHOWN:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pipeline.explain.explanation import Attribute
@@ -12,9 +13,16 @@ from pipeline.slot import Slot, ValueRefusedError
 from pipeline.units import resolve
 
 
-def attributes_of(plan: Plan, fields: Mapping[str, Any]) -> list[Attribute]:
-    """Ask each slot what it makes of its field."""
-    return [_attribute(plan, slot, slot.path.find(fields)) for slot in plan.slots]
+def attributes_of(plans: Sequence[Plan], fields: Mapping[str, Any]) -> list[Attribute]:
+    """Ask each slot what it makes of its field; of several plans, those that the reading has something for."""
+    if len(plans) == 1:
+        return [_attribute(plans[0], slot, slot.path.find(fields)) for slot in plans[0].slots]
+    measured = [plan for plan in plans if any(slot.path.find(fields) is not None for slot in plan.slots)]
+    return [
+        replace(each, name=f"{plan.model.name}.{each.name}")
+        for plan in measured
+        for each in attributes_of([plan], fields)
+    ]
 
 
 def _attribute(plan: Plan, slot: Slot, value: object) -> Attribute:

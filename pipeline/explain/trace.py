@@ -15,8 +15,8 @@ from pipeline.delivery import Batch, Delivery, Fate
 from pipeline.errors import ConfigError, PayloadError, Reason
 from pipeline.explain.explanation import DeadLetter, Explanation, Partition, Published
 from pipeline.explain.fields import fields_of, shown
+from pipeline.explain.reader import Reader, reader_of
 from pipeline.explain.slots import attributes_of
-from pipeline.json_guard import parse
 from pipeline.message import Message
 from pipeline.paper import Deaf, Paper
 from pipeline.plan import Plan
@@ -46,8 +46,7 @@ def explain(config: Config, message: Message, *, feed: str | None = None, partit
         said.notes.append("No subscription of the feed takes this topic: the broker would not send the message.")
     route = _route(config, said)
     if route is not None and route.connector is not None:
-        plan = wiring.plan_of(config, name, route.connector)
-        _reading(plan, route, message, said)
+        _reading(reader_of(config, name, route.connector), route, message, said)
     if partitions is None and config.kafka.create_topics is not None:
         partitions = config.kafka.create_topics.partitions
     _judge(config, message, said, partitions)
@@ -71,17 +70,20 @@ def _route(config: Config, said: Explanation) -> Route | None:
     return None
 
 
-def _reading(plan: Plan, route: Route, message: Message, said: Explanation) -> None:
-    binding = plan.binding
-    said.model = plan.model.name
-    said.decoder = "JSON" if binding.decode is None else f"the decoder of {plan.provenance}"
+def _reading(reader: Reader, route: Route, message: Message, said: Explanation) -> None:
+    plan = reader.plans[0]
+    said.model = ", ".join(each.model.name for each in reader.plans)
+    said.decoder = reader.decoder
     try:
-        fields = (binding.decode or parse)(message.payload)
+        readings = reader.decode(message)
     except Exception:  # noqa: BLE001 - the real stage says why, as a dead letter
         return
-    said.fields = fields_of(binding, fields)
-    said.attributes = attributes_of(plan, fields)
-    source = binding.device
+    fields = readings[0] if readings else {}
+    if len(readings) > 1:
+        said.notes.append(f"The payload holds {len(readings)} readings; fields and attributes are those of the first.")
+    said.fields = fields_of([each.binding for each in reader.plans], fields, reader.told)
+    said.attributes = attributes_of(reader.plans, fields)
+    source = plan.binding.device
     if isinstance(source, FromTopic):
         name: Any = TopicPattern(route.topic).level(source.name, message.topic)
         whence = f"topic level {{{source.name}}}"

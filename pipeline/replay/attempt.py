@@ -18,6 +18,7 @@ from pipeline.replay.letter import Letter
 from pipeline.replay.report import Report
 
 _MOST_PENDING = 5000
+_DEVICE = "Device"
 _NO_FEED = "their feed is no longer in the configuration"
 
 
@@ -34,7 +35,7 @@ class Attempts:
         self._settled = asyncio.Event()
         self._report = report
         self._done = done
-        self._gate = _Gate(publisher)
+        self._gate = _Gate(publisher, wiring.topics(config).get(_DEVICE))
         self._routers: Mapping[str, Stage[Message]] = {
             name: wiring.router(config, name, publisher=self._gate, letters=letters, events=Deaf())
             for name in config.feeds
@@ -80,16 +81,24 @@ class Attempts:
 
 
 class _Gate(Stage[Record]):
-    """Lets records through to the publisher, and keeps dead letters back: `verdict` gets their reason and detail."""
+    """Lets records through to the publisher, and keeps dead letters back: `verdict` gets their reason and detail.
 
-    def __init__(self, publisher: Stage[Record]) -> None:
+    current: the topic that holds each device's present state, which an old message must not take the place of.
+    """
+
+    def __init__(self, publisher: Stage[Record], current: str | None) -> None:
         self.verdict: list[tuple[str, str]] = []
+        self._current = current
         self._publisher = publisher
 
     def put(self, batch: Batch[Record]) -> None:
-        through = [record for record in batch.items if record.message is not None]
+        through: list[Record] = []
         for record in batch.items:
-            if record.message is None:
+            if record.destination.topic == self._current:
+                batch.delivery.seal(Fate.DEDUPLICATED)
+            elif record.message is not None:
+                through.append(record)
+            else:
                 headers = dict(decode_headers(record.headers))
                 self.verdict.append((headers["ce_reason"].decode(), headers["ce_detail"].decode()))
                 batch.delivery.seal(Fate.DEAD_LETTERED)

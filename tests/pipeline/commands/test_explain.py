@@ -12,7 +12,9 @@ import yaml
 from pipeline.__main__ import main
 from tests.pipeline.commands.golden_text import EXAMPLE, hold
 from tests.pipeline.flow import READING
+from tests.pipeline.vendor_flow import TH1, written
 
+PAYLOAD = {"field": "data", "encoding": "hex"}
 AT = ["--at", "2026-01-21T12:53:21Z"]
 
 
@@ -139,3 +141,20 @@ def test_nested_and_odd_names(capsys: pytest.CaptureFixture[str], tmp_path: Path
     _, out = explain(capsys, payload, config=config)
     assert "pm.2_5[0].v" in out
     assert '["a b\\n"]' in out
+
+
+def test_a_vendors_connector(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "city.yaml"
+    file.write_text(yaml.safe_dump(written({"th": {**TH1, "payload": PAYLOAD, "port": {"field": "fPort"}}})))
+    wrapped = {"fPort": 1, "data": "ffce3764"}
+    code, out = explain(capsys, wrapped, config=file, topic="city/th/0001")
+    assert code == 0
+    assert "model WeatherObserved, AirQualityObserved" in out
+    assert "WeatherObserved.temperature       temperature -5.0 °C -> -5.0 (CEL)" in out
+    assert "Device.batteryLevel" in out
+    assert "topic      bench.Device.v1" in out
+    kept = {"fPort": 2, "data": "69703c0000d73c" * 2}
+    assert "holds 2 readings" in explain(capsys, kept, config=file, topic="city/th/0001")[1]
+    code, out = explain(capsys, {"fPort": 1, "data": "ff"}, config=file, topic="city/th/0001")
+    assert code == 1
+    assert "expected 4 bytes, got 1" in out

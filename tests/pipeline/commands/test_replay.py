@@ -25,6 +25,7 @@ from pipeline.replay.letter import Letter, letter_of
 from pipeline.replay.replayed import Offsets, Replayed
 from tests.pipeline.commands.golden_text import EXAMPLE
 from tests.pipeline.flow import ARRIVAL, READING
+from tests.pipeline.vendor_flow import TH1, written
 
 GOOD = json.dumps(READING).encode()
 
@@ -158,6 +159,15 @@ def test_what_a_route_ignores_is_done(tmp_path: Path) -> None:
     assert bench.put(stored(topic="city/debug/1")).filtered == 1
     assert bench.done == [(0, 0)]
     assert "1 filtered" in text(bench.report)
+
+
+def test_an_old_state_of_a_device_takes_no_newer_ones_place(tmp_path: Path) -> None:
+    file = tmp_path / "city.yaml"
+    file.write_text(yaml.safe_dump(written({"th": TH1})))
+    bench = Bench(file)
+    report = bench.put(stored(bytes.fromhex("ffce3764"), topic="city/th/0001"))
+    assert report.published == 1
+    assert [record.destination.topic for record in bench.records] == ["bench.WeatherObserved.v1"]
 
 
 def test_room_is_waited_for() -> None:

@@ -1,0 +1,75 @@
+"""Every example of every command's `--help` is run, in a folder with the files that it names."""
+
+import json
+import re
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.commandline.tree import every, tree
+from tests.integration.newcomer import Newcomer
+from tests.support.headrace import ROOT
+from tests.support.kafka import Kafka
+from tests.support.kafka_client import KafkaClient
+from tests.support.mosquitto import Mosquitto
+
+pytestmark = pytest.mark.real
+OWN_TESTS = {"demo"}  # it starts brokers of its own
+EXAMPLES = [
+    (command.path[0], example)
+    for command in every(tree())
+    if command.path[0] not in OWN_TESTS
+    for example in command.examples()
+]
+MAY_SAY_NO = {"explain", "connectors"}
+"""A dead letter and a connector that is not found are answers too; their exit code is 1."""
+UNENDING = {"run": "TERM", "tail": "INT"}
+TENANT = "ghent"
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory, mosquitto: Mosquitto, kafka: Kafka) -> Newcomer:
+    """Have the files, the topics and one record."""
+    person = Newcomer(tmp_path_factory.mktemp("help"), mosquitto, kafka)
+    person.types("headrace init mqtt --output city.yaml")
+    person.edits("tenant: city ", f"tenant: {TENANT} ")
+    person.edits("city/aq/{device}", "help/aq/{device}")
+    person.edits('subscribe: ["city/#"]', 'subscribe: ["help/#", "city/aq/+"]')
+    person.settles_in()
+    examples = person.folder / "deploy" / "examples"
+    examples.mkdir(parents=True)
+    for file in (ROOT / "deploy" / "examples").glob("*.yaml"):
+        (examples / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+    reading = {"device": "aq-0001", "ts": round(time.time() * 1000), "temperature": 21.5, "lat": 52.37, "lon": 4.89}
+    shutil.copytree(ROOT / "tests" / "support" / "vendors", person.folder / "my-connectors")
+    (person.folder / "reading.json").write_text(json.dumps(reading), encoding="utf-8")
+    client = KafkaClient(kafka.bootstrap())
+    for topic in (f"{TENANT}.AirQualityObserved.v1", f"{TENANT}.dead-letter.v1"):
+        if topic not in client.topics():
+            client.create_topic(topic, 6)
+    client.produce(f"{TENANT}.AirQualityObserved.v1", [(b"urn", b"{}")] * 10)
+    return person
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=[example for _, example in EXAMPLES])
+def test_an_example_of_the_help(newcomer: Newcomer, name: str, example: str) -> None:
+    line = example.replace("=...", "=x")
+    if name in UNENDING and "--count 10" not in line:
+        line = re.sub(r"\bheadrace ", f"timeout --preserve-status -s {UNENDING[name]} 6 headrace ", line, count=1)
+    config = newcomer.folder / "city.yaml"
+    mine = config.read_text(encoding="utf-8")
+    try:
+        newcomer.types(f"{line} || [ $? -eq 1 ]" if name in MAY_SAY_NO else line)
+    finally:
+        config.write_text(mine, encoding="utf-8")  # `headrace init mqtt > city.yaml` is an example too
+
+
+def test_every_command_is_among_them() -> None:
+    assert {name for name, _ in EXAMPLES} == {command.name for command in tree()} - OWN_TESTS
+
+
+def test_the_version(newcomer: Newcomer) -> None:
+    assert newcomer.types("headrace --version").startswith("headrace ")
+    assert Path(newcomer.folder / "city.yaml").exists()

@@ -1,0 +1,21 @@
+"""The generated page of the commands is what argparse says; every command has examples and exit codes."""
+
+from pipeline.commandline.reference import page
+from pipeline.commandline.tree import every, tree
+from tests.pipeline.commands.golden_text import ROOT
+
+HOW = "python -m pipeline.commandline.reference > deploy/reference/commands.md"
+
+
+def test_the_page_of_the_commands() -> None:
+    assert (ROOT / "deploy" / "reference" / "commands.md").read_text(encoding="utf-8") == page(), HOW
+
+
+def test_every_command_has_examples_and_exit_codes() -> None:
+    for command in tree():
+        assert command.description.endswith("."), command.path
+        assert command.examples(), command.path
+        assert all("headrace" in example for example in command.examples()), command.path
+        assert "exit codes:" in command.epilog, command.path
+    for command in every(tree()):
+        assert all(each.help for each in (*command.arguments, *command.options)), command.path
