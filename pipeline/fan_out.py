@@ -72,9 +72,11 @@ class Fan:
     def _failed(self, what: str) -> PayloadError:
         return PayloadError(f"{self.plans[0].binding.name} {what}.", Reason.CONNECTOR_FAILED)
 
-    def records(self, readings: Sequence[Fields], message: Message, level: Callable[[str], str | None]) -> Outcome:
-        """Make the records of all readings; a reading that cannot be used does not stop the others."""
-        name = name_of(self.plans[0].binding, level)
+    def records(self, readings: Sequence[Fields], message: Message, name: Callable[[str, Fields], object]) -> Outcome:
+        """Make the records of all readings; a reading that cannot be used does not stop the others.
+
+        name: what finds the device's name, in the topic or in a reading.
+        """
         outcome = Outcome(message, several=len(readings) > 1)
         for number, fields in enumerate(readings, 1):
             try:
@@ -167,7 +169,7 @@ class FanOut(Stage[Message]):
         events: DecodeEvents,
     ) -> None:
         self._fan = fan
-        self._level = level
+        self._name = name_of(fan.plans[0].binding, level)
         self._keep_retained = keep_retained
         self._max_payload = max_payload
         self._dead_letters = dead_letters
@@ -208,7 +210,7 @@ class FanOut(Stage[Message]):
             readings = self._fan.readings(message) if size <= self._max_payload else too_large(size, self._max_payload)
         except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
             return [self._letter(message, "decode", as_refusal(error))]
-        outcome = self._fan.records(readings, message, self._level)
+        outcome = self._fan.records(readings, message, self._name)
         if outcome.refusal is None:
             return outcome.records
         return [*outcome.records, self._letter(message, "normalise", outcome.refusal)]

@@ -80,4 +80,4 @@ def uplink(payload: bytes, port: int | None) -> Uplink:
 
 def outcome(fan: Fan, reading: Fields, payload: bytes) -> Outcome:
     """Return what becomes of one reading of a payload."""
-    return fan.records([reading], Message("bench/device", payload, ARRIVAL), lambda _: "device")
+    return fan.records([reading], Message("bench/device", payload, ARRIVAL), lambda _topic, _fields: "device")
