@@ -76,6 +76,7 @@ FAULTS: Final = (
     Fault("NaN, which is no JSON", "air-station", "dead letter: malformed", _not_a_number),
     Fault("a key twice", "noise-meter", "dead letter: duplicate_key", _twice),
     Fault("a list around the reading", "room", "dead letter: not_an_object", _in_a_list),
+    Fault("half a frame", "lora-mast", "dead letter: payload_error", _cut),
     Fault("no satellite in view", "bus", "dead letter: location_invalid", _changed(gps={"lat": 0.0, "lon": 0.0})),
     Fault("forgot its own name", "air-station", "dead letter: device_missing", _changed(device="")),
     Fault("nobody told us of lifts", "room", "dead letter: no_route", topic="city/lift/0001/state"),

@@ -6,6 +6,7 @@ Most say JSON; a kind with a payload in binary returns bytes.
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -139,6 +140,25 @@ def _bus(device: Device, now: int) -> Reading:
     return {"vehicle": device.name, "ts": now, "gps": gps, "no2": device.near(38, 18), "pm25": device.near(14, 6)}
 
 
+def _lora_room(device: Device, _now: int) -> bytes:
+    """Write an ELSYS ERS CO2's items, a type and its data each: temperature, humidity, light, motion, CO2."""
+    temperature, light = round(device.near(21, 1.5) * 10), round(device.near(300, 100, 0))
+    items = struct.pack(">BhBBBHBBBH", 1, temperature, 2, 45, 4, light, 5, 6, 6, round(device.near(700, 200, 0)))
+    return items.hex().encode()
+
+
+def _lora_mast(device: Device, now: int) -> bytes:
+    """Write a Decentlab DL-ATM41's seventeen words; each is a number of steps above or below 0x8000."""
+    gust = device.near(6, 3, 2)
+    steps = [
+        *(round(device.near(300, 200, 0)), 0, 0, 0),  # solar radiation in W/m2; rain and lightning
+        *(round(gust * 60), round(device.near(180, 179) * 10), round(gust * 100)),  # wind, direction, gust
+        *(round(_celsius(device, now) * 10), 120, 10_100, round(device.near(70, 15) * 10)),  # air: kPa, %
+        *(150, 0, 0, 0, 0, 0),  # what is inside the housing, and the wind's parts
+    ]
+    return struct.pack(">BHH17H", 2, 858, 1, *(0x8000 + step for step in steps))
+
+
 KINDS: Final = (
     Kind("air-station", 80, _air_station),
     Kind("air-box", 80, _air_box),
@@ -146,4 +166,6 @@ KINDS: Final = (
     Kind("noise-meter", 60, _noise_meter),
     Kind("room", 60, _room),
     Kind("bus", 20, _bus),
+    Kind("lora-room", 20, _lora_room),
+    Kind("lora-mast", 20, _lora_mast),
 )

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -131,12 +132,14 @@ class Demo:
     def _hints(self) -> str:
         file, port = self._stack.file, self._stack.admin_port
         device = next(each.device for each in self._city.citizens if each.device.kind.name == "noise-meter")
-        reading = '{"t":"2026-01-21T12:53:21Z","lat":51.05,"lon":3.72,"laeq":54.2}'
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        reading = f'{{"t":"{now}","lat":51.05,"lon":3.72,"laeq":54.2}}'
         called = Path(sys.argv[0])
         headrace = called if called.name == "headrace" else "headrace"
         lines = [
             ("check", f"{headrace} check {file}"),
             ("explain", f"{headrace} explain {file} --topic {device.topic} --payload '{reading}'"),
+            ("tail", f"{headrace} tail demo.dead-letter.v1 {file} --dead-letters"),
             ("tail", f"{headrace} tail demo.WeatherObserved.v1 {file}"),
             ("run", f"curl http://127.0.0.1:{port}/metrics"),
         ]

@@ -128,7 +128,9 @@ def test_ctrl_c_ends_it_in_order() -> None:
     assert gone(running)
 
 
-def test_a_demo_that_is_killed_leaves_nothing_behind() -> None:
+def test_a_demo_that_is_killed_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But its folder, which it cannot remove any more."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with demo() as process:
         running = parts(process)
         process.kill()
