@@ -53,6 +53,7 @@ def importers(library: str) -> set[str]:
         ("uvicorn", ("pipeline.admin",)),
         ("uvloop", ("pipeline.app",)),
         ("yaml", ("pipeline.config",)),
+        ("rich", ("pipeline.demo",)),
     ],
 )
 def test_each_library_has_one_home(library: str, allowed: tuple[str, ...]) -> None:
