@@ -82,8 +82,9 @@ def _tried(bench: Bench, payload: bytes, port: int | None) -> Fault | None:
     except (OverrunError, KeyboardInterrupt):
         raise
     except BaseException as error:  # noqa: BLE001 - SystemExit would end a worker, so it counts too
-        said = f"expected PayloadError only, got {type(error).__name__}: {error}; payload {_shown(payload, port)}"
-        return Fault(_where(bench, error), f"escapes {type(error).__name__}", said)
+        kind = _kind(error)
+        said = f"expected PayloadError only, got {kind}: {error}; payload {_shown(payload, port)}"
+        return Fault(_where(bench, error), f"escapes {kind}", said)
     return _judged(bench, decoded, payload, port)
 
 
@@ -131,6 +132,11 @@ def _decoded(bench: Bench, example: Example) -> str:
         return repr(bench.connector.decode(uplink(example.payload(), example.port)))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the examples' own proof says whether it may
         return f"{type(error).__name__}: {error}"
+
+
+def _kind(error: BaseException) -> str:
+    module = type(error).__module__
+    return f"{'' if module == 'builtins' else f'{module}.'}{type(error).__qualname__}"
 
 
 def _where(bench: Bench, error: BaseException) -> str:

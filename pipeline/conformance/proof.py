@@ -42,10 +42,12 @@ class Proof:
 
     @property
     def missing(self) -> list[str]:
-        """What the next level asks for besides mended faults, a sentence each."""
+        """What the next level asks for, a sentence each; nothing while a fault stands before it."""
         if not self._good:
             return ["draft: add an example of a payload and what it becomes."]
-        return self._for_checked() or self._for_field()
+        if self.examples_fail:
+            return []
+        return self._for_checked() or ([] if self.others_fail else self._for_field())
 
     @property
     def _good(self) -> list[Any]:

@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.conformance.bench import Bench, uplink
 from pipeline.delivery import Batch, Delivery, Fate, Lane, Ledger
-from pipeline.errors import Reason
+from pipeline.errors import PayloadError, Reason
 from pipeline.message import Message
 from pipeline.record import Record
+from pipeline.testing import located
 from tests.pipeline.flow import ARRIVAL, headers_of
 from tests.pipeline.vendor_flow import TH1, WRAPPED, VendorFlow, wrapped
+from tests.support.vendors import hostile
 
 NOW = "00d73c64"  # 21.5 degrees, 60 %, battery 100 %
 
@@ -158,6 +161,19 @@ def test_retained_and_too_large() -> None:
     assert headers_of(letter)["ce_reason"] == Reason.PAYLOAD_TOO_LARGE.value
 
 
+@pytest.mark.parametrize(
+    "decode",
+    [hostile.leaves, hostile.struct_error, hostile.returns_text, hostile.floods],
+    ids=lambda made: made.__name__,
+)
+def test_a_connector_that_fails_costs_its_message_only(decode: Any) -> None:
+    fan = Bench(located(hostile.make(decode))).fan()
+    with pytest.raises(PayloadError, match="hostile/") as caught:
+        fan.decoded(uplink(b"\xff", None))
+    assert caught.value.reason is Reason.CONNECTOR_FAILED
+    assert fan.decoded(uplink(bytes(4), None))
+
+
 class Late:
     """A publisher that keeps everything, and confirms in an order of its own."""
 
@@ -190,11 +206,9 @@ def test_every_message_has_one_fate_whatever_it_becomes(batches: list[list[bytes
     ledger = Ledger()
     acknowledged: list[int] = []
     lane: Lane[int] = Lane(acknowledged.extend, 10_000, ledger=ledger)
-    for router in (flow.router,):
-        router._publisher = late  # the letters of the router itself; unused here
-        for stage in {route.stage for route in router._routes}:
-            assert stage is not None
-            stage._publisher = late  # type: ignore[attr-defined]
+    for route in flow.router._routes:
+        assert route.stage is not None
+        route.stage._publisher = late  # type: ignore[attr-defined]
     for number, payloads in enumerate(batches):
         messages = [Message("city/th/0001", payload, ARRIVAL) for payload in payloads]
         flow.router.put(Batch(lane.receive(len(messages), number), messages))

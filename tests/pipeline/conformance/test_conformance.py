@@ -95,6 +95,7 @@ def test_an_example_that_does_not_hold(example: Example, message: str) -> None:
 def test_a_wrong_unit_shows() -> None:
     made = proof(hostile.wrong_unit, attributes={"temperature": Attribute("t", "degF")})
     assert "expected temperature 21.5, got 101.6" in made.examples_fail[0].message
+    assert made.missing == [], "a fault stands before it"
 
 
 def test_what_the_next_level_asks_for() -> None:
