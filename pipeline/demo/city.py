@@ -6,11 +6,18 @@ import asyncio
 import random
 from dataclasses import dataclass, field
 from time import monotonic, time
-from typing import Final
+from typing import Final, Protocol
 
 from pipeline.demo.faults import FAULTS, Fault, sound
 from pipeline.demo.kinds import KINDS, Device
-from pipeline.demo.mqtt import MqttPublisher
+
+
+class Publisher(Protocol):
+    """Where the city's messages go."""
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send one."""
+
 
 INTERVAL: Final = 1.0
 """Seconds between two messages of a device."""
@@ -32,7 +39,7 @@ class Citizen:
         after = None if self.fault is None else self.fault.silent_after
         return after is not None and self.said >= after
 
-    def speak(self, now: int, to: MqttPublisher) -> None:
+    def speak(self, now: int, to: Publisher) -> None:
         """Send one message."""
         reading = self.device.kind.reading(self.device, now)
         if self.fault is None:
@@ -56,7 +63,7 @@ class City:
         """How many devices have fallen silent."""
         return sum(each.silent for each in self.citizens)
 
-    async def live(self, to: MqttPublisher, stop: asyncio.Event) -> None:
+    async def live(self, to: Publisher, stop: asyncio.Event) -> None:
         """Speak until the stop; what is late is caught up with."""
         started, turns = monotonic(), 0
         while not stop.is_set():
