@@ -32,7 +32,9 @@ def test_a_device_clock_two_hours_ahead(bench: WorkerBench) -> None:
     headers = headers_of(flagged)
     assert headers["ce_quality"] == "clock"
     assert headers["ce_idclass"] == "arrival"
-    assert before <= int(headers["ce_id"].rpartition(":")[2]) <= after
+    arrival, _, checksum = headers["ce_id"].rpartition(":")[2].partition("-")
+    assert before <= int(arrival) <= after
+    assert len(checksum) == 8
     assert entity_of(flagged)["id"].endswith(":aq-0001")
     assert all(before <= record.timestamp <= after for record in records)
     rest = [record for record in records if record is not flagged]
