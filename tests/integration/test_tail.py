@@ -1,0 +1,69 @@
+"""`headrace tail` through every kind of listener, and what it says when it may not or cannot read."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import USERS
+from tests.integration.worker_bench import WorkerBench
+from tests.support.certs import Certificates
+from tests.support.headrace import ROOT
+
+pytestmark = pytest.mark.real
+[(USER, PASSWORD)] = USERS.items()
+
+
+def tail(bench: WorkerBench, folder: Path, kafka: dict[str, Any], *more: str) -> subprocess.CompletedProcess[str]:
+    file = folder / "city.yaml"
+    file.write_text(yaml.safe_dump(bench.config(kafka=kafka)), encoding="utf-8")
+    command = [sys.executable, "-m", "pipeline", "tail", "AirQualityObserved", str(file), *more]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=50)
+
+
+def ways(bench: WorkerBench, certificates: Certificates) -> dict[str, dict[str, Any]]:
+    ca = {"ca_file": str(certificates.ca)}
+    own = {"cert_file": str(certificates.client.certificate), "key_file": str(certificates.client.key)}
+    sasl = {"mechanism": "SCRAM-SHA-512", "username": USER, "password": PASSWORD}
+    made = {
+        "PLAINTEXT": {},
+        "SSL": {"tls": {**ca, **own}},
+        "SASL_SSL": {"tls": ca, "sasl": sasl},
+    }
+    return {
+        name: {"bootstrap_servers": [bench.kafka.bootstrap(name)], "security_protocol": name, **each}
+        for name, each in made.items()
+    }
+
+
+@pytest.mark.parametrize("way", ["PLAINTEXT", "SSL", "SASL_SSL"])
+def test_every_way_in(bench: WorkerBench, certificates: Certificates, tmp_path: Path, way: str) -> None:
+    bench.client.create_topic(bench.topic, 3)
+    bench.client.produce(bench.topic, [(b"one", b'{"a": {"value": 1}}'), (b"two", b'{"a": {"value": 2}}')])
+
+    done = tail(bench, tmp_path, ways(bench, certificates)[way], "--from-beginning", "--count", "1", "--key", "two")
+
+    assert done.returncode == 0, done.stderr
+    assert "a: 2" in done.stdout
+    assert "a: 1" not in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_topic_that_is_not_there_is_not_made(bench: WorkerBench, tmp_path: Path) -> None:
+    done = tail(bench, tmp_path, {})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Kafka has no topic {bench.topic}.")
+    assert bench.topic not in bench.client.topics()
+
+
+def test_a_wrong_password(bench: WorkerBench, certificates: Certificates, tmp_path: Path) -> None:
+    way = ways(bench, certificates)["SASL_SSL"]
+    way["sasl"]["password"] = "canary"
+    done = tail(bench, tmp_path, way)
+    assert done.returncode == 1
+    assert "refused our credentials" in done.stderr
+    assert "canary" not in done.stderr
+    assert "Traceback" not in done.stderr
