@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 from collections.abc import Sequence
 from struct import pack
 from typing import Any
@@ -10,14 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import wiring
 from pipeline.conformance.bench import Bench, uplink
 from pipeline.delivery import Batch, Delivery, Fate, Lane, Ledger
 from pipeline.errors import PayloadError, Reason
 from pipeline.message import Message
 from pipeline.record import Record
 from pipeline.testing import located
-from tests.pipeline.flow import ARRIVAL, headers_of
-from tests.pipeline.vendor_flow import TH1, WRAPPED, VendorFlow, wrapped
+from tests.pipeline.flow import ARRIVAL, Memory, headers_of
+from tests.pipeline.vendor_flow import TH1, WRAPPED, VendorFlow, loaded, wrapped
 from tests.support.vendors import hostile
 
 NOW = "00d73c64"  # 21.5 degrees, 60 %, battery 100 %
@@ -200,26 +202,23 @@ PAYLOADS = st.one_of(
 )
 
 
-@given(st.lists(st.lists(PAYLOADS, min_size=1, max_size=6), min_size=1, max_size=6), st.randoms(use_true_random=False))
-def test_every_message_has_one_fate_whatever_it_becomes(batches: list[list[bytes]], chance: Any) -> None:
-    flow, late = FLOW, Late()
-    ledger = Ledger()
-    acknowledged: list[int] = []
+READ = loaded({"th": WRAPPED}).config
+
+
+@given(st.lists(st.lists(PAYLOADS, min_size=1, max_size=6), min_size=1, max_size=6), st.integers())
+def test_every_message_has_one_fate_whatever_it_becomes(batches: list[list[bytes]], seed: int) -> None:
+    late, ledger, acknowledged = Late(), Ledger(), list[int]()
+    letters = wiring.dead_letters(READ)
+    router = wiring.router(READ, "city", publisher=late, letters=letters, events=Memory())
     lane: Lane[int] = Lane(acknowledged.extend, 10_000, ledger=ledger)
-    for route in flow.router._routes:
-        assert route.stage is not None
-        route.stage._publisher = late  # type: ignore[attr-defined]
     for number, payloads in enumerate(batches):
         messages = [Message("city/th/0001", payload, ARRIVAL) for payload in payloads]
-        flow.router.put(Batch(lane.receive(len(messages), number), messages))
+        router.put(Batch(lane.receive(len(messages), number), messages))
         assert ledger.conserved()
-    chance.shuffle(late.waiting)
+    random.Random(seed).shuffle(late.waiting)
     for delivery, record in late.waiting:
         delivery.seal(Fate.DEAD_LETTERED if record.message is None else Fate.PUBLISHED)
         assert ledger.conserved()
     assert ledger.in_flight() == 0
     assert sum(ledger.fates) == sum(map(len, batches))
     assert acknowledged == list(range(len(batches)))
-
-
-FLOW = VendorFlow(WRAPPED)
