@@ -22,7 +22,7 @@ _EXAMPLES = """examples:
   headrace connectors show acme/th-1 --path my-connectors
   headrace connectors check --all
   headrace connectors check my-connectors/acme
-  headrace connectors check acme/th-1 --format json
+  headrace connectors check acme/th-1 --path my-connectors --format json
 """
 _HELP = f"""{_EXAMPLES}
 levels:

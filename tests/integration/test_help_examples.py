@@ -23,8 +23,8 @@ EXAMPLES = [
     if command.path[0] not in OWN_TESTS
     for example in command.examples()
 ]
-MAY_SAY_NO = {"explain", "connectors"}
-"""A dead letter and a connector that is not found are answers too; their exit code is 1."""
+MAY_SAY_NO = {"explain"}
+"""A dead letter is an answer too; its exit code is 1."""
 UNENDING = {"run": "TERM", "tail": "INT"}
 TENANT = "ghent"
 
