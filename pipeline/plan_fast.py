@@ -1,8 +1,8 @@
 """Compiles a plan into the function that the hot path calls.
 
 The function takes the reading in which all is as expected: every field there, of the right type, within likely bounds,
-the clock right. Any other gets None, and `Plan.carefully` decides. One join makes the entity, which takes a fifth
-of a dict and orjson.dumps; orjson writes the numbers, all at once, three times as fast as repr would. The
+the clock right. Any other gets None, and `Plan.carefully` decides. One join makes the entity, in 1.4 us
+where a dict and orjson.dumps take 3.4; orjson writes the numbers, all at once, nearly three times as fast as repr. The
 generated source holds only names made here; all texts and numbers of the config are bound as constants, so nothing that
 a person typed is ever compiled.
 """
