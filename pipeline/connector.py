@@ -14,38 +14,12 @@ from typing import Any
 import orjson
 
 from pipeline.errors import PayloadError
+from pipeline.uplink import Fields, Uplink
 
-Fields = Mapping[str, Any]
-"""What a payload decodes to: names lead to values, or to deeper fields."""
+__all__ = ["Attribute", "Connector", "Decoded", "Example", "Fields", "Observation", "Place", "Time", "Uplink"]
 
 Decoded = Fields | Sequence[Fields]
 """One reading, or several, each with its own time: a device may send what it has kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Uplink:
-    """One transmission of one device, whatever network brought it.
-
-    payload: the application's bytes. port: the LoRaWAN FPort (1 to 223), or None elsewhere. fields: what a network
-    server has decoded already, or None. received_at: arrival in milliseconds since 1970 UTC, for devices that tell
-    times relative to it; a connector has no clock of its own.
-    """
-
-    payload: bytes
-    port: int | None = None
-    fields: Fields | None = None
-    received_at: int = 0
-
-    def json(self) -> Any:  # noqa: ANN401 - JSON holds anything
-        """Return the JSON value of the payload.
-
-        Raises:
-            PayloadError: it is no JSON.
-        """
-        try:
-            return orjson.loads(self.payload)
-        except orjson.JSONDecodeError as error:
-            raise PayloadError(f"expected JSON: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,22 @@ def parse(payload: bytes, loads: Any = orjson.loads) -> dict[str, Any]:  # noqa:
     return fields
 
 
+def document(payload: bytes) -> dict[str, Any]:
+    """Return the object that a network server's message holds; unlike a device, a server writes each key once.
+
+    Raises:
+        PayloadError: too_deep, malformed or not_an_object, with a sentence.
+    """
+    _refuse_depth(payload)
+    try:
+        fields = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise PayloadError(f"Expected JSON: {error}.", Reason.MALFORMED) from None
+    if fields.__class__ is not dict:
+        raise PayloadError(f"Expected a JSON object, got {_kind(fields)}.", Reason.NOT_AN_OBJECT)
+    return fields  # type: ignore[no-any-return] # the class was looked at
+
+
 def _refuse_depth(payload: bytes) -> None:
     if payload.count(b"{") + payload.count(b"[") <= MAX_DEPTH:
         return

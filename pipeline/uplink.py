@@ -1,0 +1,102 @@
+"""One transmission of one device, whatever network brought it: what a dialect makes and a connector decodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from pipeline.errors import PayloadError, Reason
+
+Fields = Mapping[str, Any]
+"""What a payload decodes to: names lead to values, or to deeper fields."""
+
+_LONGEST_EUI = 23  # characters: eight bytes in hex, a dash or colon between each
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """How one gateway heard a transmission.
+
+    gateway: its EUI in 16 lower-case hex digits, or the server's name for it. rssi: dBm. snr: dB. time: the gateway's
+    own clock, in milliseconds since 1970 UTC; None without one. location: longitude, latitude (, altitude in metres).
+    """
+
+    gateway: str
+    rssi: float | None = None
+    snr: float | None = None
+    time: int | None = None
+    location: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a network server calls a device: they pick its connector where no registry knows the device."""
+
+    name: str | None = None
+    brand: str | None = None
+    model: str | None = None
+    profile: str | None = None
+    application: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Uplink:
+    """One transmission of one device. A connector reads the first four, and never changes any.
+
+    payload: the application's bytes, decrypted (LoRaWAN: FRMPayload). port: the LoRaWAN FPort, or None without one;
+    connectors see 1 to 255. fields: what a network server has decoded already, or None. received_at: arrival here, in
+    milliseconds since 1970 UTC, for devices that tell times relative to it; a connector has no clock of its own.
+
+    device: the DevEUI in 16 lower-case hex digits. time: when the network heard it, in milliseconds since 1970 UTC.
+    dev_addr: 8 lower-case hex digits. f_cnt: the frame counter, all 32 bits of it. receptions, names: made when asked
+    for, since most uplinks are published without them. raw: whether it came straight from gateways.
+    """
+
+    payload: bytes
+    port: int | None = None
+    fields: Fields | None = None
+    received_at: int = 0
+    device: str = ""
+    time: int | None = None
+    dev_addr: str | None = None
+    f_cnt: int | None = None
+    receptions: Callable[[], tuple[Reception, ...]] = tuple
+    names: Callable[[], Names] = Names
+    raw: bool = False
+
+    def json(self) -> Any:  # noqa: ANN401 - JSON holds anything
+        """Return the JSON value of the payload.
+
+        Raises:
+            PayloadError: it is no JSON.
+        """
+        try:
+            return orjson.loads(self.payload)
+        except orjson.JSONDecodeError as error:
+            raise PayloadError(f"expected JSON: {error}") from None
+
+
+def eui(value: object) -> str:
+    """Return an EUI-64 as 16 lower-case hex digits; it may come in either case, with dashes or colons.
+
+    Raises:
+        PayloadError: it is absent (`device_missing`), or none (`device_invalid`).
+    """
+    if value is None or value == "":
+        raise PayloadError("Expected an EUI of 16 hex digits; it is absent.", Reason.DEVICE_MISSING)
+    if not isinstance(value, str) or len(value) > _LONGEST_EUI:
+        raise PayloadError(f"Expected an EUI of 16 hex digits, got {str(value)[:40]!r}.", Reason.DEVICE_INVALID)
+    return _eui(value)
+
+
+@lru_cache(maxsize=131_072)
+def _eui(text: str) -> str:
+    digits = text.replace("-", "").replace(":", "").lower()
+    if len(digits) != 16 or not digits.isascii() or not all(digit in "0123456789abcdef" for digit in digits):  # noqa: PLR2004
+        raise PayloadError(f"Expected an EUI of 16 hex digits, got {text!r}.", Reason.DEVICE_INVALID)
+    return digits
