@@ -25,6 +25,7 @@ from pipeline.feeds.mqtt_options import Trouble
 from pipeline.message import Message
 from pipeline.metrics import FeedMetrics, Metrics
 from pipeline.publish import Publisher
+from pipeline.store import Store
 
 _LOG = logging.getLogger(__name__)
 _HEALTHY_SECONDS = 60.0  # a life that lasted so long was not killed by its first messages
@@ -62,6 +63,7 @@ class Worker:
         self._metrics.gauges = self._publisher.gauges
         state = _state_folder(config)
         self._guard = CrashGuard(state)
+        self._store = Store(state)
         self._feeds: list[tuple[MqttFeed, FeedMetrics, Stage[Message]]] = []
         for name, feed in config.feeds.items():
             ledger = Ledger()
@@ -94,6 +96,7 @@ class Worker:
             self._guard.stopped()  # any other error is a death: a message may have caused it, and will come again
         finally:
             await self._publisher.close(monotonic() + _LEAVE_SECONDS)
+            await self._store.close()
             await self._admin.stop()
 
     async def _publisher_started(self) -> bool:
@@ -113,7 +116,8 @@ class Worker:
 
     async def _work(self) -> None:
         running = [asyncio.create_task(feed.run(router), name=f"feed {feed.name}") for feed, _, router in self._feeds]
-        watched = [asyncio.create_task(self._publisher.watch(), name="publisher"), *running]
+        parts = [(self._publisher.watch(), "publisher"), (self._store.run(), "store")]
+        watched = [*(asyncio.create_task(part, name=name) for part, name in parts), *running]
         asyncio.get_running_loop().call_later(_HEALTHY_SECONDS, self._guard.settle)
         stop = asyncio.create_task(self._stop.wait(), name="stop")
         try:
