@@ -27,7 +27,10 @@ _OWNER_AND_GROUP = 0o640
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What one connector will do. attributes: one line each; topic: where its records go."""
+    """What one connector will do. attributes: one line each; topic: where its records go.
+
+    formats: those that its routes name.
+    """
 
     connector: str
     model: str
@@ -36,6 +39,7 @@ class Use:
     time: str
     location: str
     attributes: tuple[str, ...]
+    formats: tuple[str, ...]
 
 
 def uses(config: Config) -> list[Use]:
@@ -59,6 +63,7 @@ def text(loaded: Loaded) -> str:
     for use in uses(loaded.config):
         lines += [f"{use.connector}: {use.model} -> {use.topic}"]
         lines += [f"    device    {use.device}", f"    time      {use.time}", f"    location  {use.location}"]
+        lines += [f"    format    {', '.join(use.formats)}"] if use.formats else []
         lines += [f"    {attribute}" for attribute in use.attributes]
         lines.append("")
     lines.append(f"writes: {', '.join(topics(loaded.config))}")
@@ -79,7 +84,13 @@ def _uses(config: Config, name: str, connector: AnyConnector) -> Iterator[Use]:
             time=_time(connector, period),
             location=_location(connector) if model != DEVICE else "none",
             attributes=tuple(lines),
+            formats=_formats(config, name),
         )
+
+
+def _formats(config: Config, name: str) -> tuple[str, ...]:
+    routes = [route for feed in config.feeds.values() for route in feed.routes if route.connector == name]
+    return tuple(dict.fromkeys(route.format for route in routes if route.format is not None))
 
 
 def _observations(connector: AnyConnector) -> Iterator[tuple[str, Mapping[str, AttributeSource], float | None]]:

@@ -16,10 +16,46 @@ import orjson
 from pipeline.errors import PayloadError
 from pipeline.uplink import Fields, Uplink
 
-__all__ = ["Attribute", "Connector", "Decoded", "Example", "Fields", "Observation", "Place", "Time", "Uplink"]
+__all__ = [
+    "Attribute",
+    "Connector",
+    "Decoded",
+    "Example",
+    "Fields",
+    "Format",
+    "FromArrival",
+    "Observation",
+    "Place",
+    "Time",
+    "Uplink",
+]
 
 Decoded = Fields | Sequence[Fields]
 """One reading, or several, each with its own time: a device may send what it has kept."""
+
+
+class FromArrival(int):
+    """A time that a decoder has counted from `received_at`: a number, whose unit `Time` says.
+
+    A message that is sent again gets another one, so it cannot tell a reading from others: the id is made from arrival.
+    """
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A form of payload that any device may use; routes and `connector.yaml` give its name as `format`.
+
+    parse: from a payload and its arrival (milliseconds since 1970 UTC) to readings; raises PayloadError.
+    """
+
+    name: str
+    parse: Callable[[bytes, int], Decoded]
+
+    def decode(self, uplink: Uplink) -> Decoded:
+        """Return the readings of an uplink, as a connector's own decoder does."""
+        return self.parse(uplink.payload, uplink.received_at)
 
 
 @dataclass(frozen=True, slots=True)

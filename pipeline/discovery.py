@@ -1,7 +1,8 @@
 """Finds device connectors that are Python: in the tree, behind entry points, and in folders of the operator's own.
 
-A module has one as `connector`, or several as `connectors`. What cannot be imported is kept as broken, with the line
-that failed, and the rest is found. Importing runs a module: whoever names a folder trusts what is in it.
+A module has one as `connector`, or several as `connectors`; one in the tree's `formats` has a `FORMAT`. What
+cannot be imported is kept as broken, with the line that failed, and the rest is found. Importing runs a module: whoever
+names a folder trusts what is in it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
-from pipeline.connector import Connector
+from pipeline.connector import Connector, Format
 from pipeline.registry import Broken, Found
 from pipeline.source_lines import SourceLines
 
@@ -39,6 +40,13 @@ def tree(package: str = TREE) -> Iterator[Found | Broken]:
     for vendor in pkgutil.iter_modules(root.__path__):
         if vendor.name not in _NO_VENDORS:
             yield from _walk(f"{package}.{vendor.name}", Path(root.__path__[0], vendor.name), "tree")
+
+
+def formats(package: str = TREE) -> Iterator[Format]:
+    """Yield the formats of payloads in `connectors/formats/<format>.py`."""
+    parent = importlib.import_module(f"{package}.formats")
+    for inner in pkgutil.iter_modules(parent.__path__):
+        yield importlib.import_module(f"{parent.__name__}.{inner.name}").FORMAT
 
 
 def _walk(name: str, place: Path, origin: str) -> Iterator[Found | Broken]:

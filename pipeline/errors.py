@@ -46,7 +46,10 @@ class Reason(Enum):
     TOO_DEEP = "too_deep", "The JSON is nested deeper than 32 levels; no reading needs that."
     DUPLICATE_KEY = "duplicate_key", "One JSON object holds a key twice, so which value is meant is unknown."
     NOT_AN_OBJECT = "not_an_object", "The payload is JSON, but not an object with fields. Name a format on the route."
-    PAYLOAD_ERROR = "payload_error", "The connector's decoder refused the payload; its sentence is in the headers."
+    PAYLOAD_ERROR = (
+        "payload_error",
+        "The connector's or format's decoder refused the payload; the headers say why.",
+    )
     CONNECTOR_FAILED = "connector_failed", "The connector's decoder failed unexpectedly: a bug in it. Tell its owner."
     DEVICE_MISSING = "device_missing", "The field or topic level that names the device is absent or empty."
     DEVICE_INVALID = "device_invalid", "The device's name is no string or integer, too long, or has control characters."

@@ -13,6 +13,7 @@ import orjson
 
 from pipeline import cloudevents, times
 from pipeline.binding import Binding, Fields, Fixed, Position
+from pipeline.connector import FromArrival
 from pipeline.entity import Entity, device_key
 from pipeline.errors import PayloadError, Reason
 from pipeline.message import Message
@@ -130,7 +131,8 @@ class Plan:
 
     def discriminator(self, fields: Fields, arrival: int) -> int:
         """Return the time that tells a reading's `ce_id` from others of its entity; raises as `carefully` does."""
-        return self._observed(fields, arrival, [])[0]
+        observed, own = self._observed(fields, arrival, [])
+        return observed if own else arrival
 
     def carefully(
         self, fields: Fields, entity: Entity, message: Message, recorded: bytes, index: int = 0
@@ -173,7 +175,7 @@ class Plan:
         if not arrival - source.max_age * 1000 <= ms <= arrival + AHEAD_MS:
             flags.append("clock")
             return arrival, False
-        return ms, True
+        return ms, not isinstance(value, FromArrival)
 
     def _times(self, observed: int) -> list[bytes]:
         moments = [observed]

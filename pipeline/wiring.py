@@ -14,6 +14,7 @@ from pipeline.binding import Binding, FromTopic
 from pipeline.config import inline, vendors
 from pipeline.config.feeds import MqttFeed as FeedConfig
 from pipeline.config.feeds import Route as RouteConfig
+from pipeline.config.formats import JSON, formats
 from pipeline.config.kafka import Kafka
 from pipeline.config.kafka import Sasl as SaslConfig
 from pipeline.config.root import Config
@@ -113,6 +114,8 @@ def router(
             fan = fans.get(route.connector) or fans.setdefault(route.connector, fan_of(config, feed_name, declared))
             return Route(pattern, FanOut(fan, level=_level(fan.plans[0], pattern), **ends))
         plan = plan_of(config, feed_name, route.connector)
+        if route.format not in {None, JSON}:
+            return Route(pattern, FanOut(format_fan(plan, str(route.format)), level=_level(plan, pattern), **ends))
         return Route(pattern, Decode(plan, level=_level(plan, pattern), out=normalise, **ends))
 
     routes = [stage(route) for route in feed.routes]
@@ -147,6 +150,11 @@ def fan_of(config: Config, feed: str, used: UsedConnector) -> Fan:
         device=None if device is None else _plan(config, feed, device),
         states=None if device is None else DeviceStates(paths, used.device_interval),
     )
+
+
+def format_fan(plan: Plan, name: str) -> Fan:
+    """Return what makes the records of an inline connector whose payloads are of another format than JSON."""
+    return Fan(decode=formats()[name].decode, plans=(plan,))
 
 
 def _plan(config: Config, feed: str, binding: Binding) -> Plan:

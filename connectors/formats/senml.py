@@ -3,7 +3,8 @@
 A reading is `{"device": ..., "time": ..., "values": {...}, "units": {...}}`:
 
 - device: the base name without a `:` or `/` at its end; or, without one, the name, if that is a URN.
-- time: milliseconds since 1970. A time below 2^28 s counts from now (section 4.5.3), which is the time of arrival.
+- time: milliseconds since 1970. A time below 2^28 s counts from now (section 4.5.3), which is the time of arrival
+  (`FromArrival`).
 - values: by name; by the SenML unit where a record has no name beside the base name (section 5.1.3).
 - units: by the same names, in the spelling of our units; a unit that we do not know stands as it came.
 - sums: by the same names, where there are any (`s`).
@@ -15,7 +16,7 @@ import re
 from math import isfinite
 from typing import Any
 
-from headrace import Fields, PayloadError, Uplink
+from headrace import Fields, Format, FromArrival, PayloadError, Uplink
 
 UNITS = {
     "Cel": "degC", "K": "K", "%RH": "%", "%EL": "%", "%": "%", "/": "1", "/100": "%", "ppm": "ppm", "ppb": "ppb",
@@ -120,7 +121,8 @@ def _time(record: dict[str, Any], number: int, received_at: int) -> int:
     seconds = float(record.get("bt", 0)) + float(record.get("t", 0))
     if not -_RELATIVE < seconds < _LATEST:
         raise PayloadError(f"expected a time (bt and t) before the year 10000 in record {number}, got {seconds}")
-    return round(seconds * 1000) + (received_at if seconds < _RELATIVE else 0)
+    ms = round(seconds * 1000)
+    return FromArrival(received_at + ms) if seconds < _RELATIVE else ms
 
 
 def _joined(reading: dict[str, Any], new: dict[str, Any]) -> bool:
@@ -131,3 +133,6 @@ def _joined(reading: dict[str, Any], new: dict[str, Any]) -> bool:
     for part in (*parts, "units"):
         reading.setdefault(part, {}).update(new[part])
     return True
+
+
+FORMAT = Format("senml", parse)

@@ -7,7 +7,7 @@ what is written as a JSON number is a number here, `true` and `false` are boolea
 
 import re
 
-from headrace import Fields, PayloadError
+from headrace import Fields, Format, PayloadError
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*", re.ASCII)
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,30})(\.\d{1,40})?([eE][+-]?\d{1,2})?", re.ASCII)
@@ -51,3 +51,6 @@ def _value(text: str) -> str | float | bool:
     if number is None:
         return text
     return float(text) if number[2] or number[3] else int(text)
+
+
+FORMAT = Format("ultralight", parse)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic import WithJsonSchema as Schema
 
+from pipeline.config.formats import FormatName
 from pipeline.config.secrets import Tls, at_most_one
 from pipeline.config.values import (
     Broker,
@@ -33,6 +34,8 @@ class Route(Section):
     """A topic; `{name}` stands for one level and names it, `+` for one level, a last `#` for all that follow."""
     connector: str | None = Field(default=None, examples=["city-aq"])
     """The connector, by its name under `connectors`."""
+    format: FormatName | None = Field(default=None, examples=["senml"])
+    """How the payload is written (`json`, `senml` or `ultralight`), for a connector of this file; absent, `json`."""
     ignore: bool = Field(default=False, examples=[False])
     """Take these messages and drop them, counted as filtered, instead of `connector`."""
     retained: Literal["keep", "filter"] | None = Field(default=None, examples=["filter"])
@@ -44,6 +47,8 @@ class Route(Section):
             raise ValueError("has both `connector` and `ignore: true`: give one of them")
         if not self.ignore and self.connector is None:
             raise ValueError("leads nowhere: give `connector: <name>`, or `ignore: true` to drop what matches")
+        if self.ignore and self.format is not None:
+            raise ValueError("has both `format` and `ignore: true`: what is dropped is not decoded")
         return self
 
 

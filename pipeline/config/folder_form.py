@@ -1,12 +1,12 @@
 """A device connector without Python: a folder with `connector.yaml`, its examples in the published form.
 
-The decoder is one of the named formats. A `codec.js` beside it is the place of a decoder in JavaScript; it is refused
-until something here can run one.
+The decoder is that of a format, by its name. A `codec.js` beside it is the place of a decoder in JavaScript; it is
+refused until something here can run one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,22 +15,14 @@ from pydantic import Field, ValidationError, model_validator
 from pipeline.config.connectors import AttributeSource
 from pipeline.config.document import Document
 from pipeline.config.findings import Finding, listed
+from pipeline.config.formats import FormatName, formats
 from pipeline.config.shape import Draft
 from pipeline.config.values import Duration, FieldPath, Section
-from pipeline.connector import Attribute, Connector, Decoded, Example, Observation, Place, Time, Uplink
+from pipeline.connector import Attribute, Connector, Example, Observation, Place, Time
 from pipeline.errors import PayloadError
-from pipeline.json_guard import parse
 from pipeline.registry import Broken, Found
 
 FILE, CODEC = "connector.yaml", "codec.js"
-
-
-def _json(uplink: Uplink) -> Decoded:
-    return parse(uplink.payload)
-
-
-DECODERS: Mapping[str, Callable[[Uplink], Decoded]] = {"json": _json}
-"""The named formats that a folder's payload may have."""
 
 
 class _Time(Section):
@@ -77,7 +69,7 @@ class _Example(Section):
     description: str = Field(min_length=1)
     input: _Input
     output: _Output
-    expect: dict[str, Any] = Field(default={})
+    expect: dict[str, Any] | tuple[dict[str, Any], ...] = Field(default={})
     source: str | None = None
 
 
@@ -88,7 +80,7 @@ class FolderConnector(Section):
     devices: tuple[str, ...] = Field(min_length=1)
     owner: str
     version: str = "1"
-    format: Literal["json"]
+    format: FormatName
     model: str | None = None
     attributes: dict[str, AttributeSource] = Field(default={})
     period: Duration | None = None
@@ -143,7 +135,7 @@ def _made(read: FolderConnector) -> Connector:
         devices=read.devices,
         owner=read.owner,
         version=read.version,
-        decode=DECODERS[read.format],
+        decode=formats()[read.format].decode,
         model=read.model,
         attributes=_attributes(read.attributes),
         period=read.period,

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, SecretStr
 from pydantic.fields import FieldInfo
 
 from pipeline.config.fields import alternatives, entries, sections
+from pipeline.config.formats import check_format
 from pipeline.config.root import Config
 from pipeline.config.sentences import example
 from pipeline.config.values import (
@@ -62,6 +63,7 @@ _KINDS: dict[Any, str] = {
     check_field: "path",
     check_file: "file",
     check_filter: "topic filter",
+    check_format: "name of a format",
     check_listen: "`host:port`",
     check_pattern: "topic pattern",
     check_url: "URL",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pipeline.config.feeds import MqttFeed, Route
-from pipeline.config.findings import Finding, did_you_mean, one_of
+from pipeline.config.findings import Finding, Place, did_you_mean, one_of
 from pipeline.config.kafka import check_topic
 from pipeline.config.root import Config
 from pipeline.config.topics import covers_some, shape
+from pipeline.config.used import UsedConnector
 from pipeline.config.values import loopback
 from pipeline.models.base import Model
 
@@ -103,6 +104,14 @@ def _routes(config: Config, name: str, feed: MqttFeed, names: frozenset[str]) ->
             )
         elif route.connector in config.connectors:
             yield from _level(config, place, route)
+            yield from _format(config, place, route)
+
+
+def _format(config: Config, place: Place, route: Route) -> Iterator[Finding]:
+    used = config.connectors[str(route.connector)]
+    if route.format is not None and isinstance(used, UsedConnector):
+        said = f"means nothing here: `{used.use}` has a decoder of its own."
+        yield Finding((*place, "format"), said, "Remove it, or lead the route to a connector of this file.")
 
 
 def _meant(route: Route, names: frozenset[str]) -> str:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pipeline import wiring
 from pipeline.binding import Fields
 from pipeline.config import vendors
-from pipeline.config.connectors import InlineConnector
+from pipeline.config.feeds import Route
+from pipeline.config.formats import JSON
 from pipeline.config.root import Config
+from pipeline.config.used import UsedConnector
 from pipeline.config.values import field_path
 from pipeline.explain.fields import Steps
 from pipeline.json_guard import parse
@@ -27,11 +29,15 @@ class Reader:
     told: Mapping[Steps, str] = field(default_factory=dict)
 
 
-def reader_of(config: Config, feed: str, name: str) -> Reader:
-    """Return what the connector of that name is made of on a feed."""
+def reader_of(config: Config, feed: str, route: Route) -> Reader:
+    """Return what a route's connector is made of on a feed."""
+    name = str(route.connector)
     declared = config.connectors[name]
-    if isinstance(declared, InlineConnector):
-        return Reader([wiring.plan_of(config, feed, name)], "JSON", lambda message: [parse(message.payload)])
+    if not isinstance(declared, UsedConnector):
+        plan = wiring.plan_of(config, feed, name)
+        if route.format not in {None, JSON}:
+            return Reader([plan], f"format {route.format}", wiring.format_fan(plan, str(route.format)).readings)
+        return Reader([plan], "JSON", lambda message: [parse(message.payload)])
     fan = wiring.fan_of(config, feed, declared)
     device = vendors.declared(declared).device
     told = {field_path(each.field).steps: f"Device.{key}" for key, each in device.items()}

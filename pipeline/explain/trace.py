@@ -46,7 +46,7 @@ def explain(config: Config, message: Message, *, feed: str | None = None, partit
         said.notes.append("No subscription of the feed takes this topic: the broker would not send the message.")
     route = _route(config, said)
     if route is not None and route.connector is not None:
-        _reading(reader_of(config, name, route.connector), route, message, said)
+        _reading(reader_of(config, name, route), route, message, said)
     if partitions is None and config.kafka.create_topics is not None:
         partitions = config.kafka.create_topics.partitions
     _judge(config, message, said, partitions)
@@ -153,6 +153,9 @@ def _say_when_and_where(plan: Plan, said: Explanation) -> None:
         said.time = f"{moment}, of arrival: a message sent twice cannot be recognised"
     elif "clock" in flags:
         said.time = f"{moment}, of arrival: field {source.path.text} is too old or ahead (flagged `clock`)"
+    elif cloudevents.ID_CLASS in record.headers:
+        counted = f"field {source.path.text}, counted from arrival"
+        said.time = f"{moment} from {counted}: a message sent twice cannot be recognised"
     else:
         said.time = f"{moment} from field {source.path.text} ({source.format})"
     place = record.value.get("location")

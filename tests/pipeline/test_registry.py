@@ -105,7 +105,7 @@ def test_a_declaration_that_cannot_work(tmp_path: Path, change: tuple[str, str],
     ("change", "line", "sentence"),
     [
         (("vendor: plain", "vender: plain"), 1, "Did you mean `vendor`?"),
-        (("format: json", "format: cbor"), 4, "`cbor` is not allowed; expected `json`"),
+        (("format: json", "format: cbor"), 4, "`cbor` is not allowed; expected `json`, `senml` or `ultralight`"),
         (("{field: t, unit: degC}", "{field: t..u, unit: degC}"), 7, "is no path"),
         (("output: {data: {t: 21.5}}", "output: {}"), 11, "has either `data`"),
     ],

@@ -1,0 +1,190 @@
+"""`format:` of a route: payloads of a format that any device may use, through the stages as they run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import check, config, conformance, discovery
+from pipeline.__main__ import main
+from pipeline.config import folder_form
+from pipeline.config.formats import formats
+from pipeline.config.schema import schema
+from pipeline.delivery import Fate
+from pipeline.errors import ConfigError, Reason
+from pipeline.record import Record
+from pipeline.registry import Found
+from tests.pipeline.flow import ARRIVAL, headers_of
+from tests.pipeline.vendor_flow import TH1, VendorFlow, written
+
+WARDS: dict[str, Any] = {
+    "model": "WeatherObserved",
+    "device": {"field": "device"},
+    "observed_at": {"field": "time", "unit": "ms"},
+    "location": [4.89, 52.37],
+    "attributes": {
+        "temperature": {"field": "values.temp", "unit": "degC"},
+        "relativeHumidity": {"field": "values.hum", "unit": "%"},
+    },
+}
+UL: dict[str, Any] = {
+    **WARDS,
+    "device": {"topic": "device"},
+    "observed_at": {"field": "TimeInstant", "format": "iso"},
+    "attributes": {"temperature": {"field": "t", "unit": "degC"}},
+}
+FOLDER = """
+vendor: plain
+devices: [sn-1]
+owner: "@plain"
+format: senml
+model: WeatherObserved
+attributes: {temperature: {field: values.temp, unit: degC}}
+time: {field: time, unit: ms}
+examples:
+  - description: a time series
+    input: {text: '[{"bn":"a:","bt":1769000000,"n":"temp","v":20},{"n":"temp","t":1,"v":21}]'}
+    output: {data: [{device: a, time: 1769000000000, values: {temp: 20}, units: {}},
+                    {device: a, time: 1769000001000, values: {temp: 21}, units: {}}]}
+    expect: [{temperature: 20.0}, {temperature: 21.0}]
+  - description: no pack
+    input: {text: '{}'}
+    output: {errors: [expected a list of SenML records]}
+"""
+SECOND = ARRIVAL // 1000 - 60
+
+
+def feeds(**route: Any) -> dict[str, Any]:
+    feed: dict[str, Any] = written({"th": WARDS})["feeds"]["city"]
+    return {"city": {**feed, "routes": [{**feed["routes"][0], **route}]}}
+
+
+def flow(name: str, connector: dict[str, Any]) -> VendorFlow:
+    return VendorFlow(connector, feeds=feeds(format=name))
+
+
+def pack(*records: dict[str, Any], base: str = "urn:dev:mac:0024befffe804ff1:") -> bytes:
+    return json.dumps([{"bn": base}, *records]).encode()
+
+
+def told(records: list[Record]) -> list[tuple[str, Any]]:
+    return [(headers_of(each)["ce_time"], json.loads(each.value)["temperature"]["value"]) for each in records]
+
+
+def test_every_reading_of_a_time_series_is_published() -> None:
+    temperatures = [{"n": "temp", "t": SECOND + step, "v": 20.0 + step} for step in range(3)]
+    senml = flow("senml", WARDS)
+    records = senml.put(pack(*temperatures, {"n": "hum", "t": SECOND, "v": 50}))
+    assert told(records) == [
+        ("2026-01-21T12:52:21.000Z", 20.0),
+        ("2026-01-21T12:52:22.000Z", 21.0),
+        ("2026-01-21T12:52:23.000Z", 22.0),
+    ]
+    assert json.loads(records[0].value)["relativeHumidity"]["value"] == 0.5
+    key = "urn%3Adev%3Amac%3A0024befffe804ff1"
+    assert {each.destination.key.decode() for each in records} == {f"urn:ngsi-ld:WeatherObserved:bench:{key}"}
+    ids = [headers_of(each)["ce_id"] for each in records]
+    assert ids == [f"WeatherObserved:{key}:{SECOND + step}000" for step in range(3)]
+    assert senml.ledger.fates[Fate.PUBLISHED] == 1
+
+
+def test_a_time_that_counts_from_now_makes_an_id_from_arrival() -> None:
+    """Waiting messages of one device arrive at once: their ids must differ, or a consumer drops a reading."""
+    first = pack({"n": "temp", "v": 20.0, "t": -5}, {"n": "temp", "v": 21.0})
+    second = pack({"n": "temp", "v": 22.0})
+    records = flow("senml", WARDS).put(first, second)
+    assert told(records) == [
+        ("2026-01-21T12:53:16.000Z", 20.0),
+        ("2026-01-21T12:53:21.000Z", 21.0),
+        ("2026-01-21T12:53:21.000Z", 22.0),
+    ]
+    assert len({headers_of(each)["ce_id"] for each in records}) == 3
+    assert {headers_of(each)["ce_idclass"] for each in records} == {"arrival"}
+
+
+def test_ultralight_readings_with_times_of_their_own() -> None:
+    payload = b"2026-01-21T12:00:00Z|t|20.5#2026-01-21T12:01:00Z|t|21"
+    assert told(flow("ultralight", UL).put(payload)) == [
+        ("2026-01-21T12:00:00.000Z", 20.5),
+        ("2026-01-21T12:01:00.000Z", 21.0),
+    ]
+
+
+def test_json_is_a_format_like_the_others() -> None:
+    connector = {**UL, "observed_at": "arrival"}
+    [named] = flow("json", connector).put(b'{"t": 21.5}')
+    [plain] = VendorFlow(connector).put(b'{"t": 21.5}')
+    assert (named.value, named.headers) == (plain.value, plain.headers)
+
+
+@pytest.mark.parametrize(
+    ("payload", "stage", "reason"),
+    [
+        (b'{"t": 21.5}', "decode", Reason.PAYLOAD_ERROR),
+        (b"\xff", "decode", Reason.PAYLOAD_ERROR),
+        (pack({"n": "other", "v": 1}), "normalise", Reason.NOTHING_MEASURED),
+        (json.dumps([{"n": "temp", "v": 1}]).encode(), "normalise", Reason.DEVICE_MISSING),
+        (bytes(300_000), "decode", Reason.PAYLOAD_TOO_LARGE),
+    ],
+)
+def test_what_cannot_be_used_is_one_dead_letter(payload: bytes, stage: str, reason: Reason) -> None:
+    senml = flow("senml", WARDS)
+    [letter] = senml.put(payload)
+    headers = headers_of(letter)
+    assert (headers["ce_stage"], headers["ce_reason"]) == (stage, reason.value)
+    assert headers["ce_connector"].startswith("th@")
+    assert senml.ledger.fates[Fate.DEAD_LETTERED] == 1
+
+
+@pytest.mark.parametrize(
+    ("connector", "route", "said"),
+    [
+        (
+            WARDS,
+            {"format": "senlm"},
+            "format `senlm` is not allowed; expected `json`, `senml` or `ultralight`. Did you mean `senml`?",
+        ),
+        (TH1, {"format": "senml"}, "format means nothing here: `acme/th-1` has a decoder of its own. Remove it,"),
+        (WARDS, {"format": "senml", "ignore": True, "connector": None}, " has both `format` and `ignore: true`"),
+        (WARDS, {"formt": "senml"}, "formt is no key of this section. Did you mean `format`?"),
+    ],
+)
+def test_one_mistake_one_sentence(connector: dict[str, Any], route: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.parse(json.dumps(written({"th": connector}, feeds=feeds(**route))), "city.yaml", {})
+    [finding] = map(str, getattr(caught.value, "findings", ()))
+    assert finding.removeprefix("feeds.city.routes[0]").removeprefix(".").startswith(said)
+
+
+def test_what_it_will_do() -> None:
+    read = config.parse(json.dumps(written({"th": WARDS}, feeds=feeds(format="senml"))), "city.yaml", {})
+    assert "    format    senml\n    values.temp 21.5 °C -> temperature 21.5 (CEL)" in check.text(read)
+
+
+def test_explain_names_the_format_and_whose_time_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "city.yaml"
+    file.write_text(json.dumps(written({"th": WARDS}, feeds=feeds(format="senml"))))
+    payload = pack({"n": "temp", "v": 20.0}).decode()
+    assert main(["explain", str(file), "--topic", "city/th/7", "--payload", payload]) == 0
+    out = capsys.readouterr().out
+    assert "decoded     format senml, " in out
+    assert "from field time, counted from arrival: a message sent twice cannot be recognised" in out
+
+
+def test_every_format_is_in_the_schema() -> None:
+    names = [each.name for each in discovery.formats()]
+    assert sorted(names) == ["senml", "ultralight"]
+    assert set(formats()) == {"json", *names}
+    [choice, _] = schema()["$defs"]["Route"]["properties"]["format"]["anyOf"]
+    assert choice["enum"] == sorted(formats())
+
+
+def test_a_folder_names_a_format(tmp_path: Path) -> None:
+    """Its examples are proved with it, a time series too."""
+    (tmp_path / "connector.yaml").write_text(FOLDER)
+    [found] = folder_form.folder(tmp_path)
+    assert isinstance(found, Found)
+    proof = conformance.prove(found)
+    assert [str(fault) for fault in proof.faults] == []
+    assert proof.level == "checked"
