@@ -70,7 +70,7 @@ class Worker:
             events = self._metrics.feed(name, ledger, feed.max_in_flight)
             mqtt = MqttFeed(name, wiring.mqtt_options(name, feed, state), ledger, events, self._failpoint)
             first: Stage[Message] = wiring.router(
-                config, name, publisher=self._publisher, letters=letters, events=self._metrics
+                config, name, publisher=self._publisher, letters=letters, events=self._metrics, store=self._store
             )
             if self._guard.careful:
                 ends: dict[str, Any] = {"dead_letters": letters, "publisher": self._publisher, "events": self._metrics}
@@ -140,6 +140,7 @@ class Worker:
             feed.stop_reading()
         self._failpoint("during_drain")
         await self._publisher.drain(deadline)
+        await self._store.write()  # for which acknowledgements wait
         await asyncio.gather(*(feed.disconnect(_LEAVE_SECONDS) for feed, _, _ in self._feeds))
         self._say_goodbye()
 

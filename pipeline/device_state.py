@@ -2,51 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import orjson
 
 from pipeline.binding import Fields, Path
+from pipeline.store import Store
 
 STATE = "\0device"
 """Under this name, which no device has, the fields of a Device entity hold its state."""
 
-_KEPT_DEVICES = 131_072
+_TABLE = "device"
+_REMEMBERED_DEVICES = 131_072
 _LONGEST_TEXT = 200  # characters; a longer one is no state of a device, and would fill the memory
+_MOST = 2**53  # above which a JSON number is no longer exact
 
 Values = dict[str, Any]
 
 
+class Learned(NamedTuple):
+    """The whole state after a reading; whether it is another than before, and whether it is to be published."""
+
+    whole: Values
+    changed: bool
+    due: bool
+
+
 class DeviceStates:
-    """The states of the devices of one connector; those not heard of for longest are forgotten first.
+    """The states of the devices of one connector, as they came: kept over a restart, after which each is published.
 
     paths: where in a reading each attribute of the Device stands. interval: seconds after which an unchanged state is
-    published again. A start forgets all: what a device has not sent since is not in its entity.
+    published again. store: what keeps them.
     """
 
-    def __init__(self, paths: Mapping[str, Path], interval: float, most: int = _KEPT_DEVICES) -> None:
+    def __init__(
+        self, paths: Mapping[str, Path], interval: float, store: Store, most: int = _REMEMBERED_DEVICES
+    ) -> None:
         self._paths = dict(paths)
         self._interval = interval * 1000
+        self._store = store
         self._most = most
-        self._known: dict[str, tuple[Values, int]] = {}
+        self._published: dict[str, int] = {}
 
     def heard(self, fields: Fields) -> Values:
         """Return what a reading says of its device."""
         found = ((name, path.find(fields)) for name, path in self._paths.items())
         return {name: value for name, value in found if _plain(value)}
 
-    def learn(self, key: str, heard: Values, arrival: int) -> Values | None:
-        """Return the whole state if it is to be published now, or None.
+    def learn(self, key: str, heard: Values, arrival: int) -> Learned:
+        """Add what was heard to what is known.
 
-        key: the device's, as in its entity id. arrival: in milliseconds since 1970.
+        key: the device, and the connector that read it, for another may mean another unit by the same number. arrival:
+        in milliseconds since 1970.
         """
-        values, published = self._known.pop(key, ({}, 0))
-        whole = {**values, **heard}
-        due = whole != values or arrival - published >= self._interval
-        self._known[key] = (whole, arrival if due else published)
-        if len(self._known) > self._most:
-            del self._known[next(iter(self._known))]
-        return whole if due else None
+        kept = self._store.get(_TABLE, key)
+        whole = heard if kept is None else {**orjson.loads(kept), **heard}
+        value = orjson.dumps(whole)
+        if value != kept:
+            self._store.put(_TABLE, key, value)
+            self._published.pop(key, None)
+        return Learned(whole, value != kept, arrival - self._published.get(key, 0) >= self._interval)
+
+    def published(self, key: str, arrival: int) -> None:
+        """Take note that the record of the whole state is on its way."""
+        self._published.pop(key, None)
+        self._published[key] = arrival
+        if len(self._published) > self._most:
+            del self._published[next(iter(self._published))]
+
+    def when_kept(self, call: Callable[[], None]) -> None:
+        """Call back once what was learned outlives the process, or cannot be kept."""
+        self._store.when_written(call)
 
 
 def _plain(value: object) -> bool:
-    return isinstance(value, int | float) or (isinstance(value, str) and len(value) <= _LONGEST_TEXT)
+    if isinstance(value, str):
+        return len(value) <= _LONGEST_TEXT and value.isprintable()
+    return isinstance(value, int | float) and math.isfinite(value) and abs(value) <= _MOST

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from pipeline.binding import Fields
 from pipeline.connector import Decoded, Uplink
 from pipeline.dead_letter import DeadLetters
 from pipeline.decode import DecodeEvents, name_of, too_large
-from pipeline.delivery import Batch, Fate, Stage, fanned
+from pipeline.delivery import Batch, Delivery, Fate, Stage, fanned
 from pipeline.device_state import STATE, DeviceStates
 from pipeline.envelope import WRAPPER, Envelope
 from pipeline.errors import PayloadError, Reason, as_refusal
@@ -108,10 +109,12 @@ class Fan:
             return False
         heard = self.states.heard(fields)
         if heard:
-            key = self.device.known(name).key
-            whole = self.states.learn(key, heard, outcome.message.arrival)
-            if whole is not None:
-                outcome.add(self.device, name, {**fields, STATE: whole})
+            key, arrival = f"{self.device.provenance} {self.device.known(name).id}", outcome.message.arrival
+            learned = self.states.learn(key, heard, arrival)
+            outcome.changed = outcome.changed or learned.changed
+            if learned.due:
+                outcome.add(self.device, name, {**fields, STATE: learned.whole})
+                self.states.published(key, arrival)
         return bool(heard)
 
     def _nothing_measured(self) -> PayloadError:
@@ -128,7 +131,8 @@ class Outcome:
         self.several = several
         self.records: list[Record] = []
         self.refusal: PayloadError | None = None
-        self.heard = False
+        self.heard = False  # something of its device
+        self.changed = False  # what is known of its device
         self._recorded = recorded_header(message.arrival)
         self._seen: dict[tuple[str, int], int] = {}
 
@@ -183,17 +187,14 @@ class FanOut(Stage[Message]):
             if message.retained and not self._keep_retained:
                 batch.delivery.seal(Fate.FILTERED)
                 continue
-            records = self._records(message)
-            if len(records) == 1:
+            records, changed = self._records(message)
+            if len(records) == 1 and not changed:
                 single += records
                 continue
             if single:
                 self._publisher.put(Batch(batch.delivery, single))
                 single = []
-            if records:
-                self._publisher.put(Batch(fanned(batch.delivery, len(records)), records))
-            else:  # nothing but the state of its device, which is known and not due
-                batch.delivery.seal(Fate.FILTERED)
+            self._several(batch.delivery, records, changed=changed)
         if single:
             self._publisher.put(Batch(batch.delivery, single))
 
@@ -204,16 +205,35 @@ class FanOut(Stage[Message]):
     async def drain(self, deadline: float) -> None:
         """Nothing stays here."""
 
-    def _records(self, message: Message) -> list[Record]:
+    def _several(self, parent: Delivery, records: list[Record], *, changed: bool) -> None:
+        """Pass on the records of one message; it is acknowledged after what it told of its device is kept, too.
+
+        Else a crash in between would bring back an older state, and the message that changed it would not come again.
+        """
+        if not records:  # its device is as it was known, and not due; the message that said so first may still wait
+            self._when_kept(partial(parent.seal, Fate.FILTERED))
+            return
+        delivery = fanned(parent, len(records) + changed)
+        self._publisher.put(Batch(delivery, records))
+        if changed:
+            self._when_kept(partial(delivery.seal, Fate.PUBLISHED))
+
+    def _when_kept(self, call: Callable[[], None]) -> None:
+        if self._fan.states is None:
+            call()
+        else:
+            self._fan.states.when_kept(call)
+
+    def _records(self, message: Message) -> tuple[list[Record], bool]:
         try:
             size = len(message.payload)
             readings = self._fan.readings(message) if size <= self._max_payload else too_large(size, self._max_payload)
         except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
-            return [self._letter(message, "decode", as_refusal(error))]
+            return [self._letter(message, "decode", as_refusal(error))], False
         outcome = self._fan.records(readings, message, self._name)
         if outcome.refusal is None:
-            return outcome.records
-        return [*outcome.records, self._letter(message, "normalise", outcome.refusal)]
+            return outcome.records, outcome.changed
+        return [*outcome.records, self._letter(message, "normalise", outcome.refusal)], outcome.changed
 
     def _letter(self, message: Message, stage: str, refusal: PayloadError) -> Record:
         plan = self._fan.plans[0]

@@ -2,11 +2,13 @@
 
     store = Store(folder)                  reads the file, once
     store.put("device", key, value)        in memory; the last value wins
+    store.when_written(call)               calls back when all that was put is in the file
     await store.run()                      writes what changed, each second, in one transaction and a thread of its own
     await store.close()                    writes the rest
 
-A process that is killed loses what it put in its last second at most, so a value must be right, or harmless, when it is
-that much too old. Whatever is wrong with the file costs the memory of earlier lives, never the worker.
+A process that is killed loses what it put in its last second at most: a value must be harmless when it is that much too
+old, or else whoever put it acknowledges its message only `when_written`. Whatever is wrong with the file costs the
+memory of earlier lives, never the worker.
 """
 
 from __future__ import annotations
@@ -14,13 +16,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
 _LOG = logging.getLogger(__name__)
 _WRITE_SECONDS = 1.0
+_HURRY_SECONDS = (
+    0.02  # when somebody waits: each write is a hop to a thread and back, shared by all that come meanwhile
+)
 _RETRY_SECONDS = 10.0  # after a failure
 _MOST_BYTES = 64 * 1024**2
 _ROW_BYTES = 250  # of Python's own for an entry
@@ -41,7 +46,10 @@ class Store:
         self._tables: dict[str, dict[str, bytes]] = {}
         self._sizes: dict[str, int] = {}
         self._unwritten: dict[tuple[str, str], bytes | None] = {}
+        self._waiting: list[Callable[[], None]] = []
         self._whole = False  # a write failed: the next one holds everything
+        self._turn = asyncio.Lock()
+        self._hurry = asyncio.Event()
         self._file = None if folder is None else StateFile(folder / "state.sqlite")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         if self._file is not None:
@@ -67,15 +75,33 @@ class Store:
         if self._drop(table, key):
             self._note(table, key, None)
 
+    def when_written(self, call: Callable[[], None]) -> None:
+        """Call back once all that was put so far is in the file; at once if it is, or if it cannot be written."""
+        if self._whole or not (self._unwritten or self._turn.locked()):
+            call()
+            return
+        self._waiting.append(call)
+        self._hurry.set()
+
     async def run(self) -> None:
         """Write what was put, until cancelled."""
         while True:
-            await asyncio.sleep(_RETRY_SECONDS if self._whole else _WRITE_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), _RETRY_SECONDS if self._whole else _WRITE_SECONDS)
+                await asyncio.sleep(_HURRY_SECONDS)
             await self.write()
 
     async def write(self) -> None:
         """Write what was put since the last time; a failure is logged, and all is written the next time."""
-        rows = self._take()
+        async with self._turn:
+            self._hurry.clear()
+            rows, waiting = self._take(), self._waiting
+            self._waiting = []
+            await self._write(rows)
+        for call in waiting:
+            call()
+
+    async def _write(self, rows: Sequence[Row]) -> None:
         if self._file is None or not rows:
             return
         try:

@@ -36,6 +36,7 @@ from pipeline.publish.options import CreateTopics, KafkaOptions, Sasl, Tls
 from pipeline.record import Record
 from pipeline.route import Route, Router
 from pipeline.slot import slots_of
+from pipeline.store import Store
 from pipeline.topics import TopicPattern
 
 Secret = Callable[[], str]
@@ -91,9 +92,18 @@ def mqtt_options(name: str, feed: FeedConfig, state: Path | None) -> MqttOptions
 
 
 def router(
-    config: Config, feed_name: str, *, publisher: Stage[Record], letters: DeadLetters, events: DecodeEvents
+    config: Config,
+    feed_name: str,
+    *,
+    publisher: Stage[Record],
+    letters: DeadLetters,
+    events: DecodeEvents,
+    store: Store | None = None,
 ) -> Router:
-    """Return the first stage of a feed, with all behind it up to the publisher."""
+    """Return the first stage of a feed, with all behind it up to the publisher.
+
+    store: what keeps the states of devices; None for a run that shall leave no trace.
+    """
     feed = config.feeds[feed_name]
     normalise = Normalise(publisher=publisher, dead_letters=letters, events=events)
     fans: dict[str, Fan] = {}  # routes that lead to one connector share what is known of its devices
@@ -111,7 +121,9 @@ def router(
             "events": events,
         }
         if isinstance(declared, UsedConnector):
-            fan = fans.get(route.connector) or fans.setdefault(route.connector, fan_of(config, feed_name, declared))
+            fan = fans.get(route.connector) or fans.setdefault(
+                route.connector, fan_of(config, feed_name, declared, store)
+            )
             return Route(pattern, FanOut(fan, level=_level(fan.plans[0], pattern), **ends))
         plan = plan_of(config, feed_name, route.connector)
         if route.format not in {None, JSON}:
@@ -138,8 +150,8 @@ def plan_of(config: Config, feed: str, connector_name: str) -> Plan:
     return _plan(config, feed, inline.build(connector_name, declared, MODELS[declared.model]))
 
 
-def fan_of(config: Config, feed: str, used: UsedConnector) -> Fan:
-    """Compile the plans of a vendor's connector on one feed."""
+def fan_of(config: Config, feed: str, used: UsedConnector, store: Store | None = None) -> Fan:
+    """Compile the plans of a vendor's connector on one feed; without a store it knows no device."""
     device = vendors.device_binding(used, MODELS)
     connector = vendors.declared(used)
     paths = {name: field_path(each.field) for name, each in connector.device.items()}
@@ -148,7 +160,7 @@ def fan_of(config: Config, feed: str, used: UsedConnector) -> Fan:
         plans=tuple(_plan(config, feed, binding) for binding in vendors.bindings(used, MODELS)),
         envelope=vendors.envelope(used),
         device=None if device is None else _plan(config, feed, device),
-        states=None if device is None else DeviceStates(paths, used.device_interval),
+        states=None if device is None else DeviceStates(paths, used.device_interval, store or Store(None)),
     )
 
 

@@ -225,3 +225,55 @@ def test_two_workers_on_one_folder(tmp_path: Path, caplog: pytest.LogCaptureFixt
     asyncio.run(second.close())
     assert kept(tmp_path) == {"a": b"1", "b": b"2"}, "once the first has gone, the second keeps its own"
     assert len(set(kept(tmp_path, "counter").values())) == 1
+
+
+def test_who_waits_for_a_value_is_called_when_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_WRITE_SECONDS", 3600.0)
+
+    async def live() -> list[str]:
+        store, calls = Store(tmp_path), list[str]()
+        store.when_written(lambda: calls.append("nothing to write"))
+        assert calls == ["nothing to write"]
+        running = asyncio.create_task(store.run())
+        written = asyncio.Event()
+        store.put("t", "a", b"1")
+        store.when_written(lambda: calls.append("a"))
+        store.when_written(written.set)
+        assert "a" not in calls
+        await written.wait()
+
+        store.put("t", "b", b"2")
+        writing = asyncio.create_task(store.write())
+        await asyncio.sleep(0)
+        store.when_written(lambda: calls.append("b"))
+        assert "b" not in calls, "it is under way"
+        await writing
+        await store.write()
+        running.cancel()
+        assert store._file is not None
+        store._file.close()
+        return calls
+
+    assert asyncio.run(asyncio.wait_for(live(), 10)) == ["nothing to write", "a", "b"]
+    assert kept(tmp_path) == {"a": b"1", "b": b"2"}
+
+
+def test_nobody_waits_for_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    store, calls = Store(tmp_path), list[str]()
+    store.put("t", "a", b"1")
+    store.when_written(lambda: calls.append("a"))
+    assert calls == ["a"]
+
+
+def test_a_write_that_fails_lets_go_of_those_who_wait(tmp_path: Path) -> None:
+    store, calls = Store(tmp_path), list[str]()
+    assert store._file is not None
+    store._file.close()
+    (tmp_path / FILE).unlink()
+    (tmp_path / FILE).mkdir()
+    store.put("t", "a", b"1")
+    store.when_written(lambda: calls.append("a"))
+    assert calls == []
+    asyncio.run(store.write())
+    assert calls == ["a"]

@@ -1,7 +1,7 @@
 """Acme TH-1, which does not exist: one family with everything that the surface offers.
 
 Port 1: temperature, humidity, battery. Port 2: kept readings, each with its time. Port 3: carbon dioxide. Port 4:
-battery only.
+battery only. Port 5: firmware only.
 """
 
 import struct
@@ -22,6 +22,8 @@ def decode(uplink: Uplink) -> Decoded:
         return {"at": uplink.received_at, "co2": int.from_bytes(payload)}
     if uplink.port == 4 and len(payload) == 1:
         return {"at": uplink.received_at, "battery": payload[0]}
+    if uplink.port == 5 and len(payload) == 2:
+        return {"at": uplink.received_at, "firmware": f"{payload[0]}.{payload[1]}"}
     if len(payload) != NOW.size:
         raise PayloadError(f"expected {NOW.size} bytes, got {len(payload)}")
     deci, humidity, battery = NOW.unpack(payload)
@@ -44,7 +46,7 @@ connector = Connector(
         ),
         Observation("AirQualityObserved", {"co2": Attribute("co2", "ppm")}),
     ),
-    device={"batteryLevel": Attribute("battery", "%")},
+    device={"batteryLevel": Attribute("battery", "%"), "firmwareVersion": Attribute("firmware")},
     time=Time("at", "ms"),
     examples=(
         Example(
@@ -66,6 +68,7 @@ connector = Connector(
         ),
         Example("air", hex="01a4", port=3, expect={"AirQualityObserved": {"co2": 420.0}}),
         Example("battery only", hex="32", port=4, expect={"Device": {"batteryLevel": 0.5}}),
+        Example("firmware only", hex="0102", port=5, expect={"Device": {"firmwareVersion": "1.2"}}),
         Example("truncated", hex="ff", expect=PayloadError),
     ),
 )
