@@ -7,7 +7,7 @@ LOCK := $(or $(UV),$(BIN)/uv) pip compile pyproject.toml --quiet --universal --p
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-bench check format quick test kills services bench lock clean
+.PHONY: help demo setup setup-bench check format proto quick test kills services bench lock clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## +/\t/' | expand -t 14
@@ -29,6 +29,9 @@ check: .venv/.ready  ## linter, formatter and types
 format: .venv/.ready  ## let the linter and the formatter write
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+proto: .venv/.ready  ## generate the modules of connectors/network_servers/proto from its .proto files
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. connectors/network_servers/proto/*.proto
 
 quick: .venv/.ready  ## the tests that need no real part: seconds
 	$(BIN)/pytest -m "not real and not fault"

@@ -16,7 +16,8 @@ LONGEST_FILE = 400
 
 
 def sources(*folders: str) -> list[Path]:
-    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    written = (path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    return sorted(path for path in written if not path.name.endswith("_pb2.py"))  # generated: `make proto`
 
 
 def module_of(path: Path) -> str:
