@@ -13,6 +13,9 @@ from typing import Any
 Fields = Mapping[str, Any]
 """What a payload decodes to: names, or numbers of array places, lead to values and deeper fields."""
 
+MAX_AGE = 30 * 86_400.0
+"""Seconds; an older time is a wrong clock's, unless the configuration says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Path:
@@ -59,12 +62,14 @@ class ObservedAt:
     """The payload carries its own time.
 
     format: `iso` (RFC 3339 text), or the unit of a number since 1970 UTC: `s`, `ms`, `us`, `ns`.
-    max_age: seconds; an older time, or one over five minutes ahead of arrival, is replaced by arrival.
+    max_age: seconds; an older time, or one over five minutes ahead of arrival, is replaced by arrival. optional: a
+    reading without it was just made, and has the network's time, or else arrival's.
     """
 
     path: Path
     format: str = "iso"
-    max_age: float = 30 * 86_400
+    max_age: float = MAX_AGE
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,8 @@ class Binding:
 
     name, version: `ce_connector` is `name@version`. observed_at: None means that arrival is the time.
     period: seconds that one reading covers, ending at its time (a noise level has a beginning and an end).
-    location: None where the model does not require one. decode: None means the payload is a JSON object.
+    location: None where the model does not require one, or the registry has it. located: whether the entity has a place
+    at all; the Device entity has none. decode: None means the payload is a JSON object.
     stated: attributes that are known beforehand, each with its value; nobody observed them, so they have no time.
     """
 
@@ -101,5 +107,6 @@ class Binding:
     observed_at: ObservedAt | None = None
     period: float | None = None
     location: Position | Fixed | None = None
+    located: bool = True
     decode: Callable[[bytes], Fields] | None = field(default=None)
     stated: Mapping[str, Any] = field(default_factory=dict)

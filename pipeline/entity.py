@@ -20,26 +20,37 @@ _LONGEST_NAME = 200
 class Entity:
     """One entity of one plan, made when its device is first seen and kept in a bounded cache.
 
-    key: the device's name, percent-encoded. head: the record's value up to its first time. subject: the headers that
-    name the entity, and `ce_id` up to its discriminator of thirteen digits. headers_size: bytes of all headers of a
-    reading in which all is as expected, the same each time.
+    key: the device's name, percent-encoded. head: the record's value up to its first time. place: the text of the
+    location that is known of the device beforehand, which stands in the head unless the payload may have a better one.
+    subject: the headers that name the entity, and `ce_id` up to its discriminator of thirteen digits. headers_size:
+    bytes of all headers of a reading in which all is as expected, the same each time.
     """
 
-    __slots__ = ("destination", "head", "headers_size", "id", "key", "plan", "subject")
+    __slots__ = ("_starts", "destination", "head", "headers_size", "id", "key", "place", "plan", "subject")
 
-    def __init__(self, plan: Plan, key: str, head: str) -> None:
+    def __init__(self, plan: Plan, key: str, head: str, place: bytes = b"") -> None:
         self.plan = plan
         self.key = key
         self.id = entity_id(plan.model.name, plan.tenant, key)
         self.destination = Destination(plan.topic, self.id.encode(), plan.feed, plan.provenance)
         self.head = f'{{"id":"{self.id}"{head}'.encode()
-        self.subject = self._subject()
+        self.place = place
+        self.subject = self._subject(_MS_DIGITS)
         self.headers_size = len(self.subject) + _MS_DIGITS + plan.headers_size
+        self._starts: dict[int, bytes] = {}
 
-    def _subject(self) -> bytes:
+    def _subject(self, digits: int) -> bytes:
         prefix = self.id_prefix().encode()
-        start = header_start("ce_id", len(prefix) + _MS_DIGITS)
+        start = header_start("ce_id", len(prefix) + digits)
         return header("ce_subject", self.id.encode()) + start + prefix
+
+    def named(self, discriminator: bytes) -> bytes:
+        """Return the headers that name the entity and a reading which the network tells apart: DevAddr, FCnt, FPort."""
+        size = len(discriminator)
+        start = self._starts.get(size)
+        if start is None:
+            start = self._starts[size] = self._subject(size)
+        return start + discriminator
 
     def named_by_time(self, observed: int, index: int = 0) -> bytes:
         """Return the headers that name the entity and a reading with a time of its own.

@@ -7,13 +7,16 @@ every one, in a third of the time, and returns None for any other. A property te
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import orjson
 
 from pipeline import cloudevents, times
-from pipeline.binding import Binding, Fields, Fixed, Position
+from pipeline.binding import MAX_AGE, Binding, Fields, Fixed, ObservedAt, Position
 from pipeline.connector import FromArrival
+from pipeline.devices import Device
 from pipeline.entity import Entity, device_key
 from pipeline.errors import PayloadError, Reason
 from pipeline.message import Message
@@ -29,9 +32,10 @@ from pipeline.ngsi_ld import (
     stated,
     time_opening,
 )
-from pipeline.plan_fast import AHEAD_MS, Fast, compile_fast
+from pipeline.plan_fast import AHEAD_MS, Fast, FastUplink, compile_fast, compile_fast_uplink
 from pipeline.record import header, varint
 from pipeline.slot import Slot, ValueRefusedError
+from pipeline.uplink import Uplink
 
 _KEPT_ENTITIES = 131_072
 _KEPT_KEYS = 8 * 1024**2  # characters of all kept keys: one can have 2,400, and its entity holds it seven times
@@ -44,6 +48,14 @@ class Terms:
 
     classification: str = "internal"
     licence: str | None = None
+
+
+Lookup = Callable[[object], Device | None]
+"""The device registry: who a device is, by any name of it."""
+
+
+def _nobody(_: object) -> None:
+    return None
 
 
 class Plan:
@@ -59,6 +71,7 @@ class Plan:
         feed: str,
         topic: str,
         terms: Terms,
+        lookup: Lookup = _nobody,
     ) -> None:
         self.binding = binding
         self.model = model
@@ -66,6 +79,7 @@ class Plan:
         self.tenant = tenant
         self.feed = feed
         self.topic = topic
+        self._lookup = lookup
         self.provenance = f"{binding.name}@{binding.version}"
         self.shared, self._shared_count = self._shared_headers(terms)
         self.headers_size = len(self.headers_start()) + len(TIME_START) + len(recorded_header(0)) + len(times.text(0))
@@ -100,15 +114,39 @@ class Plan:
         Raises:
             PayloadError: no entity can have that name.
         """
-        key = device_key(name)
+        device = self._lookup(name)
+        key = device_key(name if device is None else device.key)
         if len(self._entities) >= _KEPT_ENTITIES or self._kept_keys >= _KEPT_KEYS:
-            self._entities.clear()
-            self._kept_keys = 0
-        entity = Entity(self, key, self.head)
+            self.forget()
+        entity = Entity(self, key, self.head + self._constants(device), self._place(device))
         if isinstance(name, str | int):
             self._entities[name] = entity
             self._kept_keys += len(key)
         return entity
+
+    def _constants(self, device: Device | None) -> str:
+        """Return what the registry says of a device, but not of what it measures itself."""
+        known = {} if device is None else device.attributes
+        measured = {slot.name for slot in self.slots}
+        kept = {n: v for n, v in known.items() if n not in measured and self.model.attribute(n) is not None}
+        return stated(kept)
+
+    def _place(self, device: Device | None) -> bytes:
+        """Return the location known beforehand: the registry's before the connector's; a Device entity has none."""
+        place = self.binding.location
+        if device is not None and device.location is not None and self.binding.located:
+            return fixed_location(Fixed(device.location))
+        return fixed_location(place) if isinstance(place, Fixed) else b""
+
+    def forget(self) -> None:
+        """Look every device up again: there are too many, or the registry is a new one."""
+        self._entities.clear()
+        self._kept_keys = 0
+
+    @cached_property
+    def fast_uplink(self) -> FastUplink:
+        """The fast path of readings whose network tells their time and what tells them apart."""
+        return compile_fast_uplink(self)
 
     def known(self, name: object) -> Entity:
         """Return the entity of the device of that name, seen before or not; raises as `entity` does."""
@@ -120,39 +158,64 @@ class Plan:
         """The entities seen lately, by the device's name: what the decode stage looks into first."""
         return self._entities
 
-    def normalise(self, fields: Fields, entity: Entity, message: Message, recorded: bytes) -> tuple[bytes, int]:
-        """Return what `fast` makes, or else `carefully`, and the value's size; for callers that have one reading."""
-        body = self.fast(fields, entity, message.arrival, recorded) if message.traceparent is None else None
-        return (body, len(body) - entity.headers_size) if body else self.carefully(fields, entity, message, recorded)
+    def normalise(
+        self, fields: Fields, entity: Entity, message: Message, recorded: bytes, uplink: Uplink | None = None
+    ) -> tuple[bytes, int]:
+        """Return what the fast path makes, or else `carefully`, and the value's size; for callers with one reading."""
+        if message.traceparent is None:
+            if uplink is None:
+                body = self.fast(fields, entity, message.arrival, recorded)
+                if body is not None:
+                    return body, len(body) - entity.headers_size
+            elif (name := uplink.id) is not None:
+                named = entity.named(name)
+                time = message.arrival if uplink.time is None else uplink.time
+                body = self.fast_uplink(fields, entity, message.arrival, recorded, time, named)
+                if body is not None:
+                    return body, len(body) - self.headers_size - len(named)
+        return self.carefully(fields, entity, message, recorded, uplink=uplink)
 
     def measures(self, fields: Fields) -> bool:
         """Say whether a reading has any of the attributes."""
         return any(slot.path.find(fields) is not None for slot in self.slots)
 
     def discriminator(self, fields: Fields, arrival: int) -> int:
-        """Return the time that tells a reading's `ce_id` from others of its entity; raises as `carefully` does."""
-        observed, own = self._observed(fields, arrival, [])
+        """Return the time that tells a reading's `ce_id` from others of its message; raises as `carefully` does."""
+        observed, own = self._observed(fields, arrival, [], None)
         return observed if own else arrival
 
     def carefully(
-        self, fields: Fields, entity: Entity, message: Message, recorded: bytes, index: int = 0
+        self,
+        fields: Fields,
+        entity: Entity,
+        message: Message,
+        recorded: bytes,
+        index: int = 0,
+        uplink: Uplink | None = None,
     ) -> tuple[bytes, int]:
-        """Return the record's body of one reading that `fast` has declined, and how much of it is the value.
+        """Return the record's body of one reading that the fast path has declined, and how much of it is the value.
 
         recorded: the encoded header `ce_recordedtime`. index: how many readings of the message came before with the
-        same entity and time.
+        same entity and time. uplink: what brought the reading, if a network tells its time and counter.
 
         Raises:
             PayloadError: nothing of the reading can be published; its `reason` says why.
         """
         flags: list[str] = []
-        observed, own = self._observed(fields, message.arrival, flags)
+        observed, own = self._observed(fields, message.arrival, flags, uplink)
         moment = times.text(observed)
-        parts = [entity.head, *self._times(observed), self._location(fields, moment)]
+        parts = [entity.head, *self._times(observed), self._location(fields, entity, moment)]
         parts += self._attributes(fields, moment, flags)
         parts.append(self.tail)
-        named = entity.named_by_time(observed, index) if own else entity.named_by_arrival(message, index)
-        optional = [] if own else [header(cloudevents.ID_CLASS, b"arrival")]
+        optional: list[bytes] = []
+        name = None if uplink is None else uplink.id
+        if own:
+            named = entity.named_by_time(observed, index)
+        elif name is not None:
+            named = entity.named(name + (b":%d" % index if index else b""))
+        else:
+            named = entity.named_by_arrival(message, index)
+            optional.append(header(cloudevents.ID_CLASS, b"arrival"))
         if flags:
             optional.append(header(cloudevents.QUALITY, ",".join(flags).encode()))
         if message.traceparent is not None:
@@ -162,17 +225,20 @@ class Plan:
         value = b"".join(parts)
         return value + b"".join(headers), len(value)
 
-    def _observed(self, fields: Fields, arrival: int, flags: list[str]) -> tuple[int, bool]:
+    def _observed(self, fields: Fields, arrival: int, flags: list[str], uplink: Uplink | None) -> tuple[int, bool]:
         """Return the time of observation in ms, and whether it is the device's own."""
         source = self.binding.observed_at
-        if source is None:
-            return arrival, False
-        value = source.path.find(fields)
+        told = None if uplink is None else uplink.time
+        value = None if source is None else source.path.find(fields)
+        if source is None or (value is None and source.optional):
+            if told is not None and not _near(told, arrival, MAX_AGE if source is None else source.max_age):
+                flags.append("clock")
+                told = None
+            return (arrival if told is None else told), False
         ms = times.parse(value, source.format)
         if ms is None:
-            expected = "an RFC 3339 time with a zone" if source.format == "iso" else f"a number of {source.format}"
-            raise PayloadError(f"Expected {expected} in {source.path.text}, got {_shown(value)}.", Reason.TIME_INVALID)
-        if not arrival - source.max_age * 1000 <= ms <= arrival + AHEAD_MS:
+            raise _no_time(source, value)
+        if not _near(ms, arrival, source.max_age):
             flags.append("clock")
             return arrival, False
         return ms, not isinstance(value, FromArrival)
@@ -184,17 +250,14 @@ class Plan:
         pairs = zip(self.model.time, moments, strict=True)
         return [time_opening(name) + times.text(moment) + TIME_CLOSING for name, moment in pairs]
 
-    def _location(self, fields: Fields, moment: bytes) -> bytes:
+    def _location(self, fields: Fields, entity: Entity, moment: bytes) -> bytes:
         place = self.binding.location
-        if place is None:
-            return b""
-        if isinstance(place, Fixed):
-            return fixed_location(place)
-        coordinates = _coordinates(place, fields)
+        coordinates = _coordinates(place, fields) if isinstance(place, Position) else None
         if coordinates is None:
-            if self.model.location_required:
-                raise PayloadError("The model requires a location; none is in the payload.", Reason.LOCATION_MISSING)
-            return b""
+            if self.model.location_required and not entity.place:
+                detail = "The model requires a location; neither the payload nor the device registry has one."
+                raise PayloadError(detail, Reason.LOCATION_MISSING)
+            return entity.place
         return LOCATION_OPENING + orjson.dumps(coordinates)[1:-1] + LOCATION_MIDDLE + moment + PROPERTY_CLOSING
 
     def _attributes(self, fields: Fields, moment: bytes, flags: list[str]) -> list[bytes]:
@@ -214,6 +277,15 @@ class Plan:
         if not parts:
             raise _nothing_left(flags, self.slots) if seen else _nothing_measured(self.slots)
         return parts
+
+
+def _near(ms: int, arrival: int, max_age: float) -> bool:
+    return arrival - max_age * 1000 <= ms <= arrival + AHEAD_MS
+
+
+def _no_time(source: ObservedAt, value: object) -> PayloadError:
+    expected = "an RFC 3339 time with a zone" if source.format == "iso" else f"a number of {source.format}"
+    return PayloadError(f"Expected {expected} in {source.path.text}, got {_shown(value)}.", Reason.TIME_INVALID)
 
 
 def _coordinates(place: Position, fields: Fields) -> tuple[float, ...] | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pipeline import ngsi_ld, times
-from pipeline.binding import Fields, Fixed, Path, Position
+from pipeline.binding import MAX_AGE, Fields, Path, Position
 from pipeline.entity import Entity
 from pipeline.slot import Slot
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pipeline.plan import Plan
 
 Fast = Callable[[Fields, Entity, int, bytes], bytes | None]
+FastUplink = Callable[[Fields, Entity, int, bytes, "int | None", bytes], bytes | None]
+"""As `Fast`, with the network's time in ms, and the headers that name the reading."""
 
 AHEAD_MS = 300_000  # a device clock may be five minutes ahead of arrival
 _KEPT_CONVERSIONS = 4096  # a sensor has few distinct values, and rounding to 12 digits costs half a microsecond
@@ -75,14 +77,15 @@ class _Source:
         highest = high if isfinite(high) else 1.7976931348623157e308
         self.refuse_unless(f"{self.constant(lowest)} <= {variable} <= {self.constant(highest)}")
 
-    def function(self, start: bytes) -> Fast:
+    def function(self, start: bytes, *, uplink: bool) -> Any:  # noqa: ANN401 - Fast or FastUplink
         """Compile what was added into a function."""
         pieces = ", ".join(["entity.head", *self.pieces, self.constant(self._text + start)])
-        headers = "entity.subject, b'%d' % ms, TIME_START, moment, recorded"
+        named, told = ("named", ", ms, named") if uplink else ("entity.subject, b'%d' % ms", "")
+        headers = f"{named}, TIME_START, moment, recorded"
         numbers = ", ".join(self.numbers)
         written = f"{numbers}, = dumps([{numbers}])[1:-1].split(b',')" if numbers else "pass"
         lines = [
-            "def fast(fields, entity, arrival, recorded):",
+            f"def fast(fields, entity, arrival, recorded{told}):",
             "    try:",
             *(f"        {line}" for line in [*self.reads, *self.checks, written]),
             f"        return join(({pieces}, {headers}))",
@@ -99,35 +102,63 @@ class _Source:
             "second_text": times.second_text,
         }
         exec(compile("\n".join(lines), "<plan>", "exec"), names)  # noqa: S102 - see the module's docstring
-        made: Fast = names["fast"]
-        return made
+        return names["fast"]
 
 
 def compile_fast(plan: Plan) -> Fast:
     """Return the fast path of a plan; one that declines everything where the plan is of an unusual kind."""
     source = _Source()
-    if not _time(source, plan) or not _location(source, plan):
+    fast: Fast = _compiled(source, plan, uplink=False) if _own_time(source, plan) else _decline
+    return fast
+
+
+def compile_fast_uplink(plan: Plan) -> FastUplink:
+    """Return the fast path of a plan for readings that have the network's time; it declines those with their own."""
+    source = _Source()
+    fast: FastUplink = _compiled(source, plan, uplink=True) if _network_time(source, plan) else _decline
+    return fast
+
+
+def _compiled(source: _Source, plan: Plan, *, uplink: bool) -> Any:  # noqa: ANN401 - Fast or FastUplink
+    if len(plan.model.time) != 1 or not _location(source, plan):
         return _decline
     for number, slot in enumerate(plan.slots):
         if not _attribute(source, slot, f"v{number}"):
             return _decline
     source.text(plan.tail)
-    return source.function(plan.headers_start())
+    return source.function(plan.headers_start(), uplink=uplink)
 
 
-def _decline(fields: Fields, entity: Entity, arrival: int, recorded: bytes) -> None:  # noqa: ARG001 - the shape is Fast's
+def _decline(*_: Any) -> None:  # noqa: ANN401 - the shape of any fast path
     return None
 
 
-def _time(source: _Source, plan: Plan) -> bool:
+def _own_time(source: _Source, plan: Plan) -> bool:
     observed = plan.binding.observed_at
-    if observed is None or observed.format not in ("ms", "s") or len(plan.model.time) != 1:
+    if observed is None or observed.format not in ("ms", "s"):
         return False
     source.read(observed.path, "ms")
     source.checks.append("if ms.__class__ is not int: return None")
     if observed.format == "s":
         source.checks.append("ms *= 1000")
-    age = source.constant(observed.max_age * 1000)
+    _moment(source, plan, observed.max_age)
+    return True
+
+
+def _network_time(source: _Source, plan: Plan) -> bool:
+    observed = plan.binding.observed_at
+    if observed is not None:
+        if not observed.optional or len(observed.path.steps) != 1:
+            return False
+        source.checks.append(f"if {source.constant(observed.path.steps[0])} in fields: return None")
+    source.checks.append("if ms.__class__ is not int: return None")
+    _moment(source, plan, MAX_AGE if observed is None else observed.max_age)
+    return True
+
+
+def _moment(source: _Source, plan: Plan, max_age: float) -> None:
+    """Check the time in `ms`, and let the entity begin with it."""
+    age = source.constant(max_age * 1000)
     source.refuse_unless(f"arrival - {age} <= ms <= arrival + {AHEAD_MS} and ms >= 1000000000000")
     source.checks += [
         "second = ms // 1000",
@@ -136,14 +167,14 @@ def _time(source: _Source, plan: Plan) -> bool:
     source.text(ngsi_ld.time_opening(plan.model.time[0]))
     source.value("moment")
     source.text(ngsi_ld.TIME_CLOSING)
-    return True
 
 
 def _location(source: _Source, plan: Plan) -> bool:
     place = plan.binding.location
-    if isinstance(place, Fixed):
-        source.text(ngsi_ld.fixed_location(place))
     if not isinstance(place, Position):
+        if plan.model.location_required:
+            source.refuse_unless("entity.place")
+        source.value("entity.place")
         return True
     if place.altitude is not None:
         return False

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+from zlib import crc32
 
 import orjson
 
@@ -68,6 +69,19 @@ class Uplink:
     receptions: Callable[[], tuple[Reception, ...]] = tuple
     names: Callable[[], Names] = Names
     raw: bool = False
+
+    @property
+    def id(self) -> bytes | None:
+        """What tells its readings' `ce_id` from others of the device: DevAddr, FCnt and FPort, the same on every path.
+
+        Without a DevAddr, which changes with the session and so with the counter, the network's time stands for it.
+        None: the message has nothing that a redelivery would repeat.
+        """
+        if self.f_cnt is None:
+            return None if self.time is None else b"%d-%08x" % (self.time, crc32(self.payload))
+        if self.dev_addr is not None:
+            return f"{self.dev_addr}-{self.f_cnt}-{self.port}".encode()
+        return None if self.time is None else b"%d-%d-%d" % (self.f_cnt, self.port or 0, self.time)
 
     def json(self) -> Any:  # noqa: ANN401 - JSON holds anything
         """Return the JSON value of the payload.

@@ -6,14 +6,14 @@ little-endian; what was kept comes as items `20ce`, each with its own time.
 
 from typing import Any
 
-from headrace import Attribute, Connector, Example, FromArrival, PayloadError, Time, Uplink
+from headrace import Attribute, Connector, Example, PayloadError, Time, Uplink
 
 ABOUT = {"ff01": 1, "ff09": 2, "ff0a": 2, "ff0b": 1, "ff0f": 1, "ff16": 8, "ff18": 2, "fffe": 1, "ffff": 2}
 SIZES = ABOUT | {"0175": 1, "0367": 2, "0468": 1, "20ce": 8}
 
 
 def decode(uplink: Uplink) -> list[dict[str, Any]]:
-    """Return the readings that were kept, then the present one; `time` is in milliseconds."""
+    """Return the readings that were kept, each with its `time` in milliseconds, then the present one."""
     now: dict[str, Any] = {}
     kept: list[dict[str, Any]] = []
     for key, data in items(uplink.payload):
@@ -29,7 +29,7 @@ def decode(uplink: Uplink) -> list[dict[str, Any]]:
             temperature = int.from_bytes(data[4:6], "little", signed=True) / 10
             time = int.from_bytes(data[:4], "little") * 1000
             kept.append({"time": time, "temperature": temperature, "humidity": data[6] / 2})
-    return [*kept, {"time": FromArrival(uplink.received_at), **now}] if now else kept
+    return [*kept, now] if now else kept
 
 
 def items(payload: bytes) -> list[tuple[str, bytes]]:

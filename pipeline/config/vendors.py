@@ -125,6 +125,7 @@ def _binding(
         observed_at=observed_at(config),
         period=period,
         location=None if is_device else location(config),
+        located=not is_device,
         stated={"controlledProperty": list(controlled_properties(mapped))} if is_device else {},
     )
 
@@ -144,7 +145,7 @@ def observed_at(config: AnyConnector) -> ObservedAt | None:
         return observed_at_of(config.observed_at)
     time = declared(config).time
     if config.observed_at is None and time is not None:
-        return ObservedAt(field_path(time.field), time.unit, config.max_age)
+        return ObservedAt(field_path(time.field), time.unit, config.max_age, optional=True)
     return observed_at_of(config.observed_at, _within(config))
 
 

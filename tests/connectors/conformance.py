@@ -56,7 +56,7 @@ def binding(connector: Connector, observation: Observation) -> Binding:
         model=observation.model,
         device=FromTopic("device"),
         attributes=sources(observation.attributes),
-        observed_at=ObservedAt(field_path(time.field), time.unit, YEARS) if time else None,
+        observed_at=ObservedAt(field_path(time.field), time.unit, YEARS, optional=True) if time else None,
         period=observation.period if len(model.time) > 1 else None,
         location=Fixed((4.89, 52.37)),
     )
