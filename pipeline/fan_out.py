@@ -148,7 +148,7 @@ class Outcome:
         else:  # readings of one time would have one id: the second gets an index
             place = entity.id, plan.discriminator(fields, self.message.arrival)
             index = self._seen.get(place, 0)
-            body, size = plan.carefully(fields, entity, self.message, self._recorded, index)
+            body, size = plan.carefully(fields, entity, self.message, self._recorded, index=index)
             self._seen[place] = index + 1
         self.records.append(Record(entity.destination, body, size, self.message.arrival, self.message))
 

@@ -190,6 +190,7 @@ class Plan:
         entity: Entity,
         message: Message,
         recorded: bytes,
+        *,
         index: int = 0,
         uplink: Uplink | None = None,
     ) -> tuple[bytes, int]:
