@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 from pipeline.connector import Connector, Format
+from pipeline.dialect import Dialect
 from pipeline.registry import Broken, Found
 from pipeline.source_lines import SourceLines
 
@@ -26,6 +27,8 @@ GROUP = "headrace.connectors"
 """The group of entry points through which an installed package brings connectors."""
 TREE = "connectors"
 """The package of the connectors that come with Headrace, by name: the engine knows no vendor."""
+DIALECTS = f"{TREE}.network_servers"
+"""The package of the dialects: each of its modules may have one as `dialect`."""
 _NO_VENDORS = {"network_servers", "formats"}
 
 
@@ -47,6 +50,22 @@ def formats(package: str = TREE) -> Iterator[Format]:
     parent = importlib.import_module(f"{package}.formats")
     for inner in pkgutil.iter_modules(parent.__path__):
         yield importlib.import_module(f"{parent.__name__}.{inner.name}").FORMAT
+
+
+def dialects(package: str = DIALECTS) -> Iterator[Dialect | Broken]:
+    """Yield the `dialect` of each module of the package, by the modules' names; what cannot be imported is broken."""
+    root = importlib.import_module(package)
+    for name in sorted(inner.name for inner in pkgutil.iter_modules(root.__path__) if not inner.ispkg):
+        file = Path(root.__path__[0], f"{name}.py")
+        try:
+            declared = getattr(importlib.import_module(f"{package}.{name}"), "dialect", None)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever one module does, the others load
+            yield _broken(file, error)
+            continue
+        if isinstance(declared, Dialect):
+            yield declared
+        elif declared is not None and not isinstance(declared, ModuleType):
+            yield Broken(str(file), 1, f"`dialect` is a {type(declared).__name__}; expected a Dialect.")
 
 
 def _walk(name: str, place: Path, origin: str) -> Iterator[Found | Broken]:
