@@ -16,12 +16,15 @@ import uvloop
 
 from pipeline import failpoint, memory, wiring
 from pipeline.admin import Admin
+from pipeline.config.feeds_udp import SemtechUdpFeed as UdpConfig
+from pipeline.config.root import AnyFeed as FeedConfig
 from pipeline.config.root import Config
 from pipeline.crash_guard import Careful, CrashGuard
 from pipeline.delivery import Ledger, Stage
 from pipeline.errors import StartError
 from pipeline.feeds.mqtt import MqttFeed
 from pipeline.feeds.mqtt_options import Trouble
+from pipeline.feeds.semtech_udp import Seen, SemtechUdpFeed
 from pipeline.message import Message
 from pipeline.metrics import FeedMetrics, Metrics
 from pipeline.publish import Publisher
@@ -49,12 +52,15 @@ async def _live(config: Config) -> None:
     await Worker(config).run()
 
 
+AnyFeed = MqttFeed | SemtechUdpFeed
+
+
 class Worker:
     """All the parts of one process, and the order in which they start and stop; made on the loop that it runs on."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._metrics = Metrics(_version(), [trouble.value for trouble in Trouble])
+        self._metrics = Metrics(_version(), [trouble.value for trouble in Trouble], [seen.value for seen in Seen])
         self._failpoint = failpoint.from_environment(os.environ)
         letters = wiring.dead_letters(config)
         self._publisher = Publisher(
@@ -64,22 +70,28 @@ class Worker:
         state = _state_folder(config)
         self._guard = CrashGuard(state)
         self._store = Store(state)
-        self._feeds: list[tuple[MqttFeed, FeedMetrics, Stage[Message]]] = []
+        self._feeds: list[tuple[AnyFeed, FeedMetrics, Stage[Message]]] = []
         for name, feed in config.feeds.items():
-            ledger = Ledger()
-            events = self._metrics.feed(name, ledger, feed.max_in_flight)
-            mqtt = MqttFeed(name, wiring.mqtt_options(name, feed, state), ledger, events, self._failpoint)
+            source, events = self._feed(name, feed, state)
             first: Stage[Message] = wiring.router(
                 config, name, publisher=self._publisher, letters=letters, events=self._metrics, store=self._store
             )
             if self._guard.careful:
                 ends: dict[str, Any] = {"dead_letters": letters, "publisher": self._publisher, "events": self._metrics}
                 first = Careful(name, self._guard, first, **ends)
-            self._feeds.append((mqtt, events, first))
+            self._feeds.append((source, events, first))
         self._topics = {*wiring.topics(config).values(), letters.topic}
         self._admin = Admin(self._metrics.exposition, self._not_ready)
         self._stop = asyncio.Event()
         self._draining = False
+
+    def _feed(self, name: str, feed: FeedConfig, state: Path | None) -> tuple[AnyFeed, FeedMetrics]:
+        ledger = Ledger()
+        if isinstance(feed, UdpConfig):
+            seen = self._metrics.datagram_feed(name, ledger, feed.max_in_flight)
+            return SemtechUdpFeed(name, wiring.udp_options(feed), ledger, seen), seen
+        events = self._metrics.feed(name, ledger, feed.max_in_flight)
+        return MqttFeed(name, wiring.mqtt_options(name, feed, state), ledger, events, self._failpoint), events
 
     async def run(self) -> None:
         """Start, run until a signal, drain, stop."""
@@ -145,17 +157,19 @@ class Worker:
         self._say_goodbye()
 
     def _say_goodbye(self) -> None:
-        for name, ledger in self._metrics.ledgers.items():
+        for feed, _, _ in self._feeds:
+            ledger = self._metrics.ledgers[feed.name]
             left = ledger.in_flight()
             if left:
                 _LOG.warning(
-                    "Feed %s: %d of %d messages were not confirmed in time; its source sends them again.",
-                    name,
+                    "Feed %s: %d of %d messages were not confirmed in time; %s.",
+                    feed.name,
                     left,
                     ledger.received,
+                    "its source sends them again" if feed.resends else "they are lost, for no gateway sends twice",
                 )
             else:
-                _LOG.info("Feed %s: all %d messages have their fate.", name, ledger.received)
+                _LOG.info("Feed %s: all %d messages have their fate.", feed.name, ledger.received)
 
     def _not_ready(self) -> Sequence[str]:
         reasons = ["Draining."] if self._draining else []

@@ -140,9 +140,27 @@ class FeedMetrics:
         self._reads.inc()
 
 
+class DatagramMetrics(FeedMetrics):
+    """Implements the events of one feed of datagrams."""
+
+    def __init__(self, name: str, families: _FeedFamilies) -> None:
+        super().__init__(name, families)
+        self._datagrams = {kind: families.datagrams.labels(name, kind) for kind in families.datagram_kinds}
+        self._dropped = families.dropped.labels(name)
+
+    def datagrams(self, seen: Enum, n: int) -> None:
+        """Count datagrams of one kind."""
+        self._datagrams[seen.value].inc(n)
+
+    def dropped(self, n: int) -> None:
+        """Count what never reached us."""
+        self._dropped.inc(n)
+
+
 class _FeedFamilies:
-    def __init__(self, registry: CollectorRegistry, reasons: Sequence[str]) -> None:
+    def __init__(self, registry: CollectorRegistry, reasons: Sequence[str], datagram_kinds: Sequence[str]) -> None:
         self.reasons = reasons
+        self.datagram_kinds = datagram_kinds
         self.connected = Gauge("headrace_feed_connected", "1 while the feed reads.", ["feed"], registry=registry)
         self.reconnects = Counter(
             "headrace_reconnects", "Connections lost or not made, by reason.", ["feed", "reason"], registry=registry
@@ -153,23 +171,29 @@ class _FeedFamilies:
         self.reads = Counter(
             "headrace_reads", "Reads from the feed that brought messages.", ["feed"], registry=registry
         )
+        self.datagrams = Counter(
+            "headrace_datagrams", "Datagrams from gateways, by what they are.", ["feed", "kind"], registry=registry
+        )
+        self.dropped = Counter(
+            "headrace_datagrams_dropped", "Datagrams that the kernel had no room for.", ["feed"], registry=registry
+        )
 
 
 class Metrics:
     """All metrics of one worker.
 
-    trouble_reasons: the closed list of why a feed reconnects. gauges: the publisher's records waiting and sent, and the
-    seconds since the oldest was received.
+    trouble_reasons: the closed list of why a feed reconnects. datagram_kinds: that of what gateways send. gauges: the
+    publisher's records waiting and sent, and the seconds since the oldest was received.
     """
 
-    def __init__(self, version: str, trouble_reasons: Sequence[str]) -> None:
+    def __init__(self, version: str, trouble_reasons: Sequence[str], datagram_kinds: Sequence[str] = ()) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.ledgers: dict[str, Ledger] = {}
         self.limits: dict[str, int] = {}
         self.publish = PublishMetrics(self.registry)
         self.gauges: Callable[[], tuple[int, int, float]] = lambda: (0, 0, 0.0)
-        self._families = _FeedFamilies(self.registry, trouble_reasons)
+        self._families = _FeedFamilies(self.registry, trouble_reasons, datagram_kinds)
         self._dead = Counter(
             "headrace_dead_letters", "Messages that became dead letters.", ["feed", "reason"], registry=self.registry
         )
@@ -178,11 +202,19 @@ class Metrics:
 
     def feed(self, name: str, ledger: Ledger, limit: int) -> FeedMetrics:
         """Return the events of a feed, whose ledger is exported from now on."""
+        self._export(name, ledger, limit)
+        return FeedMetrics(name, self._families)
+
+    def datagram_feed(self, name: str, ledger: Ledger, limit: int) -> DatagramMetrics:
+        """Return the events of a feed of datagrams."""
+        self._export(name, ledger, limit)
+        return DatagramMetrics(name, self._families)
+
+    def _export(self, name: str, ledger: Ledger, limit: int) -> None:
         self.ledgers[name] = ledger
         self.limits[name] = limit
         for reason in Reason:  # a counter that begins with its first event hides that event from `increase`
             self._dead_by[name, reason] = self._dead.labels(name, reason.value).inc
-        return FeedMetrics(name, self._families)
 
     def dead_lettered(self, feed: str, reason: Reason) -> None:
         """Count a message that became a dead letter before it was a record."""

@@ -14,6 +14,7 @@ from pipeline.binding import Binding, FromTopic
 from pipeline.config import inline, vendors
 from pipeline.config.feeds import MqttFeed as FeedConfig
 from pipeline.config.feeds import Route as RouteConfig
+from pipeline.config.feeds_udp import SemtechUdpFeed as UdpConfig
 from pipeline.config.formats import JSON, formats
 from pipeline.config.kafka import Kafka
 from pipeline.config.kafka import Sasl as SaslConfig
@@ -28,6 +29,7 @@ from pipeline.delivery import Stage
 from pipeline.device_state import DeviceStates
 from pipeline.fan_out import Fan, FanOut
 from pipeline.feeds.mqtt_options import MqttOptions, MqttTls
+from pipeline.feeds.semtech_udp import UdpOptions
 from pipeline.message import Message
 from pipeline.models import MODELS
 from pipeline.normalise import Normalise
@@ -89,6 +91,12 @@ def mqtt_options(name: str, feed: FeedConfig, state: Path | None) -> MqttOptions
         max_packet=feed.max_payload,
         state_file=None if state is None else state / f"{name}.mqtt-session.json",
     )
+
+
+def udp_options(feed: UdpConfig) -> UdpOptions:
+    """Return what one feed of gateways is told."""
+    host, port = host_port(feed.listen, lowest=0)
+    return UdpOptions(host, port, frozenset(feed.gateways), feed.networks, feed.max_in_flight)
 
 
 def router(

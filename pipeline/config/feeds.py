@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic import WithJsonSchema as Schema
+from pydantic_core import PydanticKnownError
 
 from pipeline.config.formats import FormatName
 from pipeline.config.secrets import Tls, at_most_one
@@ -78,10 +79,20 @@ _WHOLE = AfterValidator(_whole_seconds)
 MqttText = Annotated[str, Field(min_length=1), AfterValidator(_text)]
 
 
+FEED_KINDS = ("mqtt", "semtech_udp")
+
+
+def check_kind(value: object) -> object:
+    """Hold a feed's kind against all there are, whichever it is held against."""
+    if value not in FEED_KINDS:
+        raise PydanticKnownError("literal_error", {"expected": " or ".join(map(repr, FEED_KINDS))})
+    return value
+
+
 class MqttFeed(Section):
     """A persistent MQTT session."""
 
-    kind: Literal["mqtt"] = Field(examples=["mqtt"])
+    kind: Annotated[Literal["mqtt"], BeforeValidator(check_kind)] = Field(examples=["mqtt"])
     """What sort of feed this is."""
     url: BrokerUrl = Field(examples=["mqtts://broker.example:8883"])
     """The broker: mqtt://, mqtts://, ws:// or wss://, host, port and, for a websocket, path; no user in it."""

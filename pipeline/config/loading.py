@@ -17,10 +17,9 @@ from pydantic import Field
 
 from pipeline.config import inline, known, rules, vendors
 from pipeline.config.document import Document
-from pipeline.config.feeds import MqttFeed
 from pipeline.config.findings import Finding, InvalidConfigError
 from pipeline.config.kafka import Kafka
-from pipeline.config.root import AnyConnector, Config
+from pipeline.config.root import AnyConnector, AnyFeed, Config
 from pipeline.config.shape import Draft
 from pipeline.config.used import UsedConnector
 from pipeline.config.values import Name
@@ -38,7 +37,7 @@ class _Partial(Config):
 
     tenant: str = "unknown"
     kafka: Kafka = Kafka(bootstrap_servers=("127.0.0.1:9092",))
-    feeds: dict[Name, MqttFeed] = Field(default={})
+    feeds: dict[Name, AnyFeed] = Field(default={})
 
 
 @dataclass(frozen=True, slots=True)

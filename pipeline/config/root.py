@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from pipeline.config.connectors import InlineConnector
-from pipeline.config.feeds import MqttFeed, Route
+from pipeline.config.feeds import FEED_KINDS, MqttFeed, Route
+from pipeline.config.feeds_udp import SemtechUdpFeed
 from pipeline.config.kafka import Kafka, topic
 from pipeline.config.used import UsedConnector, connector_kind
 from pipeline.config.values import Duration, FileName, Iri, Listen, Name, Section, Tenant, durations
@@ -51,6 +52,21 @@ AnyConnector = Annotated[
 """An entry of `connectors`: written out in the configuration, or a vendor's by its name."""
 
 
+def _feed_kind(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
+    """Say which kind an entry is held against: what `kind` names, or else what its keys look like."""
+    if isinstance(value, dict):
+        kind = value.get("kind")
+        meant = kind if kind in FEED_KINDS else "semtech_udp" if "listen" in value else "mqtt"
+        return f"<{meant}>"
+    return "<semtech_udp>" if isinstance(value, SemtechUdpFeed) else "<mqtt>"
+
+
+AnyFeed = Annotated[
+    Annotated[MqttFeed, Tag("<mqtt>")] | Annotated[SemtechUdpFeed, Tag("<semtech_udp>")], Discriminator(_feed_kind)
+]
+"""An entry of `feeds`, by its `kind`."""
+
+
 class Config(Section):
     """One worker's configuration."""
 
@@ -60,7 +76,7 @@ class Config(Section):
     """Whose data this is: part of entity ids, topics and `ce_source`."""
     kafka: Kafka = Field(examples=[{"bootstrap_servers": ["127.0.0.1:9092"]}])
     """Where records go."""
-    feeds: dict[Name, MqttFeed] = Field(min_length=1, examples=[{"city": {"kind": "mqtt", "...": "..."}}])
+    feeds: dict[Name, AnyFeed] = Field(min_length=1, examples=[{"city": {"kind": "mqtt", "...": "..."}}])
     """Where messages come from, by a name of your own."""
     connectors: dict[Name, AnyConnector] = Field(default={}, examples=[{"city-aq": {"model": "AirQualityObserved"}}])
     """Which field is which attribute of which model, or whose connector says so, by a name of your own."""
@@ -83,6 +99,11 @@ class Config(Section):
         if isinstance(value, dict) and isinstance(value.get("kafka"), dict) and isinstance(value.get("tenant"), str):
             return {**value, "kafka": {"client_id": f"headrace-{value['tenant']}"[:249], **value["kafka"]}}
         return value
+
+    @property
+    def mqtt_feeds(self) -> dict[str, MqttFeed]:
+        """The feeds that are MQTT sessions."""
+        return {name: feed for name, feed in self.feeds.items() if isinstance(feed, MqttFeed)}
 
     def topic(self, model: str) -> str:
         """Return the topic of a model's entities."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pipeline.config.feeds import MqttFeed, Route
+from pipeline.config.feeds_udp import SemtechUdpFeed
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of
 from pipeline.config.kafka import check_topic
 from pipeline.config.root import Config
 from pipeline.config.topics import covers_some, shape
 from pipeline.config.used import UsedConnector
-from pipeline.config.values import loopback
+from pipeline.config.values import host_port, loopback
 from pipeline.models.base import Model
 
 
@@ -23,14 +24,17 @@ def errors(config: Config, models: Mapping[str, Model], names: frozenset[str]) -
     yield from _topics(config)
     yield from _sessions(config)
     for name, feed in config.feeds.items():
-        yield from _password(name, feed)
-        yield from _routes(config, name, feed, names)
+        if isinstance(feed, SemtechUdpFeed):
+            yield from _open(name, feed)
+        else:
+            yield from _password(name, feed)
+            yield from _routes(config, name, feed, names)
     yield from _streams(config, models)
 
 
 def warnings(config: Config) -> Iterator[Finding]:
     """Yield what works, but most likely not as meant."""
-    for name, feed in config.feeds.items():
+    for name, feed in config.mqtt_feeds.items():
         yield from _delivery(name, feed)
         yield from _subscriptions(name, feed)
         yield from _unfed(name, feed)
@@ -67,7 +71,7 @@ def _topics(config: Config) -> Iterator[Finding]:
 
 def _sessions(config: Config) -> Iterator[Finding]:
     seen: dict[tuple[str, int, str], str] = {}
-    for name, feed in config.feeds.items():
+    for name, feed in config.mqtt_feeds.items():
         session = (feed.broker.host.lower(), feed.broker.port, feed.client_id)
         if session in seen:
             said = (
@@ -87,6 +91,14 @@ def _password(name: str, feed: MqttFeed) -> Iterator[Finding]:
         said = f"would carry the password to {broker.host} without TLS."
         fix = f"Write `{broker.scheme}s://`; or `allow_plaintext: true`, if the network may read it."
         yield Finding(("feeds", name, "url"), said, fix)
+
+
+def _open(name: str, feed: SemtechUdpFeed) -> Iterator[Finding]:
+    host, _ = host_port(feed.listen, lowest=0)
+    if not loopback(host) and not feed.gateways and not feed.addresses:
+        said = f"`{feed.listen}` takes frames from anyone: nothing in the protocol proves who sends."
+        fix = "Write `addresses: [...]` or `gateways: [...]` with those you know, or listen on 127.0.0.1."
+        yield Finding(("feeds", name, "listen"), said, fix)
 
 
 def _routes(config: Config, name: str, feed: MqttFeed, names: frozenset[str]) -> Iterator[Finding]:
@@ -158,7 +170,7 @@ def _subscriptions(name: str, feed: MqttFeed) -> Iterator[Finding]:
 
 
 def _shared_subscriptions(config: Config) -> Iterator[Finding]:
-    feeds = list(config.feeds.items())
+    feeds = list(config.mqtt_feeds.items())
     for at, (name, feed) in enumerate(feeds):
         for other, earlier in feeds[:at]:
             if feed.broker[1:3] != earlier.broker[1:3]:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from errno import EADDRINUSE
 from secrets import token_hex
 
 from pipeline import wiring
+from pipeline.config.feeds import MqttFeed
+from pipeline.config.feeds_udp import SemtechUdpFeed
 from pipeline.config.findings import Finding, Place
 from pipeline.config.root import Config
 from pipeline.connect.arrivals import Arrivals
@@ -19,6 +22,7 @@ from pipeline.connect.feed import Trial
 from pipeline.delivery import Ledger
 from pipeline.errors import StartError
 from pipeline.feeds.mqtt_options import MqttOptions
+from pipeline.feeds.semtech_udp import UdpOptions, open_socket
 from pipeline.publish.intake import MAX_VALUE
 from pipeline.publish.options import KafkaOptions
 from pipeline.publish.probe import TopicState, probe
@@ -33,20 +37,40 @@ def check(config: Config, *, listen: float = LISTEN_SECONDS) -> list[Finding]:
     return asyncio.run(_check(config, listen))
 
 
-async def _check(config: Config, listen: float) -> list[Finding]:
-    parts = await asyncio.gather(_kafka(config), *(_feed(config, name, listen) for name in config.feeds))
+async def _check(config: Config, seconds: float) -> list[Finding]:
+    parts = await asyncio.gather(_kafka(config), *(_any(config, name, seconds) for name in config.feeds))
     return [finding for part in parts for finding in part]
 
 
-async def _feed(config: Config, name: str, listen: float) -> list[Finding]:
+async def _any(config: Config, name: str, seconds: float) -> list[Finding]:
+    feed = config.feeds[name]
+    if isinstance(feed, SemtechUdpFeed):
+        return await _address(name, wiring.udp_options(feed))
+    return await _feed(config, name, feed, seconds)
+
+
+async def _address(name: str, options: UdpOptions) -> list[Finding]:
+    """Take the address for a moment; a worker that runs has it, so that one in use may be as it should."""
+    place = ("feeds", name, "listen")
+    try:
+        (await open_socket(options.host, options.port)).close()
+    except OSError as problem:
+        said = f"{options.host}:{options.port} (UDP) cannot be listened on: {problem.strerror or problem}."
+        if problem.errno == EADDRINUSE:
+            return [_warning(place, said, "Nothing to do, if the worker runs already.")]
+        return [Finding(place, said)]
+    return []
+
+
+async def _feed(config: Config, name: str, feed: MqttFeed, seconds: float) -> list[Finding]:
     arrivals = Arrivals(config, name)
-    trial = Trial(name, _as_a_visitor(wiring.mqtt_options(name, config.feeds[name], None)), Ledger())
+    trial = Trial(name, _as_a_visitor(wiring.mqtt_options(name, feed, None)), Ledger())
     running = asyncio.create_task(trial.run(arrivals), name=f"trial of {name}")
     connected = asyncio.create_task(trial.subscribed.wait())
     try:
         await asyncio.wait([running, connected], return_when=asyncio.FIRST_COMPLETED)
         if connected.done():
-            await asyncio.wait([running], timeout=listen)
+            await asyncio.wait([running], timeout=seconds)
             await trial.disconnect(_LEAVE_SECONDS)
     finally:
         connected.cancel()
@@ -56,7 +80,7 @@ async def _feed(config: Config, name: str, listen: float) -> list[Finding]:
         return [*trial.findings, Finding(("feeds", name, "url"), str(ended))]
     if isinstance(ended, Exception):
         raise ended
-    return [*trial.findings, *arrivals.findings(listen)]
+    return [*trial.findings, *arrivals.findings(seconds)]
 
 
 def _as_a_visitor(options: MqttOptions) -> MqttOptions:

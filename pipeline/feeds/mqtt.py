@@ -42,6 +42,8 @@ class MqttFeed:
     Messages on topics that no filter of the config matches are delivered too: the session may hold older filters.
     """
 
+    resends = True
+
     def __init__(
         self,
         name: str,

@@ -17,8 +17,13 @@ class Trouble(Enum):
     SILENT = "silent"
 
 
+class Seen(Enum):
+    PUSH_DATA = "push_data"
+    MALFORMED = "malformed"
+
+
 def made() -> tuple[Metrics, Ledger]:
-    metrics = Metrics("1.2.3", [trouble.value for trouble in Trouble])
+    metrics = Metrics("1.2.3", [trouble.value for trouble in Trouble], [seen.value for seen in Seen])
     ledger = Ledger()
     metrics.feed("city", ledger, 5000)
     return metrics, ledger
@@ -53,6 +58,10 @@ def busy() -> tuple[Metrics, Ledger]:
     feed.session_lost()
     feed.batch(3)
     metrics.dead_lettered("city", Reason.MALFORMED)
+    gates = metrics.datagram_feed("gates", Ledger(), 1)
+    gates.connected(up=True)
+    gates.datagrams(Seen.PUSH_DATA, 3)
+    gates.dropped(2)
     publish = metrics.publish
     publish.confirmed("t.v1", 10, 1234, [(0.004, 7), (0.2, 3)])
     publish.failed("t.v1", "REQUEST_TIMED_OUT")
@@ -119,6 +128,11 @@ def test_feeds_are_apart_and_their_reasons_are_there_before_they_happen() -> Non
     assert seen["headrace_reconnects_total,feed=port,reason=silent"] == 0
     assert seen["headrace_in_flight_limit,feed=port"] == 1
     assert seen["headrace_dead_letters_total,feed=city,reason=malformed"] == 1
+    assert seen["headrace_feed_connected,feed=gates"] == 1
+    assert seen["headrace_datagrams_total,feed=gates,kind=push_data"] == 3
+    assert seen["headrace_datagrams_total,feed=gates,kind=malformed"] == 0
+    assert seen["headrace_datagrams_dropped_total,feed=gates"] == 2
+    assert "headrace_datagrams_dropped_total,feed=city" not in seen
 
 
 def test_what_was_published_and_how_long_it_took() -> None:

@@ -181,3 +181,25 @@ def test_dead_letters_by_reason(tmp_path: Path) -> None:
         "2 messages would become dead letters (malformed), the first on city/aq/1",
         "1 message would become dead letters (device_missing), the first on city/aq/1",
     ]
+
+
+def test_an_address_for_gateways_is_tried_and_left(tmp_path: Path) -> None:
+    content = yaml.safe_load(EXAMPLE.read_text())
+    file = tmp_path / "city.yaml"
+
+    def findings(listen: str) -> list[tuple[str, str, str]]:
+        content["feeds"] = {"gates": {"kind": "semtech_udp", "listen": listen, "gateways": ["0102030405060708"]}}
+        file.write_text(yaml.safe_dump(content))
+        found = connect.check(config.load(file, {}), listen=0.1)
+        return [(each.path, each.severity, each.message) for each in found]
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as worker:
+        worker.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{worker.getsockname()[1]}"
+        [(path, severity, said)] = findings(address)
+        assert (path, severity) == ("feeds.gates.listen", "warning")
+        assert said.startswith(f"{address} (UDP) cannot be listened on: Address already in use")
+    assert findings(address) == []
+    [(_, severity, said)] = findings("192.0.2.1:1700")
+    assert severity == "error"
+    assert "Cannot assign requested address" in said
