@@ -13,6 +13,8 @@ from pipeline.store import Store
 
 STATE = "\0device"
 """Under this name, which no device has, the fields of a Device entity hold its state."""
+SIGNAL = "\0signal"
+"""In the state: the strength of the received signal as the network tells it (dBm)."""
 
 _TABLE = "device"
 _REMEMBERED_DEVICES = 131_072
@@ -46,6 +48,11 @@ class DeviceStates:
         self._most = most
         self._published: dict[str, int] = {}
 
+    @property
+    def any(self) -> bool:
+        """Whether a reading may tell anything."""
+        return bool(self._paths)
+
     def heard(self, fields: Fields) -> Values:
         """Return what a reading says of its device."""
         found = ((name, path.find(fields)) for name, path in self._paths.items())
@@ -59,8 +66,8 @@ class DeviceStates:
         """
         kept = self._store.get(_TABLE, key)
         whole = heard if kept is None else {**orjson.loads(kept), **heard}
-        value = orjson.dumps(whole)
-        if value != kept:
+        value = orjson.dumps(whole) if heard else kept
+        if value is not None and value != kept:
             self._store.put(_TABLE, key, value)
             self._published.pop(key, None)
         return Learned(whole, value != kept, arrival - self._published.get(key, 0) >= self._interval)

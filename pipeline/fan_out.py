@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from typing import Any
 
 from pipeline.binding import Fields
+from pipeline.bundle import Bundle
 from pipeline.connector import Decoded, Uplink
 from pipeline.dead_letter import DeadLetters
 from pipeline.decode import DecodeEvents, name_of, too_large
-from pipeline.delivery import Batch, Delivery, Fate, Stage, fanned
-from pipeline.device_state import STATE, DeviceStates
+from pipeline.delivery import Batch, Fate, Stage
+from pipeline.device_state import SIGNAL, STATE, DeviceStates
 from pipeline.envelope import WRAPPER, Envelope
 from pipeline.errors import PayloadError, Reason, as_refusal
 from pipeline.message import Message
@@ -36,6 +37,11 @@ class Fan:
     envelope: Envelope = field(default_factory=Envelope)
     device: Plan | None = None
     states: DeviceStates | None = None
+
+    @property
+    def tells(self) -> bool:
+        """Whether a reading may tell something of its device."""
+        return self.states is not None and self.states.any
 
     def readings(self, message: Message) -> list[Fields]:
         """Decode a message; raises as `decoded` does."""
@@ -73,12 +79,18 @@ class Fan:
     def _failed(self, what: str) -> PayloadError:
         return PayloadError(f"{self.plans[0].binding.name} {what}.", Reason.CONNECTOR_FAILED)
 
-    def records(self, readings: Sequence[Fields], message: Message, name: Callable[[str, Fields], object]) -> Outcome:
+    def records(
+        self,
+        readings: Sequence[Fields],
+        message: Message,
+        name: Callable[[str, Fields], object],
+        uplink: Uplink | None = None,
+    ) -> Outcome:
         """Make the records of all readings; a reading that cannot be used does not stop the others.
 
-        name: what finds the device's name, in the topic or in a reading.
+        name: what finds the device's name, in the topic or in a reading. uplink: what a network tells of the readings.
         """
-        outcome = Outcome(message, several=len(readings) > 1)
+        outcome = Outcome(message, several=len(readings) > 1, uplink=uplink)
         for number, fields in enumerate(readings, 1):
             try:
                 heard = self._reading(name(message.topic, fields), fields, outcome)
@@ -109,13 +121,20 @@ class Fan:
             return False
         heard = self.states.heard(fields)
         if heard:
-            key, arrival = f"{self.device.provenance} {self.device.known(name).id}", outcome.message.arrival
-            learned = self.states.learn(key, heard, arrival)
-            outcome.changed = outcome.changed or learned.changed
-            if learned.due:
-                outcome.add(self.device, name, {**fields, STATE: learned.whole})
-                self.states.published(key, arrival)
+            self.learn(name, heard, fields, outcome)
         return bool(heard)
+
+    def learn(self, name: object, heard: Mapping[str, Any], fields: Fields, outcome: Outcome) -> None:
+        """Add what was heard of a device to what is known, and its record to the outcome if that is due."""
+        if self.device is None or self.states is None:
+            return
+        key, arrival = f"{self.device.provenance} {self.device.known(name).id}", outcome.message.arrival
+        learned = self.states.learn(key, dict(heard), arrival)
+        outcome.changed = outcome.changed or learned.changed
+        state = {**learned.whole, **outcome.signal()}
+        if learned.due and state:
+            outcome.add(self.device, name, {**fields, STATE: state})
+            self.states.published(key, arrival)
 
     def _nothing_measured(self) -> PayloadError:
         names = dict.fromkeys(slot.path.text for plan in self.plans for slot in plan.slots)
@@ -126,9 +145,10 @@ class Fan:
 class Outcome:
     """What becomes of one message: its records, and the first thing that was wrong with it."""
 
-    def __init__(self, message: Message, *, several: bool) -> None:
+    def __init__(self, message: Message, *, several: bool, uplink: Uplink | None = None) -> None:
         self.message = message
         self.several = several
+        self.uplink = uplink
         self.records: list[Record] = []
         self.refusal: PayloadError | None = None
         self.heard = False  # something of its device
@@ -144,13 +164,19 @@ class Outcome:
         """
         entity = plan.known(name)
         if not self.several:
-            body, size = plan.normalise(fields, entity, self.message, self._recorded)
+            body, size = plan.normalise(fields, entity, self.message, self._recorded, self.uplink)
         else:  # readings of one time would have one id: the second gets an index
             place = entity.id, plan.discriminator(fields, self.message.arrival)
             index = self._seen.get(place, 0)
-            body, size = plan.carefully(fields, entity, self.message, self._recorded, index=index)
+            body, size = plan.carefully(fields, entity, self.message, self._recorded, index=index, uplink=self.uplink)
             self._seen[place] = index + 1
         self.records.append(Record(entity.destination, body, size, self.message.arrival, self.message))
+
+    def signal(self) -> dict[str, float]:
+        """Return how strongly the nearest gateway heard the device; no change of it is a change of the device."""
+        receptions = () if self.uplink is None else self.uplink.receptions()
+        heard = [each.rssi for each in receptions if each.rssi is not None]
+        return {SIGNAL: max(heard)} if heard else {}
 
     def refuse(self, error: Exception, prefix: str) -> None:
         """Keep the first refusal: a message becomes one dead letter at most."""
@@ -182,21 +208,14 @@ class FanOut(Stage[Message]):
 
     def put(self, batch: Batch[Message]) -> None:
         """Pass on the records of each message, in order; neighbours that make one each travel together."""
-        single: list[Record] = []
+        bundle = Bundle(batch.delivery, self._publisher)
         for message in batch.items:
             if message.retained and not self._keep_retained:
                 batch.delivery.seal(Fate.FILTERED)
                 continue
             records, changed = self._records(message)
-            if len(records) == 1 and not changed:
-                single += records
-                continue
-            if single:
-                self._publisher.put(Batch(batch.delivery, single))
-                single = []
-            self._several(batch.delivery, records, changed=changed)
-        if single:
-            self._publisher.put(Batch(batch.delivery, single))
+            bundle.add(records, self._fan.states, changed=changed)
+        bundle.close()
 
     def kept(self) -> int:
         """Nothing stays here."""
@@ -204,25 +223,6 @@ class FanOut(Stage[Message]):
 
     async def drain(self, deadline: float) -> None:
         """Nothing stays here."""
-
-    def _several(self, parent: Delivery, records: list[Record], *, changed: bool) -> None:
-        """Pass on the records of one message; it is acknowledged after what it told of its device is kept, too.
-
-        Else a crash in between would bring back an older state, and the message that changed it would not come again.
-        """
-        if not records:  # its device is as it was known, and not due; the message that said so first may still wait
-            self._when_kept(partial(parent.seal, Fate.FILTERED))
-            return
-        delivery = fanned(parent, len(records) + changed)
-        self._publisher.put(Batch(delivery, records))
-        if changed:
-            self._when_kept(partial(delivery.seal, Fate.PUBLISHED))
-
-    def _when_kept(self, call: Callable[[], None]) -> None:
-        if self._fan.states is None:
-            call()
-        else:
-            self._fan.states.when_kept(call)
 
     def _records(self, message: Message) -> tuple[list[Record], bool]:
         try:

@@ -1,0 +1,201 @@
+"""The identify stage: whose uplink is it, which connector decodes it, and what records does it make.
+
+The registry comes first; where it does not know a device and may not, the network server's own names choose the
+connector. What was found out is kept by DevEUI, in a bounded cache, until the registry changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from pipeline.bundle import Bundle
+from pipeline.delivery import Batch, Fate, Stage
+from pipeline.directory import Directory
+from pipeline.errors import PayloadError, Reason, as_refusal
+from pipeline.fan_out import Fan, Outcome
+from pipeline.message import Message
+from pipeline.ngsi_ld import recorded_header
+from pipeline.record import Record
+from pipeline.refusals import Refusals
+from pipeline.unwrap import Heard
+from pipeline.uplink import Names, Uplink
+
+_KEPT_DEVICES = 131_072
+
+Preference = Literal["server", "raw"]
+
+
+class Strangers(Protocol):
+    """Whoever takes note of devices that were refused, for a person to look at."""
+
+    def note(self, eui: str, names: Names, arrival: int) -> None:
+        """Count one refused uplink of a device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How devices are identified. fan: compiles the connector of a name for a model, or for its own; once each.
+
+    choose: the connector of a device that no registry knows, None where it must be registered. prefer: whom to publish
+    when a device is heard through a server and raw, where the registry does not say.
+    """
+
+    fan: Callable[[str, str | None], Fan]
+    choose: Callable[[Names], str | None] | None
+    prefer: Preference | None = None
+
+
+@dataclass(slots=True)
+class _Known:
+    """One device. due: when its Device entity is published though it tells nothing of itself (ms since 1970)."""
+
+    fan: Fan
+    prefer: Preference | None
+    due: int = 0
+
+
+class Identify(Stage[Heard]):
+    """Makes the records of the uplinks of one feed."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        rules: Rules,
+        *,
+        publisher: Stage[Record],
+        refusals: Refusals,
+        strangers: Strangers,
+        device_interval: float,
+    ) -> None:
+        self._directory = directory
+        self._rules = rules
+        self._publisher = publisher
+        self._refusals = refusals
+        self._strangers = strangers
+        self._interval = round(device_interval * 1000)
+        self._known: dict[str, _Known] = {}
+        self._arrival = -1
+        self._recorded = b""
+        directory.on_change(self._known.clear)
+
+    def put(self, batch: Batch[Heard]) -> None:
+        """Make the records of each uplink and pass them on, in order."""
+        bundle = Bundle(batch.delivery, self._publisher)
+        known = self._known
+        for uplink, message in batch.items:
+            try:
+                device = known.get(uplink.device) or self._find(uplink)
+            except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
+                self._refusals.refuse(batch.delivery, message, error, "identify")
+                continue
+            if device.prefer is not None and (device.prefer == "raw") is not uplink.raw:
+                batch.delivery.seal(Fate.DEDUPLICATED)  # its other copy is the one that counts
+                continue
+            record = self._lean(device, uplink, message)
+            if record is not None:
+                bundle.single(record)
+            else:
+                self._fully(device, uplink, message, bundle)
+        bundle.close()
+
+    def kept(self) -> int:
+        """Nothing stays here."""
+        return 0
+
+    async def drain(self, deadline: float) -> None:
+        """Nothing stays here."""
+
+    def told(self, device: str, names: Names) -> Fan:
+        """Return what makes the records of a device of which an event tells.
+
+        Raises:
+            PayloadError: nobody knows the device.
+        """
+        known = self._known.get(device)
+        return (known or self._find(Uplink(b"", device=device, names=lambda: names))).fan
+
+    def _lean(self, device: _Known, uplink: Uplink, message: Message) -> Record | None:
+        """Return the record of an uplink that makes just one in which all is as expected, which is nearly each."""
+        fan, arrival = device.fan, message.arrival
+        if len(fan.plans) != 1 or fan.tells or arrival >= device.due or message.traceparent is not None:
+            return None
+        plan = fan.plans[0]
+        uplink.received_at = arrival if uplink.time is None else uplink.time
+        try:
+            fields = fan.decode(uplink)
+        except (Exception, SystemExit):  # noqa: BLE001 - told by `_fully`, which decodes again
+            return None
+        name = uplink.id
+        if fields.__class__ is not dict or name is None:
+            return None
+        if arrival != self._arrival:
+            self._arrival, self._recorded = arrival, recorded_header(arrival)
+        entity = plan.known(uplink.device)
+        named = entity.named(name)
+        body = plan.fast_uplink(fields, entity, arrival, self._recorded, uplink.received_at, named)
+        if body is None:
+            return None
+        return Record(entity.destination, body, len(body) - plan.headers_size - len(named), arrival, message)
+
+    def _fully(self, device: _Known, uplink: Uplink, message: Message, bundle: Bundle) -> None:
+        """Make whatever records an uplink makes, or its dead letter."""
+        fan = device.fan
+        uplink.received_at = message.arrival if uplink.time is None else uplink.time
+        try:
+            readings = fan.decoded(uplink)
+        except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
+            bundle.add([self._letter(fan, message, error, "decode")], fan.states)
+            return
+        outcome = fan.records(readings, message, lambda _, __: uplink.device, uplink)
+        if message.arrival >= device.due:
+            self._present(device, uplink, outcome)
+        records = outcome.records
+        if outcome.refusal is not None:
+            records = [*records, self._letter(fan, message, outcome.refusal, "normalise")]
+        bundle.add(records, fan.states, changed=outcome.changed)
+
+    def _present(self, device: _Known, uplink: Uplink, outcome: Outcome) -> None:
+        """Publish a device's entity at first sight, and each interval, though it tells nothing of itself."""
+        device.due = outcome.message.arrival + self._interval
+        try:
+            if not device.fan.tells:
+                device.fan.learn(uplink.device, {}, {}, outcome)
+        except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
+            outcome.refuse(error, "")
+
+    def _find(self, uplink: Uplink) -> _Known:
+        """Find out about a device.
+
+        Raises:
+            PayloadError: nobody knows it (`device_unknown`), or how to decode it (`connector_unknown`).
+        """
+        eui = uplink.device
+        registered = self._directory.devices.by_eui(eui) or self._directory.devices.by_name(eui)
+        if registered is None and self._rules.choose is None:
+            self._strangers.note(eui, uplink.names(), uplink.received_at)
+            raise PayloadError(f"The registry has no device {eui}.", Reason.DEVICE_UNKNOWN)
+        chosen = None if registered is None else registered.connector
+        if chosen is None:
+            chosen = None if self._rules.choose is None else self._rules.choose(uplink.names())
+        if chosen is None:
+            self._strangers.note(eui, uplink.names(), uplink.received_at)
+            raise PayloadError(_unknown(eui, uplink.names()), Reason.CONNECTOR_UNKNOWN)
+        fan = self._rules.fan(chosen, None if registered is None else registered.model)
+        prefer = None if registered is None else registered.prefer
+        if len(self._known) >= _KEPT_DEVICES:
+            self._known.clear()
+        known = self._known[eui] = _Known(fan, prefer or self._rules.prefer)
+        return known
+
+    def _letter(self, fan: Fan, message: Message, error: Exception, stage: str) -> Record:
+        return self._refusals.letter(message, as_refusal(error), stage, fan.plans[0].provenance)
+
+
+def _unknown(eui: str, names: Names) -> str:
+    said = {"brand": names.brand, "model": names.model, "profile": names.profile}
+    told = (
+        ", ".join(f"{what} {text[:60]!r}" for what, text in said.items() if text) or "neither brand, model nor profile"
+    )
+    return f"Nothing says which connector decodes the device {eui}: the server tells {told}."

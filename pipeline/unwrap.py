@@ -1,0 +1,154 @@
+"""The unwrap stage: a feed's dialect says what each message holds, and uplinks, frames and events go their ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.decode import too_large
+from pipeline.delivery import Batch, Delivery, Fate, Stage, fanned
+from pipeline.dialect import Dialect, Event, Frame, Reader, Said
+from pipeline.errors import PayloadError, Reason
+from pipeline.json_guard import document
+from pipeline.message import Message
+from pipeline.refusals import Refusals
+from pipeline.uplink import Uplink
+
+Heard = tuple[Uplink, Message]
+"""An uplink, beside the message that brought it."""
+Caught = tuple[Frame, Message]
+"""A raw frame, beside the message that brought it."""
+Told = tuple[Event, Message]
+"""An event, beside the message that told it."""
+
+_KEPT_TOPICS = 131_072
+_LONGEST_KEPT = 200  # characters; a longer topic is resolved each time, so that nobody can fill the memory
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Where what is unwrapped goes. frames: None where no dialect of the feed brings any."""
+
+    uplinks: Stage[Heard]
+    events: Stage[Told]
+    frames: Stage[Caught] | None = None
+
+
+class _Sorted:
+    """What one delivery's messages held, sorted by kind; the order within a kind is the order of receipt."""
+
+    __slots__ = ("events", "frames", "uplinks")
+
+    def __init__(self) -> None:
+        self.uplinks: list[Heard] = []
+        self.frames: list[Caught] = []
+        self.events: list[Told] = []
+
+    def take(self, said: Said, message: Message) -> None:
+        kind = said.__class__
+        if kind is Uplink:
+            self.uplinks.append((said, message))  # type: ignore[arg-type] # its class was looked at
+        elif kind is Frame:
+            self.frames.append((said, message))  # type: ignore[arg-type]
+        else:
+            self.events.append((said, message))  # type: ignore[arg-type]
+
+
+class Unwrap(Stage[Message]):
+    """Unwraps one feed's messages. dialects: the feed's one, or those among which each topic's is recognised."""
+
+    def __init__(self, dialects: Sequence[Dialect], ways: Ways, refusals: Refusals, *, max_payload: int) -> None:
+        self._dialects = dialects
+        self._ways = ways
+        self._refusals = refusals
+        self._max_payload = max_payload
+        self._readers: dict[str, Reader] = {}
+
+    def put(self, batch: Batch[Message]) -> None:
+        """Unwrap each message; what cannot be read is a dead letter."""
+        found = _Sorted()
+        readers, delivery = self._readers, batch.delivery
+        for message in batch.items:
+            topic, payload, arrival, retained, _ = message
+            try:
+                if len(payload) > self._max_payload:
+                    too_large(len(payload), self._max_payload)
+                reader = readers.get(topic)
+                said = self._recognised(message) if reader is None else reader(payload, arrival)
+            except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
+                again = self._again(delivery, message, error)
+                if again is None:
+                    continue
+                said = again
+            if not said or (retained and not all(_dated(each) for each in said)):
+                delivery.seal(Fate.FILTERED)  # nothing, or an old value sent anew, and nothing tells how old
+            elif len(said) == 1:
+                found.take(said[0], message)
+            else:
+                self._pass_on(delivery, found)
+                found = _Sorted()
+                self._several(delivery, said, message)
+        self._pass_on(delivery, found)
+
+    def kept(self) -> int:
+        """Nothing stays here."""
+        return 0
+
+    async def drain(self, deadline: float) -> None:
+        """Nothing stays here."""
+
+    def _several(self, parent: Delivery, said: Sequence[Said], message: Message) -> None:
+        found = _Sorted()
+        for each in said:
+            found.take(each, message)
+        self._pass_on(fanned(parent, len(said)), found)
+
+    def _pass_on(self, delivery: Delivery, found: _Sorted) -> None:
+        if found.uplinks:
+            self._ways.uplinks.put(Batch(delivery, found.uplinks))
+        if found.events:
+            self._ways.events.put(Batch(delivery, found.events))
+        if found.frames and self._ways.frames is not None:
+            self._ways.frames.put(Batch(delivery, found.frames))
+
+    def _recognised(self, message: Message) -> Sequence[Said]:
+        """Find the dialect of a topic's first message, and read it."""
+        topic = message.topic
+        reader = self._dialect(message).reader(topic)
+        said = reader(message.payload, message.arrival)
+        if len(topic) <= _LONGEST_KEPT:
+            if len(self._readers) >= _KEPT_TOPICS:
+                self._readers.clear()
+            self._readers[topic] = reader
+        return said
+
+    def _dialect(self, message: Message) -> Dialect:
+        if len(self._dialects) == 1:
+            return self._dialects[0]
+        fields = _fields(message.payload)
+        for dialect in self._dialects:
+            if dialect.recognises(message.topic, message.payload, fields):
+                return dialect
+        raise PayloadError("No dialect recognises the message by its shape.", Reason.DIALECT_UNKNOWN)
+
+    def _again(self, delivery: Delivery, message: Message, error: Exception) -> Sequence[Said] | None:
+        """Refuse a message, unless its topic speaks another dialect than before."""
+        if len(self._dialects) > 1 and self._readers.pop(message.topic, None) is not None:
+            try:
+                return self._recognised(message)
+            except Exception as second:  # noqa: BLE001 - as above
+                error = second
+        self._refusals.refuse(delivery, message, error, "unwrap")
+        return None
+
+
+def _dated(said: Said) -> bool:
+    return isinstance(said, Event) or (isinstance(said, Uplink) and said.time is not None)
+
+
+def _fields(payload: bytes) -> Mapping[str, Any] | None:
+    try:
+        return document(payload)
+    except PayloadError:
+        return None
