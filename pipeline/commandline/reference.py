@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from pipeline.commandline.tree import Argument, Command, every, tree
+from pipeline.commandline.tree import Argument, Command, every, root
 
 _PAGE = """# Commands
 
@@ -22,10 +22,18 @@ configuration says; 2 the configuration, or the command line, cannot be used.
 
 def page() -> str:
     """Return the page."""
-    known = tree()
+    top = root()
+    known = top.subcommands
     listed = [f"| [`headrace {each.name}`](#headrace-{each.name}) | {_cell(each.description)} |" for each in known]
     parts = ["\n".join(_section(each)) for each in every(known)]
-    return "\n".join([_PAGE, "| command | what it does |\n|---|---|", *listed, "", "\n\n".join(parts)]) + "\n"
+    return (
+        "\n".join([_PAGE, "| command | what it does |\n|---|---|", *listed, "", _first(top), "\n\n".join(parts)]) + "\n"
+    )
+
+
+def _first(top: Command) -> str:
+    lines = "\n".join(f"    {example}" for example in top.examples())
+    return f"A first half hour, in its order:\n\n{lines}\n"
 
 
 def _section(command: Command) -> Iterator[str]:

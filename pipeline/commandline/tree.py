@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline import commands
+from pipeline.commandline.parser import parser
 
 _EXAMPLES = "examples:\n"
 
@@ -47,7 +45,7 @@ class Command:
     @property
     def name(self) -> str:
         """The last word."""
-        return self.path[-1]
+        return ["headrace", *self.path][-1]
 
     @property
     def usage(self) -> str:
@@ -63,13 +61,14 @@ class Command:
         return [line.strip() for line in lines if line.strip()]
 
 
+def root() -> Command:
+    """Return `headrace` itself, with every command below it."""
+    return _command((), parser())
+
+
 def tree() -> tuple[Command, ...]:
     """Return every command, by name."""
-    top = argparse.ArgumentParser(prog="headrace")
-    subparsers = top.add_subparsers()
-    for module in pkgutil.iter_modules(commands.__path__):
-        importlib.import_module(f"{commands.__name__}.{module.name}").add(subparsers)
-    return tuple(_command((name,), parser) for name, parser in sorted(subparsers.choices.items()))
+    return root().subcommands
 
 
 def every(of: tuple[Command, ...]) -> Iterator[Command]:
@@ -79,8 +78,8 @@ def every(of: tuple[Command, ...]) -> Iterator[Command]:
         yield from every(command.subcommands)
 
 
-def _command(path: tuple[str, ...], parser: argparse.ArgumentParser) -> Command:
-    actions = parser._actions  # noqa: SLF001 - argparse has no public way to ask
+def _command(path: tuple[str, ...], made: argparse.ArgumentParser) -> Command:
+    actions = made._actions  # noqa: SLF001 - argparse has no public way to ask
     below: list[Command] = []
     found: list[Argument] = []
     for action in actions:
@@ -91,8 +90,8 @@ def _command(path: tuple[str, ...], parser: argparse.ArgumentParser) -> Command:
             found.append(_argument(action))
     return Command(
         path=path,
-        description=parser.description or "",
-        epilog=parser.epilog or "",
+        description=made.description or "",
+        epilog=made.epilog or "",
         arguments=tuple(each for each in found if not each.names),
         options=tuple(each for each in found if each.names),
         subcommands=tuple(below),

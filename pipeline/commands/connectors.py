@@ -17,14 +17,17 @@ from pipeline.connector import Connector, Observation
 from pipeline.errors import ConfigError, StartError
 from pipeline.registry import Broken, Found, Registry
 
-_EXAMPLES = """examples:
-  headrace connectors list
-  headrace connectors show acme/th-1 --path my-connectors
-  headrace connectors check --all
+_LIST = """  headrace connectors list
+  headrace connectors list --path my-connectors --format json
+"""
+_SHOW = """  headrace connectors show acme/th-1 --path my-connectors
+"""
+_CHECK = """  headrace connectors check --all
   headrace connectors check my-connectors/acme
   headrace connectors check acme/th-1 --path my-connectors --format json
 """
-_HELP = f"""{_EXAMPLES}
+_HELP = f"""examples:
+{_LIST}{_SHOW}{_CHECK}
 levels:
   draft    it loads, and its examples become what they say
   checked  nothing else fails either, it has an example of a payload to refuse, and an owner
@@ -43,10 +46,16 @@ def add(to: commands.Subparsers) -> None:
         description="The device connectors of the tree, of installed packages and of folders of your own.",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = commands.parser(actions.add_parser, "list", help="every connector, by name; then what is broken")
-    showing = commands.parser(actions.add_parser, "show", help="one connector: models, attributes, units, examples")
+    helps = {
+        "list": ("every connector, by name; then what is broken", _LIST),
+        "show": ("one connector: models, attributes, units, examples", _SHOW),
+        "check": ("prove connectors; prints the level of each", _CHECK),
+    }
+    listing, showing, checking = (
+        commands.parser(actions.add_parser, name, help=what, epilog=f"examples:\n{examples}")
+        for name, (what, examples) in helps.items()
+    )
     showing.add_argument("name", metavar="NAME", help="vendor/device")
-    checking = commands.parser(actions.add_parser, "check", help="prove connectors; prints the level of each")
     checking.add_argument("what", metavar="PATH|NAME", nargs="?", help="a file, a folder, or vendor/device")
     checking.add_argument("--all", action="store_true", help="every connector that is found")
     for each in (listing, showing, checking):
