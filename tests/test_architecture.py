@@ -56,6 +56,7 @@ def importers(library: str) -> set[str]:
         ("yaml", ("pipeline.config",)),
         ("rich", ("pipeline.demo",)),
         ("sqlite3", ("pipeline.store",)),
+        ("cryptography", ("pipeline.lorawan.crypto",)),
     ],
 )
 def test_each_library_has_one_home(library: str, allowed: tuple[str, ...]) -> None:

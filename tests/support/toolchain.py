@@ -1,4 +1,4 @@
-"""Brings the real Mosquitto, Prometheus and Kafka into a cache folder through the ordinary package clients.
+"""Brings the real Mosquitto, Prometheus, Kafka and lora-packet into a cache folder, with ordinary package clients.
 
 Runs before `.venv` has anything in it, hence the standard library only, and never writes outside the cache folder.
 """
@@ -20,6 +20,8 @@ from pathlib import Path
 KAFKA_VERSION = "4.3.0"
 LOG4J_VERSION = "2.25.3"
 JAVA_AT_LEAST = 17
+NODE_AT_LEAST = 18
+LORA_PACKET = Path(__file__).resolve().parent / "lora_packet"
 # Raise it when a recipe below changes in a way that its package list does not show.
 RECIPE = "1"
 
@@ -96,6 +98,16 @@ def kafka_command(main: str, *, heap_mib: int = 320, options: Sequence[str] = ()
     return [_java(), f"-Xmx{heap_mib}m", *options, "-cp", f"{jars}/*", main]
 
 
+def lora_frames(count: int, seed: int) -> list[str]:
+    """Return LoRaWAN frames that lora-packet made, one JSON document each: tests/support/lora_packet/frames.js."""
+    if not (_lora_packet_folder() / ".complete").exists():
+        raise MissingToolError("no lora-packet here: run `make setup`")
+    env = {"NODE_PATH": str(_lora_packet_folder() / "node_modules")}
+    done = _run([_node(), str(LORA_PACKET / "frames.js"), str(count), str(seed)], env=env)
+    done.check_returncode()
+    return done.stdout.splitlines()
+
+
 # Fetching
 
 
@@ -121,6 +133,8 @@ def _fetch_services() -> None:
         folder = cache() / "prometheus"
         _make(folder, f"{RECIPE} {METRICS}", lambda fresh: _unpack(fresh, METRICS, libraries_too=False))
     _make(_kafka_folder(), f"{RECIPE} {POM}", _fetch_kafka)
+    lock = (LORA_PACKET / "package-lock.json").read_text(encoding="utf-8")
+    _make(_lora_packet_folder(), f"{RECIPE} {lock}", _fetch_lora_packet)
 
 
 def _fetch_bench() -> None:
@@ -227,6 +241,36 @@ def _java() -> str:
     return java
 
 
+# lora-packet, from the npm registry
+
+
+def _lora_packet_folder() -> Path:
+    return cache() / "lora-packet"
+
+
+def _fetch_lora_packet(folder: Path) -> None:
+    _node()
+    if shutil.which("npm") is None:
+        raise MissingToolError("no npm here: install Node.js with npm (Debian: npm)")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(LORA_PACKET / name, folder)
+    done = _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder)
+    if done.returncode != 0:
+        raise MissingToolError(f"`npm ci` could not fetch lora-packet: {_last_line(done)}")
+
+
+@functools.cache
+def _node() -> str:
+    node = shutil.which("node")
+    needed = f"lora-packet needs Node.js {NODE_AT_LEAST} or later (Debian: nodejs)"
+    if node is None:
+        raise MissingToolError(f"no node here: {needed}")
+    version = re.match(r"v(\d+)", _run([node, "--version"]).stdout)
+    if version is None or int(version[1]) < NODE_AT_LEAST:
+        raise MissingToolError(f"node here is {version[1] if version else 'unknown'}: {needed}")
+    return node
+
+
 # Small parts
 
 
@@ -235,10 +279,12 @@ def _on_machine(binary: str) -> Path | None:
     return None if found is None else Path(found)
 
 
-def _run(command: Sequence[str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def _run(
+    command: Sequence[str], cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     # The words that the functions above look for are the untranslated ones.
-    env = {**os.environ, "LC_ALL": "C"}
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    whole = {**os.environ, "LC_ALL": "C", **(env or {})}
+    return subprocess.run(command, cwd=cwd, env=whole, capture_output=True, text=True, check=False)
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:

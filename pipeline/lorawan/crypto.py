@@ -1,0 +1,85 @@
+"""The two things that session keys are for: is a frame its device's own, and what does it say.
+
+    keys = Keys(session)
+    keys.verifies(frame, f_cnt)     the MIC, with all 32 bits of the counter
+    keys.payload(frame, f_cnt)      FRMPayload in clear
+
+AES-CMAC is RFC 4493. `cryptography` is imported when the first keys are used: who hears no raw frames does not wait.
+"""
+
+from __future__ import annotations
+
+import struct
+from hmac import compare_digest
+from typing import TYPE_CHECKING
+
+from pipeline.devices import Session
+from pipeline.lorawan.frames import DataUp
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import CipherContext
+
+_BLOCK = struct.Struct("<B4sB4sIxB")  # B0 and A, clauses 4.4 and 4.3.3: kind, zeros, direction, DevAddr, FCnt, last
+_AES_BLOCK = 16
+_MIC_BLOCK, _CIPHER_BLOCK = 0x49, 0x01
+_UPLINK = 0
+_ZEROS = bytes(4)
+_F_OPTS_UP = b"\0\0\0\1"  # LoRaWAN 1.1 errata, FOpts encryption: FCntUp, where FRMPayload has zeros
+
+
+class Keys:
+    """The ciphers of one session, made once: a frame then costs three calls.
+
+    A MIC of LoRaWAN 1.1 has two halves (clause 4.4). The upper one, of FNwkSIntKey, follows from the frame alone and is
+    verified. The lower one, of SNwkSIntKey, needs the data rate's and the channel's index and the counter of the
+    downlink that the frame acknowledges; only the network server knows those, so that half is not looked at. A random
+    frame passes once in 65,536 times, where a frame of 1.0 passes once in 4 milliards.
+    """
+
+    def __init__(self, session: Session) -> None:
+        from cryptography.hazmat.primitives.ciphers.algorithms import AES  # noqa: PLC0415 - on first use
+        from cryptography.hazmat.primitives.cmac import CMAC  # noqa: PLC0415 - on first use
+
+        self._mic = CMAC(AES(bytes(session.f_nwk_s_int_key)))
+        self._half = session.version == "1.1"
+        self._f_opts_encrypted = session.version == "1.1"
+        self._network = _encryptor(session.nwk_s_enc_key)
+        self._application = _encryptor(session.app_s_key)
+
+    def verifies(self, frame: DataUp, f_cnt: int) -> bool:
+        """Say whether the MIC is that of this session, were `f_cnt` the whole counter."""
+        phy = frame.phy
+        mic = self._mic.copy()
+        mic.update(_BLOCK.pack(_MIC_BLOCK, _ZEROS, _UPLINK, phy[1:5], f_cnt, len(phy) - 4) + phy[:-4])
+        if self._half:
+            return compare_digest(mic.finalize()[:2], phy[-2:])
+        return compare_digest(mic.finalize()[:4], phy[-4:])
+
+    def payload(self, frame: DataUp, f_cnt: int) -> bytes:
+        """Return FRMPayload in clear: MAC commands under FPort 0, else the application's."""
+        cipher = self._application if frame.port else self._network
+        return _crypt(cipher, frame.payload, _ZEROS, frame.phy[1:5], f_cnt)
+
+    def f_opts(self, frame: DataUp, f_cnt: int) -> bytes:
+        """Return the MAC commands of FOpts in clear."""
+        if not self._f_opts_encrypted:
+            return frame.f_opts
+        return _crypt(self._network, frame.f_opts, _F_OPTS_UP, frame.phy[1:5], f_cnt)
+
+
+def _encryptor(key: bytes) -> CipherContext:
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 - on first use
+
+    # Counter mode, of which ECB makes the key stream: clause 4.3.3 writes it so, and a cipher kept is nine times as
+    # fast as a new one in CTR mode for each frame. No block comes twice under a key: the counter is in each.
+    return Cipher(algorithms.AES(bytes(key)), modes.ECB()).encryptor()  # noqa: S305 - see above
+
+
+def _crypt(cipher: CipherContext, octets: bytes, zeros: bytes, address: bytes, f_cnt: int) -> bytes:
+    size = len(octets)
+    blocks = (size + _AES_BLOCK - 1) // _AES_BLOCK
+    pack = _BLOCK.pack
+    stream = cipher.update(
+        b"".join([pack(_CIPHER_BLOCK, zeros, _UPLINK, address, f_cnt, number) for number in range(1, blocks + 1)])
+    )
+    return (int.from_bytes(octets, "big") ^ int.from_bytes(stream[:size], "big")).to_bytes(size, "big")
