@@ -66,8 +66,44 @@ def text(loaded: Loaded) -> str:
         lines += [f"    format    {', '.join(use.formats)}"] if use.formats else []
         lines += [f"    {attribute}" for attribute in use.attributes]
         lines.append("")
+    told = registered(loaded)
+    if told is not None:
+        lines += [_registry(told), ""]
     lines.append(f"writes: {', '.join(topics(loaded.config))}")
     return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The device registry in numbers. unknown: what becomes of devices that are not in it."""
+
+    file: str
+    devices: int
+    with_dev_eui: int
+    with_sessions: int
+    without_location: int
+    unknown: str
+
+
+def registered(loaded: Loaded) -> Registered | None:
+    """Return what the device registry holds, or None without one."""
+    config, devices = loaded.config, loaded.devices
+    if config.devices is None:
+        return None
+    return Registered(
+        file=config.devices,
+        devices=len(devices),
+        with_dev_eui=sum(device.dev_eui is not None for device in devices),
+        with_sessions=sum(bool(device.sessions) for device in devices),
+        without_location=sum(device.location is None for device in devices),
+        unknown="accept" if config.accepts_unknown else "dead_letter",
+    )
+
+
+def _registry(told: Registered) -> str:
+    counts = f"{told.devices:,} ({told.with_dev_eui:,} with a DevEUI, {told.with_sessions:,} with sessions,"
+    unknown = "are accepted" if told.unknown == "accept" else "become dead letters"
+    return f"devices: {counts} {told.without_location:,} without location) in {told.file}; others {unknown}"
 
 
 def _uses(config: Config, name: str, connector: AnyConnector) -> Iterator[Use]:

@@ -68,11 +68,13 @@ def _write_text(loaded: config.Loaded, findings: list[Finding]) -> None:
 
 
 def _write_json(loaded: config.Loaded, findings: list[Finding]) -> None:
+    registered = check.registered(loaded)
     report = {
         "file": loaded.file,
         "ok": not any(finding.severity == "error" for finding in findings),
         "findings": [finding.plain() for finding in findings],
         "connectors": [asdict(use) for use in check.uses(loaded.config)],
+        "devices": None if registered is None else asdict(registered),
         "topics": check.topics(loaded.config),
     }
     sys.stdout.write(json.dumps(report, indent=2) + "\n")

@@ -16,7 +16,8 @@ from pipeline.config.findings import Finding, Place, secret, shown
 
 _TAG = "tag:yaml.org,2002:"
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{([^}]*)\}?")
-_BOOLEANS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
+BOOLEANS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
+"""The words that YAML 1.1 reads as true or false."""
 _OCTAL = re.compile(r"[-+]?0[0-9_]+")
 _DEEPEST = 40
 _LONGEST_NUMBER = 40
@@ -38,7 +39,7 @@ class Document:
         try:
             root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.YAMLError as problem:
-            self.findings.append(_unreadable(problem))
+            self.findings.append(unreadable(problem))
             return None
         except RecursionError:
             self.findings.append(Finding((), "is nested far too deep to be a configuration."))
@@ -107,17 +108,17 @@ class Document:
         if kind == "null":
             return None
         if kind == "bool":
-            return _BOOLEANS[text.lower()]
-        if kind in {"int", "float"} and (number := _number(text)) is not None:
-            return number
+            return BOOLEANS[text.lower()]
+        if kind in {"int", "float"} and (read := number(text)) is not None:
+            return read
         self._surprise(text, kind, node, place)
         return text
 
     def _surprise(self, text: str, kind: str, node: yaml.ScalarNode, place: Place) -> None:
         quoted = "Put it in quotes" + ("." if secret(place) else f': "{text}".')
         base = 60 if ":" in text else 8
-        number = f"a number in base {base}" if len(text) <= _LONGEST_NUMBER else "a number that is far too long"
-        meant = {"int": number, "float": number, "timestamp": "a date"}.get(kind)
+        odd = f"a number in base {base}" if len(text) <= _LONGEST_NUMBER else "a number that is far too long"
+        meant = {"int": odd, "float": odd, "timestamp": "a date"}.get(kind)
         if meant:
             self._wrong(place, node, f"{shown(text, place)} without quotes is {meant} to YAML.", quoted)
         else:
@@ -160,7 +161,7 @@ def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def _number(text: str) -> int | float | None:
+def number(text: str) -> int | float | None:
     """Read a number as everybody would; None where YAML 1.1 would read something else."""
     plain = text.lower().replace("_", "")
     if ":" in text or _OCTAL.fullmatch(text) or len(text) > _LONGEST_NUMBER:
@@ -171,7 +172,7 @@ def _number(text: str) -> int | float | None:
         return float(plain.replace(".inf", "inf").replace(".nan", "nan"))
 
 
-def _unreadable(problem: yaml.YAMLError) -> Finding:
+def unreadable(problem: yaml.YAMLError) -> Finding:
     """Name the place and the mistake; never the line's text, which may hold a password."""
     mark = getattr(problem, "problem_mark", None)
     said = str(getattr(problem, "problem", None) or "")

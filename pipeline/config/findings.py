@@ -28,7 +28,7 @@ class Finding:
 
     place: where in the file. message: what is wrong, a sentence. fix: what to write instead, a sentence, or empty.
     settles: places that this finding explains, so that what follows from it need not be said again.
-    rests_on: places that must be right for this finding to hold.
+    rests_on: places that must be right for this finding to hold. file: where it is not in the configuration itself.
     """
 
     place: Place
@@ -38,6 +38,7 @@ class Finding:
     line: int | None = None
     settles: tuple[Place, ...] = ()
     rests_on: tuple[Place, ...] = ()
+    file: str | None = None
 
     @property
     def path(self) -> str:
@@ -51,6 +52,7 @@ class Finding:
         """Return what a program reads: `--format json`."""
         return {
             "severity": self.severity,
+            "file": self.file,
             "path": self.path,
             "line": self.line,
             "message": self.message,
@@ -59,12 +61,14 @@ class Finding:
 
 
 class InvalidConfigError(ConfigError):
-    """The configuration cannot be used; `findings` holds every error, in order of lines."""
+    """The configuration cannot be used; `findings` holds every error, in order of lines. then: what follows from it."""
 
-    def __init__(self, file: str, findings: Sequence[Finding]) -> None:
+    def __init__(self, file: str, findings: Sequence[Finding], then: str = "nothing was started") -> None:
         self.findings = tuple(findings)
+        files = list(dict.fromkeys(finding.file or file for finding in findings))
+        have = "has" if len(files) == 1 else "have"
         errors = "an error" if len(findings) == 1 else f"{len(findings)} errors"
-        super().__init__(f"{file} has {errors}; nothing was started.\n\n{listed(file, findings)}")
+        super().__init__(f"{' and '.join(files)} {have} {errors}; {then}.\n\n{listed(file, findings)}")
 
 
 def spell(place: Place) -> str:
@@ -77,8 +81,8 @@ def spell(place: Place) -> str:
 
 def listed(file: str, findings: Iterable[Finding]) -> str:
     """Write findings one below the other, in order of lines, each with its fix indented below it."""
-    ordered = sorted(findings, key=lambda finding: finding.line or 0)
-    return "\n".join(_entry(file, finding) for finding in ordered)
+    ordered = sorted(findings, key=lambda finding: (finding.file or "", finding.line or 0))
+    return "\n".join(_entry(finding.file or file, finding) for finding in ordered)
 
 
 def _entry(file: str, finding: Finding) -> str:

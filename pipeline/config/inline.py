@@ -60,8 +60,13 @@ def conversions(
             yield name, source, None
 
 
-def judge(name: str, config: InlineConnector, models: Mapping[str, Model]) -> Iterator[Finding]:
-    """Yield everything that is wrong with a connector: its model, attributes, units, time and location."""
+def judge(
+    name: str, config: InlineConnector, models: Mapping[str, Model], supplied: frozenset[str] = frozenset()
+) -> Iterator[Finding]:
+    """Yield everything that is wrong with a connector: its model, attributes, units, time and location.
+
+    supplied: what devices of the registry supply that have this connector: `location`, or attributes.
+    """
     place: Place = ("connectors", name)
     model = models.get(config.model)
     if model is None:
@@ -71,7 +76,7 @@ def judge(name: str, config: InlineConnector, models: Mapping[str, Model]) -> It
         return
     for key, source in config.attributes.items():
         yield from judge_attribute((*place, "attributes", key), key, source, model)
-    yield from _required(place, config, model)
+    yield from _required(place, config, model, supplied)
     yield from _period(place, config, model)
 
 
@@ -108,12 +113,12 @@ def _without_unit(place: Place, attribute: ModelAttribute) -> Finding:
     return Finding((*place, "unit"), "is missing: the value has a dimension, and its unit is never guessed.", fix)
 
 
-def _required(place: Place, config: InlineConnector, model: Model) -> Iterator[Finding]:
+def _required(place: Place, config: InlineConnector, model: Model, supplied: frozenset[str]) -> Iterator[Finding]:
     for name in model.required:
-        if name not in config.attributes:
+        if name not in config.attributes and name not in supplied:
             fix = f"Add `{name}: {{field: <where it stands>}}`."
             yield Finding((*place, "attributes", name), f"is required by {model.name}, and nothing supplies it.", fix)
-    if model.location_required and config.location is None:
+    if model.location_required and config.location is None and "location" not in supplied:
         fix = "Add `location: {longitude: lon, latitude: lat}` with the payload's fields, or a constant `[lon, lat]`."
         yield Finding((*place, "location"), f"is required by {model.name}, and nothing supplies it.", fix)
 

@@ -4,6 +4,7 @@ Document (document.py)  the file: lines, duplicate keys, ${NAME}
 Draft (shape.py)        pydantic's findings, and what is right of the rest
 errors (rules.py)       what the parts must be to each other
 findings (inline)        connectors against the models
+DevicesFile (devices)    the device registry, where there is one
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from pathlib import Path as File
 
 from pydantic import Field
 
-from pipeline.config import inline, known, rules, vendors
+from pipeline.config import devices, inline, known, rules, vendors
+from pipeline.config.device_uses import Uses
+from pipeline.config.devices import DevicesFile
 from pipeline.config.document import Document
 from pipeline.config.findings import Finding, InvalidConfigError
 from pipeline.config.kafka import Kafka
@@ -23,6 +26,7 @@ from pipeline.config.root import AnyConnector, AnyFeed, Config
 from pipeline.config.shape import Draft
 from pipeline.config.used import UsedConnector
 from pipeline.config.values import Name
+from pipeline.devices import Devices
 from pipeline.errors import ConfigError
 from pipeline.models import MODELS
 from pipeline.registry import Registry
@@ -42,16 +46,34 @@ class _Partial(Config):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration that can be used. warnings: what works, but most likely not as meant; in order of lines."""
+    """A configuration that can be used. warnings: what works, but most likely not as meant; in order of lines.
+
+    devices: the device registry, empty without one. connectors: every device connector that was found.
+    """
 
     file: str
     config: Config
     warnings: tuple[Finding, ...]
     document: Document
+    devices: Devices
+    connectors: Registry
 
     def placed(self, findings: Iterable[Finding]) -> list[Finding]:
         """Give later findings about this configuration their lines, and put them in order."""
         return _placed(self.document, findings)
+
+    def reread_devices(self) -> Devices:
+        """Return the device registry as its file is now, which is judged as at start.
+
+        Raises ConfigError; its text lists everything that is wrong.
+        """
+        names = frozenset(self.config.connectors)
+        file = _devices(self.config, self.connectors, names)
+        about = [each for name in names for each in _about(name, self.config.connectors[name], self.connectors, file)]
+        errors = self.placed([*file.errors, *about])
+        if errors:
+            raise InvalidConfigError(self.file, errors, "the registry in use stays")
+        return file.devices
 
 
 def load(path: str | os.PathLike[str], environment: Mapping[str, str] = os.environ) -> Config:
@@ -79,52 +101,70 @@ def parse(text: str, file: str, environment: Mapping[str, str]) -> Loaded:
     folder = str(File(file).parent)
     draft = Draft(Config, document)
     registry = _registry(document.value, folder)
-    config = _judged(draft, folder, registry) if isinstance(document.value, dict) else None
-    errors = _placed(document, [*document.findings, *draft.findings])
-    if errors or config is None:
+    judged = _judged(draft, folder, registry) if isinstance(document.value, dict) else None
+    file_of_devices = DevicesFile() if judged is None else judged[1]
+    errors = _placed(document, [*document.findings, *draft.findings, *file_of_devices.errors])
+    if errors or judged is None:
         raise InvalidConfigError(file, errors)
-    warnings = _placed(document, [*rules.warnings(config), *vendors.broken(config, registry)])
-    return Loaded(file, config, tuple(warnings), document)
+    config = Config.model_validate(draft.value, context={"folder": folder, "registry": registry})
+    found = [*rules.warnings(config), *vendors.broken(config, registry), *file_of_devices.findings]
+    return Loaded(file, config, tuple(_placed(document, found)), document, file_of_devices.devices, registry)
 
 
 def _registry(value: object, folder: str) -> Registry:
     """Look for device connectors, unless the file uses none: importing every vendor takes a while."""
     connectors, paths = (value.get("connectors"), value.get("connector_paths")) if isinstance(value, dict) else ({}, ())
     entries = connectors.values() if isinstance(connectors, dict) else ()
-    if not paths and not any(isinstance(each, dict) and "use" in each for each in entries):
+    registered = isinstance(value, dict) and "devices" in value
+    if not paths and not registered and not any(isinstance(each, dict) and "use" in each for each in entries):
         return Registry()
     texts = [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
     return known.registry([str(File(folder) / text) for text in texts])
 
 
-def _judged(draft: Draft, folder: str, registry: Registry) -> Config | None:
+def _judged(draft: Draft, folder: str, registry: Registry) -> tuple[Config, DevicesFile] | None:
+    """Collect what is wrong, and return what could be read of the configuration, and its device registry."""
     context = {"folder": folder, "registry": registry}
     draft.report(context)
     config = draft.repaired(_Partial, context)
-    if config is not None:
-        connectors = draft.value.get("connectors")
-        names = frozenset(config.connectors) | frozenset(connectors if isinstance(connectors, dict) else ())
-        for finding in rules.errors(config, MODELS, names):
+    if config is None:
+        return None
+    connectors = draft.value.get("connectors")
+    names = frozenset(config.connectors) | frozenset(connectors if isinstance(connectors, dict) else ())
+    for finding in rules.errors(config, MODELS, names):
+        draft.add(finding)
+    for finding in vendors.paths(config):
+        draft.add(finding)
+    file = _devices(config, registry, names)
+    for name, connector in config.connectors.items():
+        key = "use" if isinstance(connector, UsedConnector) else "model"
+        for finding in () if draft.knows(("connectors", name, key)) else _about(name, connector, registry, file):
             draft.add(finding)
-        for finding in vendors.paths(config):
-            draft.add(finding)
-        for name, connector in config.connectors.items():
-            for finding in _about(draft, name, connector, registry):
-                draft.add(finding)
-    return None if draft.findings or draft.document.findings else Config.model_validate(draft.value, context=context)
+    return config, file
 
 
-def _about(draft: Draft, name: str, connector: AnyConnector, registry: Registry) -> Iterator[Finding]:
+def _devices(config: Config, registry: Registry, names: frozenset[str]) -> DevicesFile:
+    """Read the device registry; names: every connector that the file names, also those that could not be read."""
+    if config.devices is None:
+        return DevicesFile()
+    try:
+        return devices.read(config.devices, Uses(config, registry, MODELS, names - config.connectors.keys()))
+    except ConfigError as problem:
+        fix = "Mend the path, or the file; a relative path is taken from the folder of this file."
+        return DevicesFile(findings=[Finding(("devices",), str(problem), fix)])
+
+
+def _about(name: str, connector: AnyConnector, registry: Registry, file: DevicesFile) -> Iterator[Finding]:
+    supplied = file.supplied(name)
     if isinstance(connector, UsedConnector):
-        if not draft.knows(("connectors", name, "use")):
-            yield from vendors.judge(name, connector, registry, MODELS)
-    elif not draft.knows(("connectors", name, "model")):
-        yield from inline.judge(name, connector, MODELS)
+        yield from vendors.judge(name, connector, registry, MODELS, supplied)
+    else:
+        yield from inline.judge(name, connector, MODELS, supplied)
 
 
 def _placed(document: Document, findings: Iterable[Finding]) -> list[Finding]:
     placed = [each if each.line else replace(each, line=document.line(each.place)) for each in findings]
-    return sorted(dict.fromkeys(placed), key=lambda finding: finding.line or 0)
+    return sorted(dict.fromkeys(placed), key=lambda finding: (finding.file or "", finding.line or 0))
 
 
 def _text(path: File) -> str:

@@ -82,6 +82,10 @@ class Config(Section):
     """Which field is which attribute of which model, or whose connector says so, by a name of your own."""
     connector_paths: tuple[FileName, ...] = Field(default=(), examples=[["connectors"]])
     """Folders with device connectors of your own; their Python runs in this process, so name only what you trust."""
+    devices: FileName | None = Field(default=None, examples=["devices.yaml"])
+    """The device registry, a YAML or CSV file: who each device is, and where; read again on SIGHUP."""
+    unknown_devices: Literal["accept", "dead_letter"] | None = Field(default=None, examples=["accept"])
+    """What becomes of devices that are not in the registry; absent, `dead_letter` with `devices`, else `accept`."""
     streams: dict[str, Stream] = Field(default={}, examples=[{"AirQualityObserved": {"classification": "public"}}])
     """The terms of use, by model."""
     dead_letters: DeadLetters = DeadLetters()
@@ -108,6 +112,11 @@ class Config(Section):
     def topic(self, model: str) -> str:
         """Return the topic of a model's entities."""
         return topic(self.kafka.topics.model, tenant=self.tenant, model=model)
+
+    @property
+    def accepts_unknown(self) -> bool:
+        """Whether devices that are not in the registry are published."""
+        return self.unknown_devices == "accept" or (self.unknown_devices is None and self.devices is None)
 
     @property
     def dead_letter_topic(self) -> str:

@@ -23,6 +23,7 @@ def errors(config: Config, models: Mapping[str, Model], names: frozenset[str]) -
     yield from _kafka(config)
     yield from _topics(config)
     yield from _sessions(config)
+    yield from _unknown_devices(config)
     for name, feed in config.feeds.items():
         if isinstance(feed, SemtechUdpFeed):
             yield from _open(name, feed)
@@ -82,6 +83,13 @@ def _sessions(config: Config) -> Iterator[Finding]:
             rests_on = (("feeds", name, "url"), ("feeds", other, "url"), ("feeds", other, "client_id"))
             yield Finding(("feeds", name, "client_id"), f"{said}other's session.", fix, rests_on=rests_on)
         seen.setdefault(session, name)
+
+
+def _unknown_devices(config: Config) -> Iterator[Finding]:
+    if config.devices is None and not config.accepts_unknown:
+        fix = "Name the registry: `devices: devices.yaml`; or remove this."
+        said = "would refuse every device: there is no registry, so all are unknown."
+        yield Finding(("unknown_devices",), said, fix, rests_on=(("devices",),))
 
 
 def _password(name: str, feed: MqttFeed) -> Iterator[Finding]:

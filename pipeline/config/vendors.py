@@ -22,8 +22,17 @@ from pipeline.registry import Registry
 _SHOWN = 12
 
 
-def judge(name: str, config: UsedConnector, registry: Registry, models: Mapping[str, Model]) -> Iterator[Finding]:
-    """Yield everything that is wrong with an entry that names a vendor's connector."""
+def judge(
+    name: str,
+    config: UsedConnector,
+    registry: Registry,
+    models: Mapping[str, Model],
+    supplied: frozenset[str] = frozenset(),
+) -> Iterator[Finding]:
+    """Yield everything that is wrong with an entry that names a vendor's connector.
+
+    supplied: what devices of the registry supply that have this connector: `location`, or attributes.
+    """
     place: Place = ("connectors", name)
     if config.port is not None and not isinstance(config.payload, PayloadSource):
         fix = "Write `payload: {field: data, encoding: base64}` with the field of the bytes, or remove it."
@@ -32,7 +41,7 @@ def judge(name: str, config: UsedConnector, registry: Registry, models: Mapping[
     if connector is None:
         yield _absent((*place, "use"), config.use, registry)
         return
-    if config.location is None and connector.place is None:
+    if config.location is None and connector.place is None and "location" not in supplied:
         needy = [each.model for each in connector.observed() if models[each.model].location_required]
         if needy:
             said = f"is required by {' and '.join(needy)}, and `{config.use}` does not send it."

@@ -1,0 +1,131 @@
+"""The values of one device in a registry: read, each with what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from math import isfinite
+from typing import Any
+
+from pipeline.config.connectors import check_coordinates
+from pipeline.config.device_rows import guarded
+from pipeline.config.device_uses import Use, unfit
+from pipeline.config.findings import Finding, Place, did_you_mean, sentence
+
+LONGEST_NAME = 200
+"""Characters of a name, as in every entity id."""
+_EUI = re.compile(r"[0-9a-f]{16}")
+_COORDINATES = (2, 3)
+
+
+def usable_name(text: str) -> bool:
+    """Say whether a device can have that name."""
+    return 0 < len(text) <= LONGEST_NAME and text.isprintable()
+
+
+class Reading:
+    """The values of one device, each read with what is wrong with it beside."""
+
+    def __init__(self, key: str, values: dict[str, Any], found: list[Finding]) -> None:
+        self._key = key
+        self._values = values
+        self._found = found
+
+    def _wrong(self, at: str | Place, message: str, fix: str = "") -> None:
+        place = (at,) if isinstance(at, str) else at
+        self._found.append(Finding((self._key, *place), sentence(message), fix))
+
+    def text(self, name: str) -> str | None:
+        """Return a text, or None."""
+        value = self._values.get(name)
+        if value is None or (isinstance(value, str) and usable_name(value)):
+            return value
+        self._wrong(name, f"expected a text of 1 to {LONGEST_NAME} characters, got {guarded(value)}.")
+        return None
+
+    def eui(self) -> str | None:
+        """Return the DevEUI as 16 lower-case hex digits, or None."""
+        value = self._values.get("dev_eui")
+        if value is None:
+            return None
+        text = value.replace("-", "").replace(":", "").lower() if isinstance(value, str) else ""
+        if _EUI.fullmatch(text):
+            return text
+        got = f"{guarded(value)}, which has {len(text)} characters" if text else guarded(value)
+        self._wrong("dev_eui", f"expected an EUI of 16 hex digits, got {got}.", "Copy it from the device's label.")
+        return None
+
+    def aliases(self) -> tuple[str, ...]:
+        """Return the other names."""
+        value = self._values["aliases"]
+        if isinstance(value, list) and all(isinstance(each, str) and usable_name(each) for each in value):
+            return tuple(value)
+        self._wrong("aliases", f"expected a list of names, got {guarded(value)}.", "Write `aliases: [first, second]`.")
+        return ()
+
+    def location(self) -> tuple[float, ...] | None:
+        """Return longitude, latitude (, altitude), or None."""
+        value = self._values["location"]
+        place = _numbers(value)
+        if place is None:
+            fix = (
+                "Write `location: [3.7174, 51.0543]`; in CSV, the columns longitude and latitude, with a decimal point."
+            )
+            self._wrong("location", f"expected longitude and latitude in degrees, got {_listed(value)}.", fix)
+            return None
+        try:
+            return check_coordinates(place)
+        except ValueError as problem:
+            self._wrong("location", f"{_listed(value)} {problem}")
+            return None
+
+    def attributes(self, use: Use) -> dict[str, Any]:
+        """Return the constant attributes."""
+        value = self._values["attributes"]
+        if not isinstance(value, dict):
+            fix = "Write `attributes: {name: value}`; in CSV, `name=value;other=value`."
+            self._wrong("attributes", f"expected attributes and their values, got {guarded(value)}.", fix)
+            return {}
+        for name, each in value.items() if use.models else ():
+            self._attribute(name, each, use)
+        return value
+
+    def _attribute(self, name: str, value: Any, use: Use) -> None:  # noqa: ANN401 - JSON holds anything
+        attribute = use.attribute(name)
+        if attribute is None:
+            known = [each.name for model in use.models for each in model.attributes]
+            meant = did_you_mean(name, known)
+            models = " or ".join(model.name for model in use.models[:3])
+            fix = f"Did you mean `{meant}`?" if meant else "What is no attribute belongs under `tags`."
+            self._wrong(("attributes", name), f"is no attribute of {models}.", fix)
+        elif allowed := unfit(value, attribute):
+            fix = "Put it in quotes." if allowed == "a text" and not isinstance(value, dict | list) else ""
+            self._wrong(("attributes", name), f"expected {allowed}, got {guarded(value)}.", fix)
+
+    def tags(self) -> dict[str, str]:
+        """Return the tags."""
+        value = self._values["tags"]
+        if isinstance(value, dict) and all(isinstance(each, str) for each in value.values()):
+            return value
+        fix = "Write `tags: {site: hall}`; in CSV, `site=hall;floor=3`."
+        self._wrong("tags", f"expected names and their texts, got {guarded(value)}.", fix)
+        return {}
+
+    def prefer(self) -> Any:  # noqa: ANN401 - one of the two words
+        """Return whom to prefer."""
+        value = self._values["prefer"]
+        if value in ("server", "raw"):
+            return value
+        self._wrong("prefer", f"expected `server` or `raw`, got {guarded(value)}.")
+        return None
+
+
+def _numbers(value: object) -> tuple[float, ...] | None:
+    try:
+        place = tuple(float(each) for each in value) if isinstance(value, list) else ()
+    except (TypeError, ValueError):
+        return None
+    return place if len(place) in _COORDINATES and all(map(isfinite, place)) else None
+
+
+def _listed(value: object) -> str:
+    return f"[{', '.join(guarded(each) for each in value)}]" if isinstance(value, list) else guarded(value)

@@ -1,0 +1,219 @@
+"""The rows of a device registry, YAML or CSV, as plain values with their lines, one after the other.
+
+A text is what stands in the file: what YAML would take for a number, a date or a base-60 time (`0011223344556677`,
+`12:30`) is the text that was meant. Only constant attributes are read as JSON values. Both forms are read as a stream,
+since a city's registry has 100,000 rows.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from pipeline.config.document import BOOLEANS, number, unreadable
+from pipeline.config.findings import Finding, did_you_mean, one_of, shown
+
+SESSION_KEYS = ("app_s_key", "nwk_s_key", "f_nwk_s_int_key", "s_nwk_s_int_key", "nwk_s_enc_key")
+SESSION = ("dev_addr", *(f"{key}{end}" for key in SESSION_KEYS for end in ("", "_file")))
+"""The keys of a session; in CSV, columns."""
+KEYS = (
+    *("key", "dev_eui", "aliases", "name", "connector", "model", "location", "attributes", "sessions", "tags"),
+    "prefer",
+)
+_PLACE = ("longitude", "latitude", "altitude")
+COLUMNS = (*(key for key in KEYS if key not in {"location", "sessions"}), *_PLACE, *SESSION)
+_PAIRS = ("attributes", "tags")
+_NULLS = {"", "~", "null", "Null", "NULL"}
+_DEEPEST = 20
+_RESOLVER: Any = yaml.resolver.Resolver()
+_HEX = re.compile(r"[0-9A-Fa-f]{24,}")
+
+
+@dataclass(slots=True)
+class Row:
+    """One device as it stands in the file: texts, lists and mappings by key. lines: where each key stands, if known."""
+
+    line: int
+    values: dict[str, Any]
+    lines: dict[str, int] = field(default_factory=dict)
+
+
+def guarded(value: object) -> str:
+    """Quote a value for a message, unless it may hold a key."""
+    if isinstance(value, str) and _HEX.search(re.sub(r"[\s:-]", "", value)):
+        return "this value (not shown)"
+    return shown(value, ())
+
+
+def from_yaml(text: str) -> Iterator[Row | Finding]:
+    """Yield each device of a YAML list, and what is wrong with the file as YAML."""
+    try:
+        yield from _Yaml(text).rows()
+    except yaml.YAMLError as problem:
+        yield unreadable(problem)
+
+
+class _Yaml:
+    """Reads the parser's events: composing nodes first takes three times as long."""
+
+    def __init__(self, text: str) -> None:
+        loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # C where the platform has it
+        self._next: Callable[[], Any] = loader(text).get_event
+        self._anchors: dict[str, Any] = {}
+        self._findings: list[Finding] = []
+
+    def rows(self) -> Iterator[Row | Finding]:
+        event = self._next()
+        while isinstance(event, yaml.StreamStartEvent | yaml.DocumentStartEvent):
+            event = self._next()
+        if not isinstance(event, yaml.SequenceStartEvent):
+            said = "holds nothing." if isinstance(event, yaml.StreamEndEvent) else "is no list of devices."
+            yield Finding((), said, "Begin each device with `- key: <name>`.", line=1)
+            return
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            line = event.start_mark.line + 1
+            lines: dict[str, int] = {}
+            value = self._value(event, 1, lines=lines)
+            yield from self._findings
+            self._findings.clear()
+            if isinstance(value, dict):
+                yield Row(line, value, lines)
+            else:
+                said = f"expected a device, got {guarded(value)}."
+                yield Finding((), said, "Begin each device with `- key: <name>`.", line=line)
+        self._next()
+        if not isinstance(event := self._next(), yaml.StreamEndEvent):
+            yield Finding((), "holds a second document.", "Remove the line `---`.", line=event.start_mark.line + 1)
+
+    def _value(self, event: Any, depth: int, *, json: bool = False, lines: dict[str, int] | None = None) -> Any:  # noqa: ANN401
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            value: Any = self._scalar(event, json=json)
+        elif kind is yaml.AliasEvent:
+            if event.anchor not in self._anchors:
+                self._wrong(event, "uses `*name` before the value that it stands for has ended.")
+            return self._anchors.get(event.anchor)
+        elif depth > _DEEPEST:
+            raise yaml.MarkedYAMLError(problem="nesting is too deep", problem_mark=event.start_mark)
+        elif kind is yaml.SequenceStartEvent:
+            value = []
+            while not isinstance(each := self._next(), yaml.SequenceEndEvent):
+                value.append(self._value(each, depth + 1, json=json))
+        else:
+            value = self._mapping(depth, json=json, lines=lines)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = value
+        return value
+
+    def _mapping(self, depth: int, *, json: bool, lines: dict[str, int] | None) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            named = type(event) is yaml.ScalarEvent and event.value != "<<"
+            name = event.value if named else "?"
+            if not named:
+                self._wrong(event, "has a key that is no text (or `<<`, which is not supported).")
+                if not isinstance(event, yaml.ScalarEvent):
+                    self._value(event, depth + 1)
+            elif name in values:
+                self._wrong(event, f"has {guarded(name)} twice; keep one.")
+            top = lines is not None
+            value = self._value(self._next(), depth + 1, json=json or (top and name == "attributes"))
+            if named and value is not None:
+                values[name] = value
+            if lines is not None:
+                lines[name] = event.start_mark.line + 1
+        return values
+
+    def _scalar(self, event: Any, *, json: bool) -> Any:  # noqa: ANN401
+        text: str = event.value
+        if event.tag is not None and event.tag not in {"!", "tag:yaml.org,2002:str"}:
+            self._wrong(event, "has a YAML tag (`!...`), which means nothing here.")
+        if not event.implicit[0]:
+            return text
+        if text in _NULLS:
+            return None
+        return _json(text) if json else text
+
+    def _wrong(self, event: Any, said: str) -> None:  # noqa: ANN401
+        self._findings.append(Finding((), said, line=event.start_mark.line + 1))
+
+
+def _json(text: str) -> Any:  # noqa: ANN401 - JSON holds anything
+    """Read a word without quotes as JSON would; what only YAML would call a number is a text."""
+    kind = str(_RESOLVER.resolve(yaml.ScalarNode, text, (True, False))).rpartition(":")[2]
+    if kind == "bool":
+        return BOOLEANS[text.lower()]
+    read = number(text) if kind in {"int", "float"} else None
+    return text if read is None else read
+
+
+def from_csv(text: str) -> Iterator[Row | Finding]:
+    """Yield each device of a CSV file (RFC 4180, a header first), and what is wrong with it as CSV."""
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    try:
+        names = [name.strip() for name in next(reader, [])]
+        faults = list(_header(names))
+        yield from faults
+        if not faults:
+            yield from _cells(reader, names)
+    except csv.Error as problem:
+        yield Finding((), f"is not readable as CSV: {problem}.", "Close each quote.", line=reader.line_num)
+
+
+def _header(names: Sequence[str]) -> Iterator[Finding]:
+    if len(names) <= 1 and any(mark in names[0] for mark in ";\t" if names):
+        yield Finding((), "expected commas between the columns.", "Save it as CSV with commas.", line=1)
+        return
+    if "key" not in names:
+        fix = f"The first line names the columns: {one_of(COLUMNS)}."
+        yield Finding(("key",), "is no column of the first line, and each device needs it.", fix, line=1)
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            yield Finding((guarded(name).strip("`"),), "is a column twice.", "Keep one.", line=1)
+        elif name not in COLUMNS:
+            meant = did_you_mean(name, COLUMNS)
+            fix = f"Did you mean `{meant}`?" if meant else f"It may be {one_of(COLUMNS)}."
+            yield Finding((), f"{guarded(name)} is no column of a device registry.", fix, line=1)
+
+
+def _cells(reader: Any, names: Sequence[str]) -> Iterator[Row | Finding]:  # noqa: ANN401 - the csv module's own
+    pairs = [name for name in names if name in _PAIRS]
+    place = [name for name in _PLACE if name in names]
+    session = [name for name in names if name in SESSION]
+    listed = "aliases" in names
+    line = reader.line_num + 1
+    for cells in reader:
+        values: dict[str, Any] = {
+            name: text for name, cell in zip(names, cells, strict=False) if (text := cell.strip())
+        }
+        if len(cells) != len(names) and values:
+            said = f"has {len(cells)} columns, and the first line names {len(names)}."
+            yield Finding((), said, "Put a text that holds a comma in double quotes.", line=line)
+        elif values:
+            for name in pairs:
+                if name in values:
+                    values[name] = _pairs(values[name], json=name == "attributes")
+            if listed and "aliases" in values:
+                values["aliases"] = [each.strip() for each in values["aliases"].split(";")]
+            if place and (given := {name: values.pop(name) for name in place if name in values}):
+                values["location"] = [given.get(name) for name in _PLACE if name in given or name != "altitude"]
+            if session and (given := {name: values.pop(name) for name in session if name in values}):
+                values["sessions"] = [given]
+            yield Row(line, values)
+        line = reader.line_num + 1
+
+
+def _pairs(text: str, *, json: bool) -> Any:  # noqa: ANN401 - the text itself, where it is no list of pairs
+    """Read `a=b;c=d`."""
+    values: dict[str, Any] = {}
+    for each in text.split(";"):
+        name, equals, value = (part.strip() for part in each.partition("="))
+        if not equals or not name or name in values:
+            return text
+        values[name] = _json(value) if json else value
+    return values

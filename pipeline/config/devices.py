@@ -1,0 +1,212 @@
+"""The device registry's file, `devices:` in the configuration: read, and judged row by row, every error at once.
+
+YAML, a list of mappings, or CSV with a header of the same names:
+
+    - key: th-17                          the asset; the device's part of entity ids
+      dev_eui: "0011223344556677"
+      aliases: [hall-3]                   other names in topics and payloads     CSV: hall-3;h3
+      name: Hall, third floor
+      connector: acme/th-1                or a name under `connectors`
+      model: IndoorEnvironmentObserved    instead of the connector's own
+      location: [3.7174, 51.0543]         CSV: the columns longitude, latitude, altitude
+      attributes: {sensorHeight: 1.5}     constant, in the model's own units     CSV: sensorHeight=1.5;...
+      sessions:                           of raw LoRaWAN frames                  CSV: its keys are columns
+        - {dev_addr: "01ab23cd", nwk_s_key_file: keys/th-17.nwk, app_s_key_file: keys/th-17.app}
+      tags: {site: hall}                                                         CSV: site=hall;floor=3
+      prefer: server                      or raw, when both hear it
+
+Only `key` is required. Files are UTF-8; relative ones are taken from the folder of this file. `${NAME}` means nothing
+here. Keys may stand in the file itself (`nwk_s_key`) if only its owner can read it (mode 0600).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path as File
+from typing import Any
+
+from pipeline.config.device_fields import LONGEST_NAME, Reading, usable_name
+from pipeline.config.device_rows import KEYS, Row, from_csv, from_yaml, guarded
+from pipeline.config.device_sessions import Sessions
+from pipeline.config.device_uses import Use, Uses
+from pipeline.config.findings import Finding, did_you_mean, one_of
+from pipeline.devices import Device, Devices, Session
+from pipeline.errors import ConfigError
+from pipeline.models import MODELS
+
+_LARGEST = 64 * 1024**2
+_MOST_FINDINGS = 200
+_KNOWN = frozenset(KEYS)
+_EVERYTHING = frozenset({"location", *(name for model in MODELS.values() for name in model.required)})
+_NOTHING: dict[str, Any] = {}  # shared by 100,000 devices; never written to
+
+
+@dataclass(slots=True)
+class DevicesFile:
+    """One file, judged.
+
+    devices: all, if there are no errors; else none. findings: with lines and the file's name, of each kind the first
+    200, and then how many more there are. supplies: by connector, what any of its devices supplies: `location`, and
+    constant attributes.
+    """
+
+    devices: Devices = field(default_factory=Devices)
+    findings: list[Finding] = field(default_factory=list)
+    supplies: dict[str | None, set[str]] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> list[Finding]:
+        """What makes the file unusable."""
+        return [each for each in self.findings if each.severity == "error"]
+
+    def supplied(self, connector: str) -> frozenset[str]:
+        """Return what devices may supply to a connector of the configuration; all, while the file has errors."""
+        if self.errors:
+            return _EVERYTHING
+        return frozenset(self.supplies.get(connector, set()) | self.supplies.get(None, set()))
+
+
+def read(path: str, uses: Uses) -> DevicesFile:
+    """Read and judge a registry.
+
+    Raises:
+        ConfigError: the file cannot be read, or is not UTF-8; a sentence that begins with its name.
+    """
+    judge = _Judge(File(path), uses)
+    rows = from_csv if path.lower().endswith(".csv") else from_yaml
+    devices = [device for row in rows(_text(File(path))) if (device := judge.take(row)) is not None]
+    findings = list(judge.listed(path))
+    return DevicesFile(Devices(() if judge.broken else devices), findings, judge.supplies)
+
+
+def _text(path: File) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except OSError as problem:
+        raise ConfigError(f"{path} cannot be read: {problem.strerror or problem}.") from None
+    if len(content) > _LARGEST:
+        raise ConfigError(f"{path} is larger than {_LARGEST // 1024**2} MiB, which no device registry is.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = content.count(b"\n", 0, problem.start) + 1
+        raise ConfigError(f"{path} is not UTF-8 text in line {line}: save the file as UTF-8.") from None
+
+
+class _Judge:
+    """Makes a Device of each row, and remembers what every row must not repeat."""
+
+    def __init__(self, file: File, uses: Uses) -> None:
+        self._uses = uses
+        self._sessions = Sessions(file)
+        self.supplies: dict[str | None, set[str]] = {}
+        self._names: dict[str, int] = {}
+        self._tags: dict[str, dict[str, str]] = {}
+        self._found: list[Finding] = []
+        self._counts = {"error": 0, "warning": 0}
+
+    @property
+    def broken(self) -> bool:
+        """Whether there is any error."""
+        return self._counts["error"] > 0
+
+    def listed(self, path: str) -> Iterator[Finding]:
+        """Yield the findings, and how many were left out."""
+        yield from (replace(each, file=path) for each in self._found)
+        for severity, count in self._counts.items():
+            if count > _MOST_FINDINGS:
+                more = f"and {count - _MOST_FINDINGS:,} more {severity}s, which mending these may mend too."
+                last = self._found[-1].line
+                yield Finding((), more, severity=self._found[-1].severity, line=last, file=path)
+
+    def take(self, row: Row | Finding) -> Device | None:
+        """Return the device of a row, unless it has no usable key."""
+        if isinstance(row, Finding):
+            self._add(row)
+            return None
+        found: list[Finding] = []
+        device = self._device(row, found)
+        for each in found:
+            key = str(each.place[1] if len(each.place) > 1 else "key")
+            place = tuple(step if isinstance(step, int) else guarded(step).strip("`") for step in each.place)
+            self._add(replace(each, place=place, line=row.lines.get(key, row.line)))
+        return device
+
+    def _add(self, finding: Finding) -> None:
+        self._counts[finding.severity] += 1
+        if self._counts[finding.severity] <= _MOST_FINDINGS:
+            self._found.append(finding)
+
+    def _device(self, row: Row, found: list[Finding]) -> Device | None:
+        values, line = row.values, row.line
+        key = values.get("key")
+        if not isinstance(key, str) or not usable_name(key):
+            said = "is missing." if key is None else f"expected a text of 1 to {LONGEST_NAME} characters."
+            found.append(Finding(("key",), said, "Write `key: <name>`, the asset's own, which stays."))
+            return None
+        if not values.keys() <= _KNOWN:
+            found += _unknown(key, values)
+        reading = Reading(key, values, found)
+        connector, model = reading.text("connector"), reading.text("model")
+        use = self._uses.get(connector, model)
+        dev_eui = reading.eui()
+        device = Device(
+            key=key,
+            dev_eui=dev_eui,
+            aliases=reading.aliases() if "aliases" in values else (),
+            name=reading.text("name"),
+            connector=use.connector,
+            model=model,
+            location=reading.location() if "location" in values else None,
+            attributes=reading.attributes(use) if "attributes" in values else _NOTHING,
+            sessions=self._read_sessions(key, line, values["sessions"], found) if "sessions" in values else (),
+            tags=self._shared(reading.tags()) if "tags" in values else _NOTHING,
+            prefer=reading.prefer() if "prefer" in values else None,
+            line=line,
+        )
+        if use.faults or not use.placed or use.lacks:
+            found += _supplied(device, use, values)
+        self._once(device, row, found)
+        if device.location is not None:
+            self.supplies.setdefault(connector, set()).add("location")
+        if device.attributes:
+            self.supplies.setdefault(connector, set()).update(device.attributes)
+        return device
+
+    def _read_sessions(self, key: str, line: int, value: Any, found: list[Finding]) -> tuple[Session, ...]:  # noqa: ANN401
+        return self._sessions.read(key, line, value, found)
+
+    def _shared(self, tags: dict[str, str]) -> dict[str, str]:
+        return self._tags.setdefault(repr(tags), tags)
+
+    def _once(self, device: Device, row: Row, found: list[Finding]) -> None:
+        names = self._names
+        for name in {device.key, *device.aliases, device.dev_eui or device.key}:
+            first = names.setdefault(name, device.line)
+            if first != device.line:
+                at = "dev_eui" if name == device.dev_eui else "aliases" if name in device.aliases else "key"
+                said = f"{guarded(row.values.get(at) if at != 'aliases' else name)} is already a name of the device"
+                fix = "A key, DevEUI or alias belongs to one device: mend or remove one of the two."
+                found.append(Finding((device.key, at), f"{said} in line {first}.", fix))
+
+
+def _unknown(key: str, values: dict[str, Any]) -> Iterator[Finding]:
+    for name in values.keys() - _KNOWN:
+        meant = did_you_mean(name, KEYS)
+        fix = f"Did you mean `{meant}`?" if meant else f"It may have {one_of(KEYS)}."
+        yield Finding((key, name), "is no key of a device.", fix)
+
+
+def _supplied(device: Device, use: Use, values: dict[str, Any]) -> Iterator[Finding]:
+    """Yield what the connector needs of the device and does not get."""
+    for fault in use.faults:
+        yield replace(fault, place=(device.key, *fault.place))
+    if use.needs_location and "location" not in values:
+        said = f"is required by {use.needs_location}, and `{use.connector}` does not send it."
+        yield Finding((device.key, "location"), said, "Add `location: [lon, lat]`, where the device stands.")
+    for name, model in use.lacks:
+        if name not in device.attributes:
+            said = f"is required by {model}, and `{use.connector}` does not send it."
+            yield Finding((device.key, "attributes", name), said, f"Add `attributes: {{{name}: <its value>}}`.")
