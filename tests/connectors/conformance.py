@@ -102,17 +102,23 @@ def check_example(connector: Connector, example: Example) -> None:
 
 def check_reading(connector: Connector, fields: Fields, wanted: Mapping[str, Any]) -> None:
     """Hold a reading against what is wanted of it: attributes of the one observation, or by model, Device included."""
-    observed = connector.observed()
-    made = {each.model: values for each in observed if (values := published(connector, each, fields))}
+    made = {each.model: values for each in connector.observed() if (values := published(connector, each, fields))}
     device = device_state(connector, fields)
-    by_model = bool(wanted) and set(wanted) <= {each.model for each in observed} | {"Device"}
-    assert by_model or len(observed) == 1 or not wanted
-    expected = wanted if by_model else {observed[0].model: wanted} if wanted else {}
+    expected = by_model(connector, wanted)
     assert set(made) == set(expected) - {"Device"}
     for model, values in made.items():
         same(values, expected[model])
     if "Device" in expected:
         same(device, expected["Device"])
+
+
+def by_model(connector: Connector, wanted: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Return what is wanted of a reading, by model, however the example wrote it."""
+    observed = [each.model for each in connector.observed()]
+    if set(wanted) <= {*observed, "Device"}:
+        return wanted
+    [model] = observed
+    return {model: wanted}
 
 
 def device_state(connector: Connector, fields: Fields) -> dict[str, Any]:
