@@ -97,6 +97,7 @@ class Binding:
     location: None where the model does not require one, or the registry has it. located: whether the entity has a place
     at all; the Device entity has none. decode: None means the payload is a JSON object.
     stated: attributes that are known beforehand, each with its value; nobody observed them, so they have no time.
+    related: relationships, each with the model and the name of the entity that it leads to.
     """
 
     name: str
@@ -110,3 +111,4 @@ class Binding:
     located: bool = True
     decode: Callable[[bytes], Fields] | None = field(default=None)
     stated: Mapping[str, Any] = field(default_factory=dict)
+    related: Mapping[str, tuple[str, str]] = field(default_factory=dict)

@@ -70,7 +70,11 @@ class DeviceStates:
         if value is not None and value != kept:
             self._store.put(_TABLE, key, value)
             self._published.pop(key, None)
-        return Learned(whole, value != kept, arrival - self._published.get(key, 0) >= self._interval)
+        return Learned(whole, value != kept, self.due(key, arrival))
+
+    def due(self, key: str, arrival: int) -> bool:
+        """Say whether what is under that key was not published, or long ago."""
+        return arrival - self._published.get(key, 0) >= self._interval
 
     def published(self, key: str, arrival: int) -> None:
         """Take note that the record of the whole state is on its way."""

@@ -30,13 +30,17 @@ MOST_READINGS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Fan:
-    """A vendor's connector on one feed: its decoder, a plan for each observation, and one for the device itself."""
+    """A vendor's connector on one feed: its decoder, and a plan for each observation.
+
+    device: of the device itself. family: of the DeviceModel that each device refers to.
+    """
 
     decode: Callable[[Uplink], Decoded]
     plans: tuple[Plan, ...]
     envelope: Envelope = field(default_factory=Envelope)
     device: Plan | None = None
     states: DeviceStates | None = None
+    family: Plan | None = None
 
     @property
     def tells(self) -> bool:
@@ -133,8 +137,17 @@ class Fan:
         outcome.changed = outcome.changed or learned.changed
         state = {**learned.whole, **outcome.signal()}
         if learned.due and state:
+            self._family(self.states, outcome)
             outcome.add(self.device, name, {**fields, STATE: state})
             self.states.published(key, arrival)
+
+    def _family(self, states: DeviceStates, outcome: Outcome) -> None:
+        """Add the DeviceModel, before the first Device that refers to it, and with those that follow when it is due."""
+        if self.family is not None:
+            name, arrival = self.family.binding.name, outcome.message.arrival
+            if states.due(name, arrival):
+                outcome.add(self.family, name, {})
+                states.published(name, arrival)
 
     def _nothing_measured(self) -> PayloadError:
         names = dict.fromkeys(slot.path.text for plan in self.plans for slot in plan.slots)

@@ -39,6 +39,12 @@ def stated(attributes: Mapping[str, Any]) -> str:
     return "".join(f',"{name}":{orjson.dumps(value).decode()}' for name, value in pairs)
 
 
+def related(targets: Mapping[str, str]) -> str:
+    """Return relationships, each to the id of one entity."""
+    pairs = ((name, {"type": "Relationship", "object": target}) for name, target in targets.items())
+    return "".join(f',"{name}":{orjson.dumps(value).decode()}' for name, value in pairs)
+
+
 def recorded_header(arrival: int) -> bytes:
     """Return the encoded header `ce_recordedtime`: the same for all messages of one read."""
     return RECORDED_START + times.text(arrival)

@@ -17,7 +17,7 @@ from pipeline import cloudevents, times
 from pipeline.binding import MAX_AGE, Binding, Fields, Fixed, ObservedAt, Position
 from pipeline.connector import FromArrival
 from pipeline.devices import Device
-from pipeline.entity import Entity, device_key
+from pipeline.entity import Entity, device_key, entity_id
 from pipeline.errors import PayloadError, Reason
 from pipeline.message import Message
 from pipeline.models.base import Model
@@ -29,6 +29,7 @@ from pipeline.ngsi_ld import (
     TIME_START,
     fixed_location,
     recorded_header,
+    related,
     stated,
     time_opening,
 )
@@ -83,7 +84,8 @@ class Plan:
         self.provenance = f"{binding.name}@{binding.version}"
         self.shared, self._shared_count = self._shared_headers(terms)
         self.headers_size = len(self.headers_start()) + len(TIME_START) + len(recorded_header(0)) + len(times.text(0))
-        self.head = f',"type":"{model.name}"{stated(binding.stated)}'
+        targets = {name: entity_id(to, tenant, device_key(key)) for name, (to, key) in binding.related.items()}
+        self.head = f',"type":"{model.name}"{stated(binding.stated)}{related(targets)}'
         self.tail = b',"@context":' + orjson.dumps(list(model.context)) + b"}"
         self.fast: Fast = compile_fast(self)
         self._entities: dict[str | int, Entity] = {}
@@ -245,7 +247,7 @@ class Plan:
         return ms, not isinstance(value, FromArrival)
 
     def _times(self, observed: int) -> list[bytes]:
-        moments = [observed]
+        moments = [observed] if self.model.time else []
         if len(self.model.time) > 1:
             moments = [max(0, observed - round((self.binding.period or 0.0) * 1000)), observed]
         pairs = zip(self.model.time, moments, strict=True)
@@ -275,7 +277,7 @@ class Plan:
                 flags.append(f"{refusal}:{slot.name}")
                 continue
             parts.append(slot.opening() + text + slot.closing() + moment + PROPERTY_CLOSING)
-        if not parts:
+        if self.slots and not parts:
             raise _nothing_left(flags, self.slots) if seen else _nothing_measured(self.slots)
         return parts
 

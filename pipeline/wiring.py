@@ -21,7 +21,7 @@ from pipeline.config.kafka import Sasl as SaslConfig
 from pipeline.config.root import Config
 from pipeline.config.secrets import Tls as TlsConfig
 from pipeline.config.secrets import read_secret
-from pipeline.config.used import DEVICE, UsedConnector
+from pipeline.config.used import DEVICE, DEVICE_MODEL, UsedConnector
 from pipeline.config.values import field_path, host_port
 from pipeline.dead_letter import DeadLetters
 from pipeline.decode import Decode, DecodeEvents
@@ -169,6 +169,7 @@ def fan_of(config: Config, feed: str, used: UsedConnector, store: Store | None =
         envelope=vendors.envelope(used),
         device=None if device is None else _plan(config, feed, device),
         states=None if device is None else DeviceStates(paths, used.device_interval, store or Store(None)),
+        family=None if device is None else _plan(config, feed, vendors.family_binding(used)),
     )
 
 
@@ -256,7 +257,7 @@ def _create_topics(config: Config) -> CreateTopics | None:
     for model, name in topics(config).items():
         retention = config.stream(model).retention
         kept = {} if retention is None else {"retention.ms": str(round(retention * 1000))}
-        whole = {"cleanup.policy": "compact"} if model == DEVICE else {}  # the latest state of each device is kept
+        whole = {"cleanup.policy": "compact"} if model in {DEVICE, DEVICE_MODEL} else {}  # the latest is kept
         configs[name] = {**create.configs, **whole, **kept}
     configs[config.dead_letter_topic] = dict(create.configs)
     return CreateTopics(create.partitions, create.replication_factor or -1, configs)

@@ -14,6 +14,8 @@ from pipeline.registry import Registry
 
 DEVICE = "Device"
 """The model of what a connector tells of the device itself."""
+DEVICE_MODEL = "DeviceModel"
+"""The model of what is known of the device's family; a Device refers to it."""
 
 
 class FieldSource(Section):
@@ -60,7 +62,7 @@ class UsedConnector(Section):
     location: Location | None = Field(default=None, examples=[[3.7174, 51.0543]])
     """Where the device is: fields, or a constant [longitude, latitude(, altitude)]; absent, as the connector says."""
     device_interval: Annotated[Duration, durations(1, 366 * 86_400)] = Field(default=3600.0, examples=["1h"])
-    """How often the state of a device (battery, firmware, signal) is published though nothing in it has changed."""
+    """How often a device's state (battery, firmware, signal) and its DeviceModel are published though unchanged."""
 
     _connector: Connector | None = PrivateAttr(default=None)
 
@@ -81,7 +83,7 @@ class UsedConnector(Section):
         """The models of the entities that are made."""
         if self._connector is None:
             return ()
-        own = (DEVICE,) if self._connector.device else ()
+        own = (DEVICE, DEVICE_MODEL) if self._connector.device else ()
         return (*(each.model for each in self._connector.observed()), *own)
 
     @property

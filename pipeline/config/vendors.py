@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path as File
 
 from pipeline.binding import Binding, Fixed, FromField, FromTopic, ObservedAt, Path, Position, Source
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of, shown
 from pipeline.config.inline import device_of, location_of, observed_at_of
 from pipeline.config.root import AnyConnector, Config
-from pipeline.config.used import DEVICE, PayloadSource, UsedConnector
+from pipeline.config.used import DEVICE, DEVICE_MODEL, PayloadSource, UsedConnector
 from pipeline.config.values import field_path
 from pipeline.connector import Attribute, Connector
 from pipeline.device_state import STATE
 from pipeline.envelope import Envelope
 from pipeline.errors import ConfigError
+from pipeline.models import device_model
 from pipeline.models.base import Model
 from pipeline.models.device import controlled_properties
 from pipeline.registry import Registry
@@ -96,7 +98,25 @@ def device_binding(config: UsedConnector, models: Mapping[str, Model]) -> Bindin
         name: Source(Path(source.path.text, (STATE, name)), source.unit)
         for name, source in _sources(connector.device).items()
     }
-    return _binding(config, models[DEVICE], sources)
+    return replace(_binding(config, models[DEVICE], sources), related={"refDeviceModel": (DEVICE_MODEL, config.use)})
+
+
+def family_binding(config: UsedConnector) -> Binding:
+    """Return the binding of the DeviceModel entity, which is named as the configuration names the device."""
+    vendor, _, product = config.use.partition("/")
+    return Binding(
+        name=config.use,
+        version=declared(config).version,
+        model=DEVICE_MODEL,
+        device=device(config),
+        attributes={},
+        located=False,
+        stated=device_model.stated(vendor, product, _mapped(config)),
+    )
+
+
+def _mapped(config: UsedConnector) -> list[str]:
+    return [attribute for each in declared(config).observed() for attribute in each.attributes]
 
 
 def envelope(config: UsedConnector) -> Envelope:
@@ -124,7 +144,6 @@ def _binding(
 ) -> Binding:
     connector = declared(config)
     is_device = model.name == DEVICE
-    mapped = [attribute for each in connector.observed() for attribute in each.attributes]
     return Binding(
         name=config.use,
         version=connector.version,
@@ -135,7 +154,7 @@ def _binding(
         period=period,
         location=None if is_device else location(config),
         located=not is_device,
-        stated={"controlledProperty": list(controlled_properties(mapped))} if is_device else {},
+        stated={"controlledProperty": list(controlled_properties(_mapped(config)))} if is_device else {},
     )
 
 

@@ -17,6 +17,7 @@ from pipeline.models import MODELS
 from pipeline.record import Record, decode_headers
 
 DEVICE = "Device"
+_ABOUT = {DEVICE, "DeviceModel"}
 _CLOSE = 1e-9  # relative: values are rounded to twelve digits
 _SHOWN = 300
 
@@ -81,7 +82,7 @@ def _reading(bench: Bench, want: Mapping[str, Any], got: Outcome) -> Iterator[st
     if got.refusal is not None and (want or got.refusal.reason is not Reason.NOTHING_MEASURED):
         yield f"expected {_shown(want)}, got {got.refusal.reason.value}: {got.refusal}"
         return
-    observed = [model for model in bench.models if model != DEVICE]
+    observed = [model for model in bench.models if model not in _ABOUT]
     by_model = bool(want) and set(want) <= set(bench.models)
     if want and not by_model and len(observed) > 1:
         yield f"expected attributes by model ({', '.join(observed)}), got {_shown(sorted(want))}"

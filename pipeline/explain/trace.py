@@ -11,6 +11,7 @@ from pipeline.binding import FromTopic
 from pipeline.config.feeds import Route
 from pipeline.config.root import Config
 from pipeline.config.topics import covers_some
+from pipeline.config.used import DEVICE_MODEL
 from pipeline.delivery import Batch, Delivery, Fate
 from pipeline.errors import ConfigError, PayloadError, Reason
 from pipeline.explain.explanation import DeadLetter, Explanation, Partition, Published
@@ -146,7 +147,7 @@ def _letter(record: Record) -> DeadLetter:
 
 
 def _say_when_and_where(plan: Plan, said: Explanation) -> None:
-    record = said.records[0]
+    record = next(each for each in said.records if each.value["type"] != DEVICE_MODEL)  # in which nothing is observed
     source, flags = plan.binding.observed_at, record.headers.get(cloudevents.QUALITY, "").split(",")
     moment = record.headers["ce_time"]
     if source is None:

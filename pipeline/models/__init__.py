@@ -8,6 +8,7 @@ from types import MappingProxyType
 from pipeline.models.base import Model
 from pipeline.models.context import context
 from pipeline.models.device import DEVICE
+from pipeline.models.device_model import DEVICE_MODEL
 from pipeline.models.environment import AIR_QUALITY_OBSERVED
 from pipeline.models.indoor import INDOOR_ENVIRONMENT_OBSERVED
 from pipeline.models.measurement import DEVICE_MEASUREMENT
@@ -23,6 +24,7 @@ _ALL = (
     INDOOR_ENVIRONMENT_OBSERVED,
     DEVICE_MEASUREMENT,
     DEVICE,
+    DEVICE_MODEL,
 )
 
 MODELS: Mapping[str, Model] = MappingProxyType({model.name: model for model in _ALL})

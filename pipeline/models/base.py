@@ -74,8 +74,9 @@ class Model(BaseModel):
     subject: the repository of the Smart Data Models that defines it, `dataModel.Environment`.
     context: the `@context` documents, pinned and versioned, the subject's first, the NGSI-LD core's last.
     schema_url: the official schema (`ce_dataschema`), pinned to the same commit.
-    time: the attributes that carry the observation's time: `("dateObserved",)`, or the beginning and the end.
-    device: the attribute that relates the entity to its device.
+    time: the attributes that carry the observation's time: `("dateObserved",)`, or the beginning and the end; none
+    where nothing is observed. device: the attribute that relates the entity to its device. relations: others that
+    relate it.
     required: attributes that the schema requires besides id, type, location and the time.
     location_required: whether the schema requires `location`.
     """
@@ -89,6 +90,7 @@ class Model(BaseModel):
     schema_url: str
     time: tuple[str, ...]
     device: str | None
+    relations: tuple[str, ...] = ()
     location_required: bool
     required: tuple[str, ...] = ()
     attributes: tuple[ModelAttribute, ...]
@@ -102,4 +104,4 @@ class Model(BaseModel):
         """Every name that the subject's `@context` defines for this model; `location` is the core's."""
         device = (self.device,) if self.device else ()
         supplied = (*self.required, *(attribute.name for attribute in self.attributes))
-        return (self.name, *self.time, *device, *supplied)
+        return (self.name, *self.time, *device, *self.relations, *supplied)

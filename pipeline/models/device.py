@@ -42,6 +42,7 @@ DEVICE = Model(
     schema_url=schema_url(SUBJECT, _NAME),
     time=("dateLastValueReported",),
     device=None,
+    relations=("refDeviceModel",),
     location_required=False,
     required=("controlledProperty",),
     attributes=(

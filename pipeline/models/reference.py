@@ -27,12 +27,15 @@ def reference(models: Iterable[Model]) -> str:
 
 def _model(model: Model) -> str:
     location = "required" if model.location_required else "optional"
+    device = f"`{model.device}`" if model.device else "none"
     facts = (
         f"Version {model.version} of [{model.subject}]({model.schema_url}). "
-        f"Time: {_names(model.time)}. Location: {location}. Device: `{model.device}`."
+        f"Time: {_names(model.time) or 'none'}. Location: {location}. Device: {device}."
     )
-    rows = map(attribute_row, model.attributes)
-    return "\n".join([f"## {model.name}", "", facts, "", _COLUMNS, *rows, ""])
+    table = [_COLUMNS, *map(attribute_row, model.attributes)]
+    if not model.attributes:
+        table = [f"No reading supplies anything of it; the device connector does: {_names(model.required)}."]
+    return "\n".join([f"## {model.name}", "", facts, "", *table, ""])
 
 
 def attribute_row(attribute: ModelAttribute) -> str:

@@ -8,6 +8,7 @@ from time import monotonic
 
 from pipeline import wiring
 from pipeline.config.root import Config
+from pipeline.config.used import DEVICE, DEVICE_MODEL
 from pipeline.dead_letter import DeadLetters
 from pipeline.delivery import Batch, Delivery, Fate, Stage
 from pipeline.errors import Reason
@@ -18,7 +19,6 @@ from pipeline.replay.letter import Letter
 from pipeline.replay.report import Report
 
 _MOST_PENDING = 5000
-_DEVICE = "Device"
 _NO_FEED = "their feed is no longer in the configuration"
 
 
@@ -35,7 +35,8 @@ class Attempts:
         self._settled = asyncio.Event()
         self._report = report
         self._done = done
-        self._gate = _Gate(publisher, wiring.topics(config).get(_DEVICE))
+        topics = wiring.topics(config)
+        self._gate = _Gate(publisher, frozenset(topics[model] for model in (DEVICE, DEVICE_MODEL) if model in topics))
         self._routers: Mapping[str, Stage[Message]] = {
             name: wiring.router(config, name, publisher=self._gate, letters=letters, events=Deaf())
             for name in config.feeds
@@ -83,10 +84,10 @@ class Attempts:
 class _Gate(Stage[Record]):
     """Lets records through to the publisher, and keeps dead letters back: `verdict` gets their reason and detail.
 
-    current: the topic that holds each device's present state, which an old message must not take the place of.
+    current: the topics that hold each device's present state, which an old message must not take the place of.
     """
 
-    def __init__(self, publisher: Stage[Record], current: str | None) -> None:
+    def __init__(self, publisher: Stage[Record], current: frozenset[str]) -> None:
         self.verdict: list[tuple[str, str]] = []
         self._current = current
         self._publisher = publisher
@@ -94,7 +95,7 @@ class _Gate(Stage[Record]):
     def put(self, batch: Batch[Record]) -> None:
         through: list[Record] = []
         for record in batch.items:
-            if record.destination.topic == self._current:
+            if record.destination.topic in self._current:
                 batch.delivery.seal(Fate.DEDUPLICATED)
             elif record.message is not None:
                 through.append(record)

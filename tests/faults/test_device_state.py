@@ -46,7 +46,7 @@ def tell(bench: WorkerBench, port: int, data: bytes) -> None:
 def devices(bench: WorkerBench) -> list[tuple[float | None, str | None]]:
     """Return battery and firmware of each record of the device, oldest first."""
     records = [entity_of(record) for record in bench.client.consume_all(f"{bench.tenant}.Device.v1")]
-    told = [{name: each["value"] for name, each in entity.items() if isinstance(each, dict)} for entity in records]
+    told = [{name: each.get("value") for name, each in entity.items() if isinstance(each, dict)} for entity in records]
     return [(values.get("batteryLevel"), values.get("firmwareVersion")) for values in told]
 
 

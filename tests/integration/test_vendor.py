@@ -58,6 +58,9 @@ def test_binary_payloads_become_entities(bench: WorkerBench) -> None:
     assert device["id"] == f"urn:ngsi-ld:Device:{bench.tenant}:7"
     assert device["batteryLevel"]["value"] == 0.8
     assert record.key == device["id"].encode()
-    assert bench.client.configs(f"{bench.tenant}.Device.v1")["cleanup.policy"] == "compact"
+    [(_, family)] = of(bench, "DeviceModel")
+    assert device["refDeviceModel"] == {"type": "Relationship", "object": family["id"]}
+    for model in ("Device", "DeviceModel"):
+        assert bench.client.configs(f"{bench.tenant}.{model}.v1")["cleanup.policy"] == "compact"
     details = sorted(headers_of(letter)["ce_detail"] for letter in bench.letters())
     assert details == ["Expected a text of hex in data, got NoneType.", "expected 4 bytes, got 1"]

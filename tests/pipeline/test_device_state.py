@@ -67,7 +67,8 @@ def test_the_first_message_after_a_restart_publishes_the_whole_device(tmp_path: 
     assert flow.ledger.in_flight() == 0
 
     again = VendorFlow(WRAPPED, store=Store(tmp_path))
-    [device] = again.put(wrapped("32", 4))
+    [family, device] = again.put(wrapped("32", 4))
+    assert entity(device)["refDeviceModel"]["object"] == entity(family)["id"]
     assert entity(device)["batteryLevel"]["value"] == 0.5
     assert entity(device)["firmwareVersion"]["value"] == "1.2"
     assert again.put(wrapped("32", 4)) == []
@@ -80,7 +81,7 @@ def test_another_connector_begins_anew(tmp_path: File) -> None:
     store = Store(tmp_path)
     VendorFlow(WRAPPED, store=store).put(wrapped("0102", 5))
     asyncio.run(store.close())
-    [device] = VendorFlow({**WRAPPED, "use": "acme/th-1b"}, store=Store(tmp_path)).put(wrapped("32", 4))
+    [_, device] = VendorFlow({**WRAPPED, "use": "acme/th-1b"}, store=Store(tmp_path)).put(wrapped("32", 4))
     assert headers_of(device)["ce_connector"] == "acme/th-1b@1"
     assert "firmwareVersion" not in entity(device)
 
@@ -89,7 +90,7 @@ def test_a_message_is_acknowledged_after_its_devices_state_is_kept(tmp_path: Fil
     store = Store(tmp_path)
     flow = VendorFlow(TH1, store=store)
     now = bytes.fromhex(NOW)
-    assert kinds(flow.put(now)) == ["WeatherObserved", "Device"]
+    assert kinds(flow.put(now)) == ["WeatherObserved", "DeviceModel", "Device"]
     assert flow.ledger.in_flight() == 1, "confirmed by the publisher in memory, and not yet kept"
     assert kinds(flow.put(now)) == ["WeatherObserved"]
     assert flow.ledger.fates[Fate.PUBLISHED] == 1, "nothing new is told by this one"
@@ -112,5 +113,5 @@ def test_the_same_message_once_more_waits_for_the_first(tmp_path: File) -> None:
 def test_state_that_cannot_be_kept_holds_nothing_up(tmp_path: File) -> None:
     (tmp_path / "state.sqlite").mkdir()
     flow = VendorFlow(TH1, store=Store(tmp_path))
-    assert kinds(flow.put(bytes.fromhex(NOW))) == ["WeatherObserved", "Device"]
+    assert kinds(flow.put(bytes.fromhex(NOW))) == ["WeatherObserved", "DeviceModel", "Device"]
     assert flow.ledger.acknowledged == 1

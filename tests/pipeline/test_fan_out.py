@@ -16,10 +16,11 @@ from pipeline.conformance.bench import Bench, uplink
 from pipeline.delivery import Batch, Delivery, Fate, Lane, Ledger
 from pipeline.errors import PayloadError, Reason
 from pipeline.message import Message
-from pipeline.record import Record
+from pipeline.record import Record, decode_headers
 from pipeline.testing import located
 from tests.pipeline.flow import ARRIVAL, Memory, headers_of
 from tests.pipeline.vendor_flow import TH1, WRAPPED, VendorFlow, loaded, wrapped
+from tests.support.records import assert_record, simplified
 from tests.support.vendors import hostile
 
 NOW = "00d73c64"  # 21.5 degrees, 60 %, battery 100 %
@@ -39,7 +40,7 @@ def kept(*readings: tuple[int, float, int]) -> str:
 
 
 def test_a_message_makes_an_entity_of_each_model_and_one_of_the_device() -> None:
-    [weather, device] = VendorFlow(TH1).put(bytes.fromhex(NOW))
+    [weather, family, device] = VendorFlow(TH1).put(bytes.fromhex(NOW))
     assert weather.destination.topic == "bench.WeatherObserved.v1"
     value = entity(weather)
     assert value["id"] == "urn:ngsi-ld:WeatherObserved:bench:0001"
@@ -59,12 +60,44 @@ def test_a_message_makes_an_entity_of_each_model_and_one_of_the_device() -> None
     assert state["batteryLevel"]["value"] == 1.0
     assert state["controlledProperty"]["value"] == ["airPollution", "humidity", "temperature"]
     assert "location" not in state
+    assert state["refDeviceModel"] == {"type": "Relationship", "object": entity(family)["id"]}
+
+
+def test_a_device_refers_to_its_family() -> None:
+    """Which is published before the first Device, once for all devices, and again each interval."""
+    flow = VendorFlow({**TH1, "use": "acme/th-1b", "device_interval": "10min"})
+    now, less = bytes.fromhex(NOW), bytes.fromhex("00d73c63")
+    [_, family, device] = flow.put(now)
+    assert family.destination.topic == "bench.DeviceModel.v1"
+    for record in (family, device):
+        assert_record(record.value, decode_headers(record.headers), record.destination.key)
+    said = simplified(entity(family))
+    assert said == {
+        "id": "urn:ngsi-ld:DeviceModel:bench:acme%2Fth-1b",
+        "type": "DeviceModel",
+        "category": ["sensor"],
+        "controlledProperty": ["airPollution", "humidity", "temperature"],
+        "manufacturerName": "acme",
+        "brandName": "acme",
+        "modelName": "th-1b",
+    }
+    assert headers_of(family)["ce_idclass"] == "arrival"
+    assert kinds(flow.put(now, device="0002", later=1000)) == ["WeatherObserved", "Device"]
+    assert kinds(flow.put(less, later=599_000)) == ["WeatherObserved", "Device"]
+    assert kinds(flow.put(now, device="0002", later=600_000)) == ["WeatherObserved"]
+    assert kinds(flow.put(now, later=600_000)) == ["WeatherObserved", "DeviceModel", "Device"]
+    assert flow.ledger.conserved()
+
+
+def test_a_connector_that_tells_nothing_of_its_device_has_no_family_to_refer_to() -> None:
+    flow = VendorFlow({"use": "plain/jn-1", "device": {"topic": "device"}, "location": [4.89, 52.37]})
+    assert kinds(flow.put(b'{"t": 20}')) == ["WeatherObserved"]
 
 
 def test_a_reading_without_any_attribute_of_a_model_makes_no_such_entity() -> None:
     flow = VendorFlow(WRAPPED)
     assert kinds(flow.put(wrapped("01a4", 3))) == ["AirQualityObserved"]
-    assert kinds(flow.put(wrapped("32", 4))) == ["Device"]
+    assert kinds(flow.put(wrapped("32", 4))) == ["DeviceModel", "Device"]
 
 
 def test_the_device_is_published_on_change_and_each_interval() -> None:
@@ -72,13 +105,14 @@ def test_the_device_is_published_on_change_and_each_interval() -> None:
     now, less = bytes.fromhex(NOW), bytes.fromhex("00d73c63")
     assert kinds(flow.put(now, now, less)) == [
         "WeatherObserved",
+        "DeviceModel",
         "Device",
         "WeatherObserved",
         "WeatherObserved",
         "Device",
     ]
     assert kinds(flow.put(less, later=599_000)) == ["WeatherObserved"]
-    assert kinds(flow.put(less, later=600_000)) == ["WeatherObserved", "Device"]
+    assert kinds(flow.put(less, later=600_000)) == ["WeatherObserved", "DeviceModel", "Device"]
     assert kinds(flow.put(less, device="0002", later=600_000)) == ["WeatherObserved", "Device"]
     assert flow.ledger.fates[Fate.PUBLISHED] == 6
 
@@ -144,13 +178,17 @@ def test_what_cannot_be_opened_or_decoded_is_a_dead_letter(payload: bytes, said:
 def test_bytes_as_text() -> None:
     raw = bytes.fromhex(NOW)
     for encoding, payload in (("hex", raw.hex().upper().encode()), ("base64", base64.b64encode(raw) + b"\n")):
-        assert kinds(VendorFlow({**TH1, "payload": encoding}).put(payload)) == ["WeatherObserved", "Device"]
+        assert kinds(VendorFlow({**TH1, "payload": encoding}).put(payload)) == [
+            "WeatherObserved",
+            "DeviceModel",
+            "Device",
+        ]
 
 
 def test_the_operators_paths_lead_into_the_wrapper() -> None:
     there = {"location": {"longitude": "gw.lon", "latitude": "gw.lat"}, "observed_at": {"field": "at", "format": "iso"}}
     payload = wrapped(NOW, 1, gw={"lon": 3.7174, "lat": 51.0543}, at="2026-01-21T12:53:20Z")
-    [weather, device] = VendorFlow({**WRAPPED, **there, "max_age": "36500d"}).put(payload)
+    [weather, _, device] = VendorFlow({**WRAPPED, **there, "max_age": "36500d"}).put(payload)
     assert entity(weather)["location"]["value"]["coordinates"] == [3.7174, 51.0543]
     assert entity(weather)["dateObserved"]["value"]["@value"] == "2026-01-21T12:53:20.000Z"
     assert entity(device)["dateLastValueReported"]["value"]["@value"] == "2026-01-21T12:53:20.000Z"

@@ -156,15 +156,15 @@ def check_coordinates(coordinates: Any) -> None:
 
 
 def check_device(model: Model, attributes: Mapping[str, Any]) -> None:
-    if model.device is not None and model.device in attributes:
-        kind = attributes[model.device]["type"]
-        assert kind == "Relationship", f"expected {model.device} to be a Relationship, got {kind}"
+    for name in {str(model.device), *model.relations} & attributes.keys():
+        kind = attributes[name]["type"]
+        assert kind == "Relationship", f"expected {name} to be a Relationship, got {kind}"
 
 
 def check_measured(model: Model, attributes: Mapping[str, Any]) -> None:
     """Hold each measured attribute to its kind, its time and, where it has a dimension, its unit."""
     measured = [attribute for attribute in model.attributes if attribute.name in attributes]
-    assert measured, "expected at least one measured attribute, got none"
+    assert measured or not model.attributes, "expected at least one measured attribute, got none"
     types: dict[str, type] = {"number": float, "integer": int, "text": str, "boolean": bool}
     for known in measured:
         name, property_ = known.name, attributes[known.name]

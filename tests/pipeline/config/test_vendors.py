@@ -65,6 +65,7 @@ def test_what_it_will_do() -> None:
     assert check.topics(read.config) == [
         "bench.AirQualityObserved.v1",
         "bench.Device.v1",
+        "bench.DeviceModel.v1",
         "bench.WeatherObserved.v1",
         "bench.dead-letter.v1",
     ]

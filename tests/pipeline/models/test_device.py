@@ -1,6 +1,6 @@
 """What a Device has that no reading supplies: the words for what it controls."""
 
-from pipeline.models import MODELS
+from pipeline.models import MODELS, device_model
 from pipeline.models.device import CONTROLLED, controlled_properties
 from tests.support.official import document, validator
 
@@ -24,6 +24,16 @@ def test_every_attribute_with_a_word_is_one_of_a_model() -> None:
 def test_what_a_connector_maps_says_what_its_device_controls() -> None:
     assert controlled_properties(["pm10", "pm25", "temperature"]) == ("airPollution", "temperature")
     assert controlled_properties(["weatherType"]) == ("weatherConditions",)
+
+
+def test_the_official_schema_takes_a_family_of_ours() -> None:
+    definitions = document("_common", "device-schema.json")["definitions"]
+    family = {"id": "urn:ngsi-ld:DeviceModel:demo:acme%2Fth-1", "type": "DeviceModel"}
+    said = device_model.stated("acme", "th-1", ["temperature"])
+
+    assert list(validator("DeviceModel").iter_errors({**family, **said})) == []
+    assert set(said) == set(MODELS["DeviceModel"].required)
+    assert set(said["category"]) <= set(definitions["CategoryType"]["items"]["enum"])
 
 
 def test_the_official_schema_takes_a_device_of_ours() -> None:
