@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from pydantic import WithJsonSchema as Schema
 from pydantic_core import PydanticKnownError
 
+from pipeline.config.dialects import Deduplicate, DialectName, Preference
 from pipeline.config.formats import FormatName
 from pipeline.config.secrets import Tls, at_most_one
 from pipeline.config.values import (
@@ -128,12 +129,22 @@ class MqttFeed(Section):
     """When a message is acknowledged: once Kafka has confirmed its records. `spool` is not available yet."""
     allow_plaintext: bool = Field(default=False, examples=[False])
     """Allow a password over a connection without TLS to another machine."""
-    routes: tuple[Route, ...] = Field(min_length=1, examples=[[{"topic": "city/aq/{device}", "connector": "city-aq"}]])
+    routes: tuple[Route, ...] = Field(default=(), examples=[[{"topic": "city/aq/{device}", "connector": "city-aq"}]])
     """Which connector takes which topic; the first that matches counts, and what matches none is a dead letter."""
+    dialect: DialectName | None = Field(default=None, examples=["auto"])
+    """Instead of `routes`: the LoRaWAN network server or gateway bridge whose messages these are; `auto` recognises."""
+    deduplicate: Deduplicate | None = Field(default=None, examples=[{"window": "500ms"}])
+    """With a dialect of gateways: how the copies of one frame become one uplink."""
+    prefer: Preference | None = Field(default=None, examples=["server"])
+    """Whom to publish when a device is heard through a server and raw; absent, both, under one `ce_id`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> MqttFeed:
         at_most_one(self, "password", "password_file")
+        if self.routes and self.dialect is not None:
+            raise ValueError("has both `routes` and `dialect`: give each a feed and a `client_id` of its own")
+        if not self.routes and self.dialect is None:
+            raise ValueError("leads nowhere: give `routes`, or the `dialect` of the network server that speaks here")
         if self.tls and not self.broker.encrypted:
             raise ValueError(f"has `tls`, which {self.broker.scheme}:// does not use: write {self.broker.scheme}s://")
         if self.version == "3.1.1" and self.has_password and self.username is None:

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from pipeline.config.dialects import Deduplicate, Preference
 from pipeline.config.feeds import Route, check_kind
 from pipeline.config.values import Listen, Section
 from pipeline.errors import PayloadError
@@ -40,6 +41,7 @@ class SemtechUdpFeed(Section):
     subscribe: ClassVar[tuple[str, ...]] = ("+/push_data", "+/tx_ack")
     routes: ClassVar[tuple[Route, ...]] = ()
     max_payload: ClassVar[int] = 65_535
+    dialect: ClassVar[str] = "semtech_udp"
 
     kind: Annotated[Literal["semtech_udp"], BeforeValidator(check_kind)] = Field(examples=["semtech_udp"])
     """What sort of feed this is."""
@@ -51,6 +53,11 @@ class SemtechUdpFeed(Section):
     """The addresses and networks that are listened to; absent, all."""
     max_in_flight: int = Field(default=5000, ge=1, le=65_535, examples=[5000])
     """How many datagrams may be under way; more are shed. Also how many a crash can lose: no gateway sends twice."""
+
+    deduplicate: Deduplicate | None = Field(default=None, examples=[{"window": "500ms"}])
+    """How the copies of one frame, heard by several gateways, become one uplink."""
+    prefer: Preference | None = Field(default=None, examples=["server"])
+    """Whom to publish when a device is heard through a server and raw; absent, both, under one `ce_id`."""
 
     @property
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -136,6 +136,10 @@ class Topics(Section):
         default="{tenant}.dead-letter.v1", examples=["{tenant}.dead-letter.v1"]
     )
     """The topic of what could not be used."""
+    device_events: Annotated[str, _template("tenant")] = Field(
+        default="{tenant}.device-events.v1", examples=["{tenant}.device-events.v1"]
+    )
+    """The topic of what happens to LoRaWAN devices and gateways beside uplinks: joins, status, logs."""
 
 
 class Kafka(Section):

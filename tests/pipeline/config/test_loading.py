@@ -98,7 +98,7 @@ def test_nothing_of_a_configuration_can_be_changed() -> None:
         ("feeds/city/ack", "spool", "feeds.city.ack"),
         ("feeds/city/tls", {}, "feeds.city"),
         ("feeds/city/client_id", "a\u0000b", "feeds.city.client_id"),
-        ("feeds/city/routes", [], "feeds.city.routes"),
+        ("feeds/city/routes", [], "feeds.city"),
         ("feeds/city/routes/0", {"topic": "city/#"}, "feeds.city.routes[0]"),
         ("feeds/city/routes/0/ignore", True, "feeds.city.routes[0]"),
         ("feeds/city/routes/0/topic", "a/#/b", "feeds.city.routes[0].topic"),

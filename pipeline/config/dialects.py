@@ -1,0 +1,57 @@
+"""`dialect:` in the configuration: which network server or gateway bridge speaks on a feed, and what is asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticKnownError
+
+from pipeline import discovery
+from pipeline.config.values import Duration, Section, durations
+from pipeline.dialect import Dialect
+
+AUTO = "auto"
+"""Each topic's dialect is recognised by the shape of its messages."""
+
+
+@cache
+def dialects() -> Mapping[str, Dialect]:
+    """Return every dialect by its name; imported with the first call."""
+    return MappingProxyType({each.name: each for each in discovery.dialects() if isinstance(each, Dialect)})
+
+
+def chosen(name: str) -> list[Dialect]:
+    """Return the dialects that a feed may hear; `auto` means all network servers."""
+    if name != AUTO:
+        return [dialects()[name]]
+    return [each for each in dialects().values() if not each.raw]
+
+
+def check_dialect(value: str) -> str:
+    """Hold a name against the dialects; refused as pydantic refuses a word that is not listed."""
+    known = [AUTO, *sorted(dialects())]
+    if value not in known:
+        raise PydanticKnownError("literal_error", {"expected": " or ".join(repr(name) for name in known)})
+    return value
+
+
+def _listed(schema: dict[str, Any]) -> None:
+    schema["enum"] = [AUTO, *sorted(dialects())]
+
+
+DialectName = Annotated[str, AfterValidator(check_dialect), Field(json_schema_extra=_listed)]
+
+Preference = Literal["server", "raw"]
+
+
+class Deduplicate(Section):
+    """How the copies of one frame, heard by several gateways, become one uplink."""
+
+    window: Annotated[Duration, durations(0.01, 60)] = Field(default=0.2, examples=["500ms"])
+    """How long the first copy waits for others: 200 ms where gateways have fibre, seconds where they use LTE."""
+    rate: Annotated[float, Field(gt=0, le=1_000_000)] = Field(default=1000, examples=[1000])
+    """Copies a second at most, against which `max_in_flight` is checked: those that wait have no fate yet."""
