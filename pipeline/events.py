@@ -43,7 +43,6 @@ class Events(Stage[Told]):
         self,
         tenant: str,
         topic: str,
-        classification: str,
         *,
         directory: Directory,
         fan: Callable[[str, Names], Fan],
@@ -51,7 +50,6 @@ class Events(Stage[Told]):
     ) -> None:
         self._tenant = tenant
         self._topic = topic
-        self._classification = classification
         self._directory = directory
         self._fan = fan
         self._refusals = refusals
@@ -105,7 +103,7 @@ class Events(Stage[Told]):
             ("ce_time", times.text(observed)),
             ("ce_subject", subject.encode()),
             ("ce_recordedtime", times.text(message.arrival)),
-            ("ce_dataclassification", self._classification.encode()),
+            ("ce_dataclassification", b"internal"),
             ("ce_feed", self._refusals.feed.encode()),
         ]
         if event.time is None:

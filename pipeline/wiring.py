@@ -4,40 +4,40 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
-from pipeline.binding import Binding, FromTopic
-from pipeline.config import inline, vendors
+from pipeline.binding import FromTopic
+from pipeline.compiler import Compiler, format_fan
 from pipeline.config.feeds import MqttFeed as FeedConfig
 from pipeline.config.feeds import Route as RouteConfig
 from pipeline.config.feeds_udp import SemtechUdpFeed as UdpConfig
-from pipeline.config.formats import JSON, formats
+from pipeline.config.formats import JSON
 from pipeline.config.kafka import Kafka
 from pipeline.config.kafka import Sasl as SaslConfig
 from pipeline.config.root import Config
 from pipeline.config.secrets import Tls as TlsConfig
 from pipeline.config.secrets import read_secret
 from pipeline.config.used import DEVICE, DEVICE_MODEL, UsedConnector
-from pipeline.config.values import field_path, host_port
+from pipeline.config.values import host_port
 from pipeline.dead_letter import DeadLetters
 from pipeline.decode import Decode, DecodeEvents
 from pipeline.delivery import Stage
-from pipeline.device_state import DeviceStates
+from pipeline.directory import Directory
 from pipeline.fan_out import Fan, FanOut
 from pipeline.feeds.mqtt_options import MqttOptions, MqttTls
 from pipeline.feeds.semtech_udp import UdpOptions
+from pipeline.identify import Strangers
 from pipeline.message import Message
-from pipeline.models import MODELS
+from pipeline.networks import Nobody, unwrap
 from pipeline.normalise import Normalise
-from pipeline.plan import Plan, Terms
+from pipeline.plan import Plan
 from pipeline.publish.options import CreateTopics, KafkaOptions, Sasl, Tls
 from pipeline.record import Record
+from pipeline.refusals import Refusals
 from pipeline.route import Route, Router
-from pipeline.slot import slots_of
 from pipeline.store import Store
 from pipeline.topics import TopicPattern
 
@@ -64,6 +64,12 @@ def kafka_options(config: Config) -> KafkaOptions:
 def topics(config: Config) -> dict[str, str]:
     """Return the topic of each model that a connector names."""
     return {model: config.topic(model) for model in config.models}
+
+
+def all_topics(config: Config) -> set[str]:
+    """Return every topic that is written to."""
+    events = {config.device_events_topic} if config.networked else set()
+    return {*topics(config).values(), config.dead_letter_topic, *events}
 
 
 def dead_letters(config: Config) -> DeadLetters:
@@ -107,13 +113,26 @@ def router(
     letters: DeadLetters,
     events: DecodeEvents,
     store: Store | None = None,
-) -> Router:
+    directory: Directory | None = None,
+    strangers: Strangers | None = None,
+) -> Stage[Message]:
     """Return the first stage of a feed, with all behind it up to the publisher.
 
-    store: what keeps the states of devices; None for a run that shall leave no trace.
+    store: what keeps the states of devices; None for a run that shall leave no trace. directory: the device registry;
+    None for the one that the configuration names. strangers: who takes note of unknown devices.
     """
     feed = config.feeds[feed_name]
-    normalise = Normalise(publisher=publisher, dead_letters=letters, events=events)
+    directory = directory or Directory(config.registered)
+    compiler = Compiler(config, feed_name, store=store or Store(None), directory=directory)
+    if feed.dialect is not None:
+        refusals = Refusals(feed_name, letters, publisher, events)
+        return unwrap(config, feed, compiler, refusals, strangers or Nobody())
+    return _routes(config, feed_name, compiler, publisher=publisher, dead_letters=letters, events=events)
+
+
+def _routes(config: Config, feed_name: str, compiler: Compiler, **ends: Any) -> Router:  # noqa: ANN401 - of all stages
+    feed = config.feeds[feed_name]
+    normalise = Normalise(**ends)
     fans: dict[str, Fan] = {}  # routes that lead to one connector share what is known of its devices
 
     def stage(route: RouteConfig) -> Route:
@@ -121,75 +140,22 @@ def router(
         if route.connector is None:
             return Route(pattern, None)
         declared = config.connectors[route.connector]
-        ends: dict[str, Any] = {
-            "max_payload": feed.max_payload,
-            "keep_retained": config.keeps_retained(route),
-            "publisher": publisher,
-            "dead_letters": letters,
-            "events": events,
-        }
+        how: dict[str, Any] = {"max_payload": feed.max_payload, "keep_retained": config.keeps_retained(route), **ends}
         if isinstance(declared, UsedConnector):
-            fan = fans.get(route.connector) or fans.setdefault(
-                route.connector, fan_of(config, feed_name, declared, store)
-            )
-            return Route(pattern, FanOut(fan, level=_level(fan.plans[0], pattern), **ends))
-        plan = plan_of(config, feed_name, route.connector)
+            fan = fans.get(route.connector) or fans.setdefault(route.connector, compiler.fan(declared))
+            return Route(pattern, FanOut(fan, level=_level(fan.plans[0], pattern), **how))
+        plan = compiler.plan(route.connector)
         if route.format not in {None, JSON}:
-            return Route(pattern, FanOut(format_fan(plan, str(route.format)), level=_level(plan, pattern), **ends))
-        return Route(pattern, Decode(plan, level=_level(plan, pattern), out=normalise, **ends))
+            return Route(pattern, FanOut(format_fan(plan, str(route.format)), level=_level(plan, pattern), **how))
+        return Route(pattern, Decode(plan, level=_level(plan, pattern), out=normalise, **how))
 
-    routes = [stage(route) for route in feed.routes]
-    return Router(feed_name, routes, publisher=publisher, dead_letters=letters, events=events)
+    return Router(feed_name, [stage(route) for route in feed.routes], **ends)
 
 
 def _level(plan: Plan, pattern: TopicPattern) -> Callable[[str], str | None]:
     source = plan.binding.device
     name = source.name if isinstance(source, FromTopic) else ""
     return lambda text: pattern.level(name, text)
-
-
-def plan_of(config: Config, feed: str, connector_name: str) -> Plan:
-    """Compile the plan of one connector on one feed, to look at; of a vendor's, its first observation's."""
-    declared = config.connectors[connector_name]
-    if isinstance(declared, UsedConnector):
-        fan = fan_of(config, feed, declared)
-        first = fan.plans[0].binding
-        return _plan(config, feed, replace(first, decode=lambda payload: fan.readings(Message("", payload, 0))[0]))
-    return _plan(config, feed, inline.build(connector_name, declared, MODELS[declared.model]))
-
-
-def fan_of(config: Config, feed: str, used: UsedConnector, store: Store | None = None) -> Fan:
-    """Compile the plans of a vendor's connector on one feed; without a store it knows no device."""
-    device = vendors.device_binding(used, MODELS)
-    connector = vendors.declared(used)
-    paths = {name: field_path(each.field) for name, each in connector.device.items()}
-    return Fan(
-        decode=connector.decode,
-        plans=tuple(_plan(config, feed, binding) for binding in vendors.bindings(used, MODELS)),
-        envelope=vendors.envelope(used),
-        device=None if device is None else _plan(config, feed, device),
-        states=None if device is None else DeviceStates(paths, used.device_interval, store or Store(None)),
-        family=None if device is None else _plan(config, feed, vendors.family_binding(used)),
-    )
-
-
-def format_fan(plan: Plan, name: str) -> Fan:
-    """Return what makes the records of an inline connector whose payloads are of another format than JSON."""
-    return Fan(decode=formats()[name].decode, plans=(plan,))
-
-
-def _plan(config: Config, feed: str, binding: Binding) -> Plan:
-    model = MODELS[binding.model]
-    stream = config.stream(model.name)
-    return Plan(
-        binding=binding,
-        model=model,
-        slots=slots_of(binding, model),
-        tenant=config.tenant,
-        feed=feed,
-        topic=config.topic(model.name),
-        terms=Terms(stream.classification, stream.licence),
-    )
 
 
 def state_folder(config: Config, environment: Mapping[str, str] = os.environ) -> Path:
@@ -259,7 +225,8 @@ def _create_topics(config: Config) -> CreateTopics | None:
         kept = {} if retention is None else {"retention.ms": str(round(retention * 1000))}
         whole = {"cleanup.policy": "compact"} if model in {DEVICE, DEVICE_MODEL} else {}  # the latest is kept
         configs[name] = {**create.configs, **whole, **kept}
-    configs[config.dead_letter_topic] = dict(create.configs)
+    for name in all_topics(config) - configs.keys():
+        configs[name] = dict(create.configs)
     return CreateTopics(create.partitions, create.replication_factor or -1, configs)
 
 

@@ -106,20 +106,32 @@ def parse(text: str, file: str, environment: Mapping[str, str]) -> Loaded:
     errors = _placed(document, [*document.findings, *draft.findings, *file_of_devices.errors])
     if errors or judged is None:
         raise InvalidConfigError(file, errors)
-    config = Config.model_validate(draft.value, context={"folder": folder, "registry": registry})
+    context = {"folder": folder, "registry": registry, "devices": file_of_devices.devices}
+    config = Config.model_validate(draft.value, context=context)
     found = [*rules.warnings(config), *vendors.broken(config, registry), *file_of_devices.findings]
     return Loaded(file, config, tuple(_placed(document, found)), document, file_of_devices.devices, registry)
 
 
 def _registry(value: object, folder: str) -> Registry:
     """Look for device connectors, unless the file uses none: importing every vendor takes a while."""
-    connectors, paths = (value.get("connectors"), value.get("connector_paths")) if isinstance(value, dict) else ({}, ())
-    entries = connectors.values() if isinstance(connectors, dict) else ()
-    registered = isinstance(value, dict) and "devices" in value
-    if not paths and not registered and not any(isinstance(each, dict) and "use" in each for each in entries):
+    if not isinstance(value, dict) or not _uses_vendors(value):
         return Registry()
+    paths = value.get("connector_paths")
     texts = [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
     return known.registry([str(File(folder) / text) for text in texts])
+
+
+def _uses_vendors(value: Mapping[str, object]) -> bool:
+    if value.get("connector_paths") or "devices" in value:
+        return True
+    connectors, feeds = (_mappings(value.get(key)) for key in ("connectors", "feeds"))
+    networked = any("dialect" in feed or feed.get("kind") == "semtech_udp" for feed in feeds)
+    return networked or any("use" in each for each in connectors)
+
+
+def _mappings(value: object) -> list[dict[str, object]]:
+    entries = value.values() if isinstance(value, dict) else ()
+    return [each for each in entries if isinstance(each, dict)]
 
 
 def _judged(draft: Draft, folder: str, registry: Registry) -> tuple[Config, DevicesFile] | None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
 
 from pipeline.config.connectors import InlineConnector
 from pipeline.config.feeds import FEED_KINDS, MqttFeed, Route
 from pipeline.config.feeds_udp import SemtechUdpFeed
 from pipeline.config.kafka import Kafka, topic
-from pipeline.config.used import UsedConnector, connector_kind
+from pipeline.config.used import DEVICE, DEVICE_MODEL, UsedConnector, connector_kind
 from pipeline.config.values import Duration, FileName, Iri, Listen, Name, Section, Tenant, durations
+from pipeline.devices import Devices
+from pipeline.registry import Registry
 
 
 class Stream(Section):
@@ -97,6 +99,16 @@ class Config(Section):
     state_dir: FileName | None = Field(default=None, examples=["/var/lib/headrace"])
     """Where state is kept over a restart; absent, in `$STATE_DIRECTORY`, else in `~/.local/state/headrace/<tenant>`."""
 
+    _found: Registry = PrivateAttr(default_factory=Registry)
+    _registered: Devices = PrivateAttr(default_factory=Devices)
+
+    @model_validator(mode="after")
+    def _keep_context(self, info: ValidationInfo) -> Config:
+        context = info.context if isinstance(info.context, dict) else {}
+        self._found = context.get("registry", self._found)
+        self._registered = context.get("devices", self._registered)
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _name_client(cls, value: object) -> object:
@@ -134,6 +146,36 @@ class Config(Section):
         return self.connectors[route.connector].own_time
 
     @property
+    def device_events_topic(self) -> str:
+        """The topic of what happens to devices and gateways beside uplinks."""
+        return topic(self.kafka.topics.device_events, tenant=self.tenant)
+
+    @property
+    def networked(self) -> bool:
+        """Whether a LoRaWAN network server or gateways speak on any feed."""
+        return any(feed.dialect is not None for feed in self.feeds.values())
+
+    @property
     def models(self) -> list[str]:
-        """The models of all entities that are made."""
-        return sorted({model for connector in self.connectors.values() for model in connector.models})
+        """The models of all entities that may be made."""
+        written = {model for connector in self.connectors.values() for model in connector.models}
+        return sorted(written | (self._network_models() if self.networked else set()))
+
+    def _network_models(self) -> set[str]:
+        """Return the models of devices that say who they are, and of what is told of themselves."""
+        named = {device.connector for device in self.registered if device.connector is not None}
+        if self.accepts_unknown:
+            named |= set(self.found.names)
+        found = [each.connector for name in named if (each := self.found.get(name)) is not None]
+        overrides = {device.model for device in self.registered if device.model is not None}
+        return {DEVICE, DEVICE_MODEL, *overrides, *(each.model for connector in found for each in connector.observed())}
+
+    @property
+    def found(self) -> Registry:
+        """The device connectors that were found."""
+        return self._found
+
+    @property
+    def registered(self) -> Devices:
+        """The device registry as it was when the configuration was read."""
+        return self._registered

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline import wiring
 from pipeline.binding import Fields
+from pipeline.compiler import Compiler
 from pipeline.config.root import Config
 from pipeline.config.used import UsedConnector
 from pipeline.connector import Uplink
@@ -70,7 +70,7 @@ class Bench:
         used = self._config.connectors["bench"]
         if not isinstance(used, UsedConnector):
             raise ConfigError("The bench holds vendors' connectors only.")
-        return wiring.fan_of(self._config, "bench", used)
+        return Compiler(self._config, "bench").fan(used)
 
 
 def uplink(payload: bytes, port: int | None) -> Uplink:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipeline import wiring
 from pipeline.binding import Fields
+from pipeline.compiler import Compiler, format_fan
 from pipeline.config import vendors
 from pipeline.config.feeds import Route
 from pipeline.config.formats import JSON
@@ -34,11 +34,11 @@ def reader_of(config: Config, feed: str, route: Route) -> Reader:
     name = str(route.connector)
     declared = config.connectors[name]
     if not isinstance(declared, UsedConnector):
-        plan = wiring.plan_of(config, feed, name)
+        plan = Compiler(config, feed).plan(name)
         if route.format not in {None, JSON}:
-            return Reader([plan], f"format {route.format}", wiring.format_fan(plan, str(route.format)).readings)
+            return Reader([plan], f"format {route.format}", format_fan(plan, str(route.format)).readings)
         return Reader([plan], "JSON", lambda message: [parse(message.payload)])
-    fan = wiring.fan_of(config, feed, declared)
+    fan = Compiler(config, feed).fan(declared)
     device = vendors.declared(declared).device
     told = {field_path(each.field).steps: f"Device.{key}" for key, each in device.items()}
     return Reader(fan.plans, f"the decoder of {fan.plans[0].provenance}", fan.readings, told)

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline import cloudevents, times, wiring
 from pipeline.binding import FromTopic
+from pipeline.compiler import Compiler
 from pipeline.config.feeds import Route
 from pipeline.config.root import Config
 from pipeline.config.topics import covers_some
@@ -112,7 +113,7 @@ def _judge(config: Config, message: Message, said: Explanation, partitions: int 
         else:
             said.records.append(_published(record, partitions))
     if said.records and said.route is not None and said.connector is not None:
-        _say_when_and_where(wiring.plan_of(config, said.feed, said.connector), said)
+        _say_when_and_where(Compiler(config, said.feed).plan(said.connector), said)
 
 
 def _headers(record: Record) -> dict[str, str]:
