@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 MILLIS = tuple(f".{milli:03d}Z".encode() for milli in range(1000))
@@ -50,7 +51,29 @@ def parse(value: Any, form: str) -> int | None:  # noqa: ANN401 - a payload hold
 
 
 def _parse_iso(value: Any) -> int | None:  # noqa: ANN401 - a payload holds anything
-    if not isinstance(value, str) or "T" not in value.upper():
+    if not isinstance(value, str):
+        return None
+    digits = value[20:-1] if value[-1:] == "Z" else value[20:-6] if value[-6:] == "+00:00" else ""
+    if digits.isdecimal() and digits.isascii() and value[19] == "." and len(digits) > 2:  # noqa: PLR2004 - milliseconds
+        second = _second(value[:19])  # a network server writes many times a second, always like this
+        if second is not None:
+            return second * 1000 + int(digits[:3])
+    return _parse_any_iso(value)
+
+
+@lru_cache(maxsize=4096)
+def _second(text: str) -> int | None:
+    if text[10] != "T" or text[13] != ":" or text[16] != ":":
+        return None
+    try:
+        second = int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        return None
+    return second if second >= 0 else None
+
+
+def _parse_any_iso(value: str) -> int | None:
+    if "T" not in value.upper():
         return None
     try:
         moment = datetime.fromisoformat(value)

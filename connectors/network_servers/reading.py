@@ -7,8 +7,9 @@ places, names) is left out where it is no such thing, since a reading is worth m
 from __future__ import annotations
 
 import re
-from base64 import b64decode
+from binascii import a2b_base64
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from pipeline.errors import PayloadError, Reason
@@ -98,7 +99,7 @@ def base64(value: object, what: str) -> bytes:
         return b""
     try:
         if isinstance(value, str):
-            return b64decode(value, validate=True)
+            return a2b_base64(value, strict_mode=True)
     except ValueError:  # also what is not ASCII
         pass
     raise PayloadError(f"Expected bytes in Base64 as {what}, got {shown(value)}.")
@@ -112,10 +113,15 @@ def address(value: object) -> str | None:
     """
     if value is None or value == "":
         return None
-    digits = value.lower() if isinstance(value, str) else ""
-    if not _ADDRESS.fullmatch(digits):
+    digits = _address(value[:9]) if isinstance(value, str) else None
+    if digits is None:
         raise PayloadError(f"Expected a DevAddr of 8 hex digits, got {shown(value)}.")
     return digits
+
+
+@lru_cache(maxsize=131_072)
+def _address(digits: str) -> str | None:
+    return digits.lower() if _ADDRESS.fullmatch(digits.lower()) else None
 
 
 def time(value: object, what: str) -> int | None:

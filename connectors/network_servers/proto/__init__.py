@@ -1,5 +1,5 @@
-"""Messages of ChirpStack's protobuf forms; `make proto` generates the modules from the .proto files here.
+"""ChirpStack's protobuf forms: messages, generated from the .proto files here by `make proto`, and their readers.
 
 The packages have names of their own, so that an installed chirpstack-api cannot meet them in protobuf's one pool.
-Importing one costs 10 ms and more, so that dialects import theirs when the first protobuf message comes.
+Importing them costs 30 ms, so that a dialect does it when the first protobuf message comes.
 """

@@ -132,6 +132,31 @@ class UplinkEvent(_message.Message):
     region_config_id: str
     def __init__(self, deduplication_id: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., device_info: _Optional[_Union[DeviceInfo, _Mapping]] = ..., dev_addr: _Optional[str] = ..., adr: _Optional[bool] = ..., dr: _Optional[int] = ..., f_cnt: _Optional[int] = ..., f_port: _Optional[int] = ..., confirmed: _Optional[bool] = ..., data: _Optional[bytes] = ..., object: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., rx_info: _Optional[_Iterable[_Union[_chirpstack_gw_pb2.UplinkRxInfo, _Mapping]]] = ..., tx_info: _Optional[_Union[_chirpstack_gw_pb2.UplinkTxInfo, _Mapping]] = ..., relay_rx_info: _Optional[_Union[UplinkRelayRxInfo, _Mapping]] = ..., join_server_context: _Optional[_Union[_chirpstack_common_pb2.JoinServerContext, _Mapping]] = ..., region_config_id: _Optional[str] = ...) -> None: ...
 
+class UplinkHead(_message.Message):
+    __slots__ = ("time", "device_info", "dev_addr", "f_cnt", "f_port", "data", "object", "join_server_context")
+    class DeviceHead(_message.Message):
+        __slots__ = ("dev_eui",)
+        DEV_EUI_FIELD_NUMBER: _ClassVar[int]
+        dev_eui: str
+        def __init__(self, dev_eui: _Optional[str] = ...) -> None: ...
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_INFO_FIELD_NUMBER: _ClassVar[int]
+    DEV_ADDR_FIELD_NUMBER: _ClassVar[int]
+    F_CNT_FIELD_NUMBER: _ClassVar[int]
+    F_PORT_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_FIELD_NUMBER: _ClassVar[int]
+    JOIN_SERVER_CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    time: _timestamp_pb2.Timestamp
+    device_info: UplinkHead.DeviceHead
+    dev_addr: str
+    f_cnt: int
+    f_port: int
+    data: bytes
+    object: bytes
+    join_server_context: bytes
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., device_info: _Optional[_Union[UplinkHead.DeviceHead, _Mapping]] = ..., dev_addr: _Optional[str] = ..., f_cnt: _Optional[int] = ..., f_port: _Optional[int] = ..., data: _Optional[bytes] = ..., object: _Optional[bytes] = ..., join_server_context: _Optional[bytes] = ...) -> None: ...
+
 class JoinEvent(_message.Message):
     __slots__ = ("deduplication_id", "time", "device_info", "dev_addr", "relay_rx_info", "join_server_context", "region_config_id")
     DEDUPLICATION_ID_FIELD_NUMBER: _ClassVar[int]

@@ -1,0 +1,222 @@
+"""ChirpStack v4: the MQTT integration's JSON and protobuf, told apart message by message (chirpstack-api 4.20).
+
+JSON here is proto3's: what is absent is 0, false or empty, as FCnt 0 or the RSSI of 0 dBm. The topic is a template of
+the server's configuration, so that the device is always the message's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import Any
+
+from connectors.network_servers.reading import (
+    address,
+    base64,
+    clock,
+    counter,
+    gateway,
+    mapping,
+    member,
+    number,
+    objects,
+    place,
+    port,
+    text,
+    time,
+)
+from pipeline.dialect import Dialect, Event, EventKind, Reader, Said
+from pipeline.errors import PayloadError, Reason
+from pipeline.json_guard import document
+from pipeline.uplink import Names, Reception, Uplink, eui
+
+KINDS: dict[str, EventKind] = {
+    "up": "mac",
+    "join": "join",
+    "status": "status",
+    "ack": "ack",
+    "txack": "tx_ack",
+    "log": "log",
+    "location": "location",
+    "integration": "integration",
+}
+"""The events of ChirpStack, by the last level of their topic; an `up` without application data is `mac`."""
+
+_TELLING = {
+    "downlinkId": "txack",
+    "acknowledged": "ack",
+    "queueItemId": "ack",
+    "level": "log",
+    "code": "log",
+    "description": "log",
+    "margin": "status",
+    "batteryLevel": "status",
+    "externalPowerSource": "status",
+    "batteryLevelUnavailable": "status",
+    "integrationName": "integration",
+    "eventType": "integration",
+    "rxInfo": "up",
+    "txInfo": "up",
+    "fPort": "up",
+    "data": "up",
+    "location": "location",
+    "devAddr": "join",
+}
+"""Keys that only one event has, or none above it here: they tell the event where the topic's last level does not."""
+
+_UUID_LENGTH = 36
+_EUI_LENGTH = 16
+
+
+def _reader(topic: str) -> Reader:
+    kind = topic.rpartition("/")[2]
+    if kind not in KINDS:
+        return _by_keys
+
+    def read(payload: bytes, received_at: int) -> tuple[Said]:
+        if payload[:1] == b"{":
+            return (_said(kind, document(payload), received_at),)
+        return (_protobuf(kind)(payload, received_at),)
+
+    return read
+
+
+@cache
+def _protobuf(kind: str) -> Callable[[bytes, int], Said]:
+    """Import the messages when the first one comes: they cost 30 ms, and most servers speak JSON."""
+    from connectors.network_servers.proto import chirpstack  # noqa: PLC0415
+
+    return chirpstack.reader(kind)
+
+
+def _by_keys(payload: bytes, received_at: int) -> tuple[Said]:
+    if payload[:1] != b"{":
+        raise PayloadError(
+            "Expected JSON, or a topic that ends in up, join, status, ...: it tells what protobuf holds."
+        )
+    message = document(payload)
+    for key, kind in _TELLING.items():
+        if key in message:
+            return (_said(kind, message, received_at),)
+    raise PayloadError(f"Expected an event of ChirpStack, got an object with {', '.join(message)[:80] or 'nothing'}.")
+
+
+def _said(kind: str, message: Mapping[str, Any], received_at: int) -> Said:
+    return _uplink(message, received_at) if kind == "up" else event(KINDS[kind], message)
+
+
+def _uplink(message: Mapping[str, Any], received_at: int) -> Said:
+    get = message.get
+    info = get("deviceInfo")
+    f_port = port(get("fPort"))
+    if not f_port:
+        return event("mac", message)
+    if get("joinServerContext"):
+        raise still_encrypted()
+    fields = get("object")
+    return Uplink(
+        base64(get("data"), "data"),
+        f_port,
+        mapping(fields, "object") if fields else None,
+        received_at,
+        eui(member(info, "devEui")),
+        time(get("time"), "time"),
+        address(get("devAddr")),
+        counter(get("fCnt")) or 0,
+        partial(receptions, message),
+        partial(names, info),
+    )
+
+
+def still_encrypted() -> PayloadError:
+    """Return what refuses a payload whose AppSKey only a join server has."""
+    sentence = (
+        "Expected a decrypted payload, got one with a joinServerContext: ChirpStack has no AppSKey of the device."
+    )
+    return PayloadError(sentence, Reason.ENCRYPTED)
+
+
+def event(kind: EventKind, message: Mapping[str, Any]) -> Event:
+    """Return what a message says that is no uplink.
+
+    Raises:
+        PayloadError: it names no device, or its time is none.
+    """
+    info = message.get("deviceInfo")
+    where = message.get("location") if kind == "location" else None
+    return Event(
+        kind,
+        device=eui(member(info, "devEui")),
+        gateway=gateway(message.get("gatewayId")),
+        time=time(message.get("time"), "time"),
+        details={key: value for key, value in message.items() if key != "joinServerContext"},  # it holds keys
+        state=_state(message) if kind == "status" else {},
+        location=_place(where),
+        names=partial(names, info),
+    )
+
+
+def _state(message: Mapping[str, Any]) -> dict[str, float]:
+    # A level of 0 is no measured one: devices on external power have it (LoRaWAN 1.0.4, clause 5.5).
+    if message.get("externalPowerSource") or message.get("batteryLevelUnavailable"):
+        return {}
+    level = number(message.get("batteryLevel"))
+    return {"batteryLevel": round(level / 100, 4)} if level is not None and 0 < level <= 100 else {}  # noqa: PLR2004
+
+
+def names(info: object) -> Names:
+    """Return what ChirpStack calls the device."""
+    return Names(
+        name=text(member(info, "deviceName")),
+        profile=text(member(info, "deviceProfileName")),
+        application=text(member(info, "applicationName")),
+        tags=tags(member(info, "tags")),
+    )
+
+
+def tags(value: object) -> dict[str, str]:
+    """Return the device's tags; what is no text is none."""
+    return {name: tag for name, tag in value.items() if isinstance(tag, str)} if isinstance(value, dict) else {}
+
+
+def receptions(message: Mapping[str, Any]) -> tuple[Reception, ...]:
+    """Return how each gateway heard the uplink; one with two antennas is there twice."""
+    lora = member(member(message.get("txInfo"), "modulation"), "lora") is not None
+    return tuple(
+        _reception(info, lora=lora) for info in objects(message.get("rxInfo")) if gateway(info.get("gatewayId"))
+    )
+
+
+def _reception(info: Mapping[str, Any], *, lora: bool) -> Reception:
+    # FSK and LR-FHSS have no SNR, and leave it out as LoRa does one of 0.
+    return Reception(
+        gateway(info.get("gatewayId")) or "",
+        rssi=number(info.get("rssi", 0)),
+        snr=number(info.get("snr", 0)) if lora else None,
+        time=clock(info.get("gwTime")),
+        location=_place(info.get("location")),
+    )
+
+
+def _place(value: object) -> tuple[float, ...] | None:
+    # A gateway on the equator has no latitude. Of an altitude, 0 and unknown look the same: it is left out.
+    if not isinstance(value, dict):
+        return None
+    return place(value.get("longitude", 0), value.get("latitude", 0), value.get("altitude") or None)
+
+
+def _recognises(topic: str, payload: bytes, message: Mapping[str, Any] | None) -> bool:
+    if message is not None:
+        return isinstance(member(message.get("deviceInfo"), "devEui"), str)
+    return application_event(topic, payload, lambda application: len(application) == _UUID_LENGTH)
+
+
+def application_event(topic: str, payload: bytes, belongs: Callable[[str], bool]) -> bool:
+    """Say whether a message that is no JSON lies where ChirpStack publishes by default, and its application belongs."""
+    levels = topic.split("/")[-6:]
+    if payload[:1] == b"{" or levels[::2] != ["application", "device", "event"] or len(levels[3]) != _EUI_LENGTH:
+        return False
+    return belongs(levels[1])
+
+
+dialect = Dialect("chirpstack", _reader, _recognises)

@@ -1,0 +1,188 @@
+"""ChirpStack v4's events in protobuf. Uplinks are read field by field, the rest as the JSON that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+from google.protobuf.json_format import Error, MessageToDict
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.struct_pb2 import Struct, Value
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from connectors.network_servers.chirpstack import KINDS, event, still_encrypted
+from connectors.network_servers.proto import chirpstack_common_pb2 as common
+from connectors.network_servers.proto import chirpstack_integration_pb2 as messages
+from connectors.network_servers.reading import address, gateway, place, port
+from pipeline.dialect import Said
+from pipeline.errors import PayloadError, Reason
+from pipeline.times import LATEST
+from pipeline.uplink import Names, Reception, Uplink, eui
+
+AnyMessage = TypeVar("AnyMessage", bound=Message)
+
+_head = messages.UplinkHead.FromString  # finding it in the class takes as long as the call
+_event = messages.UplinkEvent.FromString
+
+_CLASSES: dict[str, type[Message]] = {
+    "up": messages.UplinkEvent,
+    "join": messages.JoinEvent,
+    "status": messages.StatusEvent,
+    "ack": messages.AckEvent,
+    "txack": messages.TxAckEvent,
+    "log": messages.LogEvent,
+    "location": messages.LocationEvent,
+    "integration": messages.IntegrationEvent,
+}
+
+
+class Decoded(Mapping[str, Any]):
+    """What the server has decoded (google.protobuf.Struct), taken apart when somebody asks."""
+
+    __slots__ = ("_fields", "_struct")
+
+    def __init__(self, struct: bytes) -> None:
+        self._struct = struct
+        self._fields: dict[str, Any] | None = None
+
+    def _known(self) -> dict[str, Any]:
+        if self._fields is None:
+            self._fields = _object(parsed(Struct.FromString, self._struct))
+        return self._fields
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - JSON holds anything
+        return self._known()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known())
+
+    def __len__(self) -> int:
+        return len(self._known())
+
+
+def reader(kind: str) -> Callable[[bytes, int], Said]:
+    """Return what reads the events of one kind (the last level of their topic)."""
+    if kind == "up":
+        return _uplink
+    return lambda payload, _: event(KINDS[kind], words(_CLASSES[kind], payload))
+
+
+def _uplink(payload: bytes, received_at: int) -> Said:
+    said = parsed(_head, payload)
+    f_port = port(said.f_port)
+    if not f_port:
+        return event("mac", words(messages.UplinkEvent, payload))
+    if said.join_server_context:
+        raise still_encrypted()
+    decoded, moment = said.object, said.time
+    return Uplink(
+        said.data,
+        f_port,
+        Decoded(decoded) if decoded else None,
+        received_at,
+        eui(said.device_info.dev_eui),
+        milliseconds(moment.seconds, moment.nanos),
+        address(said.dev_addr),
+        said.f_cnt,
+        partial(_receptions, payload),
+        partial(_names, payload),
+    )
+
+
+def parsed(from_string: Callable[[bytes], AnyMessage], payload: bytes) -> AnyMessage:
+    """Return the message that the bytes hold.
+
+    Raises:
+        PayloadError: they hold none (`malformed`).
+    """
+    try:
+        return from_string(payload)
+    except DecodeError:
+        sentence = "Expected JSON that starts with a brace, or the event of the topic in protobuf; got neither."
+        raise PayloadError(sentence, Reason.MALFORMED) from None
+
+
+def words(of: type[Message], payload: bytes) -> dict[str, Any]:
+    """Return a message as the JSON that it stands for, with what is 0, false or empty.
+
+    Raises:
+        PayloadError: it is no such message, or holds what JSON cannot say.
+    """
+    message = parsed(of.FromString, payload)
+    try:
+        said: dict[str, Any] = MessageToDict(message, always_print_fields_with_no_presence=True)
+    except (Error, ValueError, OverflowError) as error:  # a time after the year 9999, a number that is none
+        raise PayloadError(f"Expected {of.DESCRIPTOR.name} that JSON can say: {error}.", Reason.MALFORMED) from None
+    return said
+
+
+def milliseconds(seconds: int, nanoseconds: int) -> int | None:
+    """Return milliseconds since 1970 UTC; None where the time is not set, which looks like 1970.
+
+    Raises:
+        PayloadError: it lies before 1970, or after the year 9999 (`time_invalid`).
+    """
+    since = seconds * 1000 + nanoseconds // 1_000_000
+    if 0 <= since <= LATEST:
+        return since or None
+    raise PayloadError(f"Expected a time from 1970 to 9999, got {seconds} seconds.", Reason.TIME_INVALID)
+
+
+def _receptions(payload: bytes) -> tuple[Reception, ...]:
+    said = _whole(payload)
+    lora = said.tx_info.modulation.HasField("lora")
+    return tuple(
+        Reception(
+            gateway(info.gateway_id) or "",
+            rssi=info.rssi,
+            snr=round(info.snr, 2) if lora else None,  # a float of 32 bits, of tenths or quarters
+            time=_clock(info.gw_time),
+            location=_place(info.location),
+        )
+        for info in said.rx_info
+        if info.gateway_id
+    )
+
+
+def _names(payload: bytes) -> Names:
+    info = _whole(payload).device_info
+    return Names(
+        name=info.device_name or None,
+        profile=info.device_profile_name or None,
+        application=info.application_name or None,
+        tags=dict(info.tags),
+    )
+
+
+def _whole(payload: bytes) -> messages.UplinkEvent:
+    """Return all of the message, or nothing where the part that made no reading is broken."""
+    try:
+        return _event(payload)
+    except DecodeError:
+        return messages.UplinkEvent()
+
+
+def _clock(moment: Timestamp) -> int | None:
+    since = moment.seconds * 1000 + moment.nanos // 1_000_000
+    return since if 0 < since <= LATEST else None
+
+
+def _place(location: common.Location) -> tuple[float, ...] | None:
+    return place(location.longitude, location.latitude, location.altitude or None)
+
+
+def _object(struct: Struct) -> dict[str, Any]:
+    return {name: _json(value) for name, value in struct.fields.items()}
+
+
+def _json(value: Value) -> Any:  # noqa: ANN401 - JSON holds anything
+    """ChirpStack writes null as a value of no kind."""
+    kind = value.WhichOneof("kind")
+    if kind is None or kind == "null_value":
+        return None
+    if kind == "struct_value":
+        return _object(value.struct_value)
+    if kind == "list_value":
+        return [_json(each) for each in value.list_value.values]
+    return getattr(value, kind)
