@@ -136,7 +136,8 @@ def _observations(connector: AnyConnector) -> Iterator[tuple[str, Mapping[str, A
         return
     declared = vendors.declared(connector)
     for each in declared.observed():
-        yield each.model, _sources(each.attributes), each.period
+        period = vendors.period(connector, each, MODELS[each.model])
+        yield each.model, _sources(each.attributes), period
     if declared.device:
         yield DEVICE, _sources(declared.device), None
 

@@ -113,6 +113,9 @@ Observed = Annotated[
 ]
 
 
+Period = Annotated[Duration, durations(0.001, 366 * 86_400)]
+
+
 class InlineConnector(Section):
     """A device connector written in the configuration; a feed of JSON objects needs no more."""
 
@@ -122,7 +125,7 @@ class InlineConnector(Section):
     """Where the device's name comes from."""
     observed_at: Observed = Field(examples=[{"field": "ts", "unit": "ms"}])
     """Where the reading's time comes from: a field, or `arrival` if it carries none (duplicates then stay)."""
-    period: Annotated[Duration, durations(0.001, 366 * 86_400)] | None = Field(default=None, examples=["5min"])
+    period: Period | None = Field(default=None, examples=["5min"])
     """What time one reading covers, up to `observed_at`; for a model with a beginning and an end."""
     location: Location | None = Field(
         default=None, examples=[{"longitude": "lon", "latitude": "lat"}, [3.7174, 51.0543]]

@@ -18,7 +18,6 @@ from pipeline.models import MODELS
 from pipeline.models.base import Model
 from pipeline.times import SCALES
 
-_BEGINNING_AND_END = 2
 _NAME = re.compile(VENDOR_NAME)
 FROM_OTHERS = {"controlledProperty"}
 """Required attributes that follow from the declaration itself."""
@@ -78,10 +77,8 @@ def _observation(observation: Observation, models: Mapping[str, Model]) -> Itera
     yield from _attributes(place, observation.attributes, model)
     for name in sorted({*model.required} - {*observation.attributes} - FROM_OTHERS):
         yield Finding((*place, name), f"is required by {model.name}, and nothing supplies it.")
-    covers = len(model.time) == _BEGINNING_AND_END
-    if covers != (observation.period is not None):
-        said = "is missing: the seconds that one reading covers" if covers else "means nothing here"
-        yield Finding(("period",), f"{said}; a {model.name} has {one_of(model.time)}.")
+    if observation.period is not None and not model.covers:
+        yield Finding(("period",), f"means nothing here; a {model.name} has {one_of(model.time)}.")
 
 
 def _attributes(place: Place, attributes: Mapping[str, Attribute], model: Model) -> Iterator[Finding]:

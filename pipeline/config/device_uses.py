@@ -18,7 +18,6 @@ from pipeline.models.base import Kind, Model, ModelAttribute
 from pipeline.registry import Registry
 
 _SHOWN = 12
-_BEGINNING_AND_END = 2
 _KINDS: dict[Kind, tuple[type, ...]] = {"number": (int, float), "integer": (int,), "text": (str,), "boolean": (bool,)}
 
 
@@ -89,6 +88,8 @@ class Uses:
         if model is not None and set(attributes) != {model}:
             faults = tuple(_override(name, declared, self._models[model]))
             attributes = {model: {name: source for each in attributes.values() for name, source in each.items()}}
+        elif name not in self._config.connectors:
+            faults = tuple(self._uncovered(name, declared))
         models = tuple(self._models[each] for each in attributes if each in self._models)
         lacks = [
             (each, made.name)
@@ -103,9 +104,18 @@ class Uses:
         if isinstance(entry, InlineConnector):
             return _Declared({entry.model: entry.attributes}, entry.location is not None, entry.period is not None)
         if entry is not None:
-            return None if entry.connector is None else _vendors(entry.connector, placed=entry.location is not None)
+            known = {"placed": entry.location is not None, "period": entry.period is not None}
+            return None if entry.connector is None else _vendors(entry.connector, **known)
         found = self._registry.get(name)
         return None if found is None else _vendors(found.connector)
+
+    def _uncovered(self, name: str, declared: _Declared) -> Iterator[Finding]:
+        """Yield why a vendor's connector cannot be used without an entry of its own under `connectors`."""
+        needy = [each for each in declared.attributes if each in self._models and self._models[each].covers]
+        if needy and not declared.period:
+            said = f"`{name}` does not say what time one reading covers, which a {needy[0]} needs."
+            fix = f"Write `use: {name}` with `period: 5min` under `connectors`, and name that entry."
+            yield Finding(("connector",), said, fix)
 
     def _unknown(self, name: str) -> Finding:
         fault = self._registry.fault(name)
@@ -119,12 +129,12 @@ class Uses:
         return Finding(("connector",), said, f"Did you mean `{meant}`?" if meant else fix)
 
 
-def _vendors(connector: Connector, *, placed: bool = False) -> _Declared:
+def _vendors(connector: Connector, *, placed: bool = False, period: bool = False) -> _Declared:
     attributes = {
         each.model: {name: AttributeSource(field=a.field, unit=a.unit) for name, a in each.attributes.items()}
         for each in connector.observed()
     }
-    period = any(each.period is not None for each in connector.observed())
+    period = period or any(each.period is not None for each in connector.observed())
     return _Declared(attributes, placed or connector.place is not None, period)
 
 
@@ -146,7 +156,7 @@ def _override(name: str, declared: _Declared, model: Model) -> Iterator[Finding]
     if unfit:
         said = f"is {model.name}, which cannot hold what `{name}` makes: {one_of(unfit)}."
         yield Finding(place, said, "Name a model that has these attributes, or remove it.")
-    if len(model.time) == _BEGINNING_AND_END and not declared.period:
+    if model.covers and not declared.period:
         said = f"is {model.name}, which has a beginning and an end, and `{name}` does not say what a reading covers."
         yield Finding(place, said, "Name another model, or remove it.")
 

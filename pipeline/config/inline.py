@@ -22,8 +22,6 @@ from pipeline.config.values import field_path
 from pipeline.models.base import Model, ModelAttribute
 from pipeline.units import UNITS, Conversion, UnitError, choose, conversion, resolve
 
-_BEGINNING_AND_END = 2
-
 Within = Callable[[str], Path]
 
 
@@ -124,13 +122,12 @@ def _required(place: Place, config: InlineConnector, model: Model, supplied: fro
 
 
 def _period(place: Place, config: InlineConnector, model: Model) -> Iterator[Finding]:
-    covers = len(model.time) == _BEGINNING_AND_END
-    if covers and config.period is None:
+    if model.covers and config.period is None:
         said = f"is missing: a {model.name} has a beginning and an end ({' and '.join(model.time)})."
         yield Finding(
             (*place, "period"), said, "Add `period: 5min`, the time that one reading covers, up to `observed_at`."
         )
-    if not covers and config.period is not None:
+    if not model.covers and config.period is not None:
         yield Finding((*place, "period"), f"means nothing here: {model.name} has no beginning and end.", "Remove it.")
 
 

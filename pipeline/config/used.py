@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
 
-from pipeline.config.connectors import DeviceSource, Location, Observed
+from pipeline.config.connectors import DeviceSource, Location, Observed, Period
 from pipeline.config.findings import did_you_mean
 from pipeline.config.values import Duration, FieldPath, Section, VendorDevice, durations
 from pipeline.connector import Connector
@@ -59,6 +59,8 @@ class UsedConnector(Section):
     """Where the reading's time comes from; absent, from where the connector says, else it is the arrival."""
     max_age: Annotated[Duration, durations(1, 100 * 365 * 86_400)] = Field(default=30 * 86_400.0, examples=["30d"])
     """How old a reading may be by the connector's own time; an older one gets the time of arrival and is flagged."""
+    period: Period | None = Field(default=None, examples=["5min"])
+    """What time one reading covers, for a model with a beginning and an end; absent, as the connector says."""
     location: Location | None = Field(default=None, examples=[[3.7174, 51.0543]])
     """Where the device is: fields, or a constant [longitude, latitude(, altitude)]; absent, as the connector says."""
     device_interval: Annotated[Duration, durations(1, 366 * 86_400)] = Field(default=3600.0, examples=["1h"])

@@ -12,7 +12,7 @@ from pipeline.config.inline import device_of, location_of, observed_at_of
 from pipeline.config.root import AnyConnector, Config
 from pipeline.config.used import DEVICE, DEVICE_MODEL, PayloadSource, UsedConnector
 from pipeline.config.values import field_path
-from pipeline.connector import Attribute, Connector
+from pipeline.connector import Attribute, Connector, Observation
 from pipeline.device_state import STATE
 from pipeline.envelope import Envelope
 from pipeline.errors import ConfigError
@@ -49,6 +49,26 @@ def judge(
             said = f"is required by {' and '.join(needy)}, and `{config.use}` does not send it."
             fix = "Add `location: [lon, lat]`, where the devices stand, or the fields that say so."
             yield Finding((*place, "location"), said, fix)
+    yield from _period(place, config, models)
+
+
+def _period(place: Place, config: UsedConnector, models: Mapping[str, Model]) -> Iterator[Finding]:
+    observed = declared(config).observed()
+    covering = [each for each in observed if models[each.model].covers]
+    if config.period is not None and not covering:
+        names = " and ".join(each.model for each in observed)
+        said = f"means nothing here: `{config.use}` makes {names}, which has no beginning and end."
+        yield Finding((*place, "period"), said, "Remove it.")
+    needy = [each.model for each in covering if each.period is None]
+    if needy and config.period is None:
+        said = f"is missing: a {needy[0]} has a beginning and an end, and `{config.use}` does not say how far apart."
+        fix = "Add `period: 5min`, the time that one reading covers, up to its own."
+        yield Finding((*place, "period"), said, fix)
+
+
+def period(config: UsedConnector, observation: Observation, model: Model) -> float | None:
+    """Return the seconds that a reading covers: the operator's word, else the vendor's; None where it covers none."""
+    return (config.period or observation.period) if model.covers else None
 
 
 def _absent(place: Place, name: str, registry: Registry) -> Finding:
@@ -85,7 +105,8 @@ def bindings(config: UsedConnector, models: Mapping[str, Model]) -> list[Binding
     """Return the binding of each observation, the first one's first."""
     connector = declared(config)
     return [
-        _binding(config, models[each.model], _sources(each.attributes), each.period) for each in connector.observed()
+        _binding(config, models[each.model], _sources(each.attributes), period(config, each, models[each.model]))
+        for each in connector.observed()
     ]
 
 

@@ -50,6 +50,8 @@ class Bench:
         used: dict[str, Any] = {"use": found.names[0], "device": {"topic": "device"}, "max_age": "36500d"}
         if self.connector.place is None:
             used["location"] = _PLACE
+        if not all(each.period for each in self.connector.observed()):
+            used["period"] = "10min"
         whole = {
             "tenant": "bench",
             "kafka": {"bootstrap_servers": ["127.0.0.1:9092"]},

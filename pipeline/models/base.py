@@ -100,6 +100,11 @@ class Model(BaseModel):
         return next((attribute for attribute in self.attributes if attribute.name == name), None)
 
     @property
+    def covers(self) -> bool:
+        """Whether an entity has a beginning and an end, and not one moment."""
+        return len(self.time) > 1
+
+    @property
     def terms(self) -> tuple[str, ...]:
         """Every name that the subject's `@context` defines for this model; `location` is the core's."""
         device = (self.device,) if self.device else ()

@@ -87,7 +87,7 @@ def test_what_is_reached_on_two_ways_is_one() -> None:
         (('Time("at", "ms")', 'Time("at", "minutes")'), "time.unit expected `iso`"),
         (('devices=("th-1", "th-1b")', 'devices="th-1"'), "expected a tuple of names"),
         (('vendor="acme"', 'vendor="Acme GmbH"'), "got 'Acme GmbH'"),
-        (('"AirQualityObserved", {"co2"', '"NoiseLevelObserved", {"co2"'), "period is missing"),
+        (('{"co2": Attribute("co2", "ppm")})', '{"co2": Attribute("co2", "ppm")}, 60)'), "period means nothing here"),
         (('hex="32"', 'hex="3"'), "examples non-hexadecimal number"),
         (('"battery only"', '"air"'), "two have the name 'air'"),
         (("decode=decode", "decode=None"), "expected a function, got NoneType"),

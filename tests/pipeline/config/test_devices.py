@@ -52,6 +52,20 @@ def hold(name: str, text: str) -> None:
     assert text == golden.read_text()
 
 
+def test_a_vendors_connector_that_does_not_say_what_a_reading_covers(tmp_path: Path) -> None:
+    vendor = "vendor: plain\ndevices: [noise-1]\nowner: '@plain'\nformat: json\nmodel: NoiseLevelObserved\n"
+    (tmp_path / "connector.yaml").write_text(vendor + "attributes: {LAeq: {field: l, unit: dBA}}\n")
+    device = "[{key: a-1, connector: CONNECTOR, location: [4.89, 52.37]}]\n"
+    paths: dict[str, Any] = {"connector_paths": [str(tmp_path)]}
+    text = refusal(tmp_path, device.replace("CONNECTOR", "plain/noise-1"), **paths)
+    assert "`plain/noise-1` does not say what time one reading covers, which a NoiseLevelObserved needs." in text
+    assert "Write `use: plain/noise-1` with `period: 5min` under `connectors`, and name that entry." in text
+
+    content = yaml.safe_load(EXAMPLE.read_text())["connectors"]
+    noise = {"use": "plain/noise-1", "device": {"field": "device"}, "location": [4.89, 52.37], "period": "5min"}
+    loaded(tmp_path, device.replace("CONNECTOR", "noise"), connectors={**content, "noise": noise}, **paths)
+
+
 def keys(folder: Path, **contents: str) -> None:
     (folder / "keys").mkdir()
     for name, content in contents.items():

@@ -5,9 +5,13 @@ from typing import Any
 
 import pytest
 
-from pipeline import check
+from pipeline import check, conformance
+from pipeline.config import known
 from pipeline.errors import ConfigError
-from tests.pipeline.vendor_flow import TH1, VENDORS, WRAPPED, loaded
+from pipeline.record import decode_headers
+from pipeline.registry import Found
+from tests.pipeline.vendor_flow import TH1, VENDORS, WRAPPED, VendorFlow, loaded
+from tests.support.records import assert_record
 
 
 def wrong(connector: dict[str, Any], **more: Any) -> list[str]:
@@ -58,6 +62,80 @@ def test_a_broken_connector(tmp_path: Path) -> None:
 
     other = loaded({"jn": {**TH1, "use": "plain/jn-1"}}, connector_paths=[str(VENDORS), str(tmp_path)])
     assert any("holds a broken connector" in each.message for each in other.warnings)
+
+
+QUIET = """
+vendor: plain
+devices: [noise-1]
+owner: "@plain"
+format: json
+model: NoiseLevelObserved
+attributes: {LAeq: {field: l, unit: dBA}}
+time: {field: at, unit: ms}
+PERIOD
+"""
+NOISE: dict[str, Any] = {**TH1, "use": "plain/noise-1", "max_age": "36500d"}
+
+
+def paths(folder: Path, period: str) -> dict[str, Any]:
+    (folder / "connector.yaml").write_text(QUIET.replace("PERIOD", period))
+    return {"connector_paths": [str(folder), str(VENDORS)]}
+
+
+@pytest.mark.parametrize(
+    ("vendors", "operators", "begins", "covers"),
+    [
+        ("", {"period": "5min"}, "2026-01-21T12:48:20.000Z", "5min"),
+        ("period: 1min", {}, "2026-01-21T12:52:20.000Z", "1min"),
+        ("period: 1min", {"period": "5min"}, "2026-01-21T12:48:20.000Z", "5min"),
+    ],
+    ids=["the operator's", "the vendor's", "the operator's before the vendor's"],
+)
+def test_whose_period_a_reading_covers(
+    vendors: str, operators: dict[str, Any], begins: str, covers: str, tmp_path: Path
+) -> None:
+    flow = VendorFlow({**NOISE, **operators}, **paths(tmp_path, vendors))
+    [record] = flow.put(b'{"l": 51.5, "at": 1769000000000}')
+    entity = assert_record(record.value, decode_headers(record.headers), record.destination.key)
+    assert entity["dateObservedFrom"]["value"]["@value"] == begins
+    assert entity["dateObservedTo"]["value"]["@value"] == "2026-01-21T12:53:20.000Z"
+    [use] = check.uses(loaded({"th": {**NOISE, **operators}}, **paths(tmp_path, vendors)).config)
+    assert use.time == f"field at (ms), and the {covers} before it"
+
+
+def test_a_period_that_nobody_gives(tmp_path: Path) -> None:
+    [finding] = wrong(NOISE, **paths(tmp_path, ""))
+    assert finding == (
+        "connectors.th.period is missing: a NoiseLevelObserved has a beginning and an end, and `plain/noise-1` does not"
+        " say how far apart. Add `period: 5min`, the time that one reading covers, up to its own."
+    )
+
+
+def test_a_period_that_means_nothing() -> None:
+    [finding] = wrong({**TH1, "use": "plain/jn-1", "period": "5min"})
+    assert finding == (
+        "connectors.th.period means nothing here: `plain/jn-1` makes WeatherObserved, which has no beginning and end."
+        " Remove it."
+    )
+    [finding] = wrong({**TH1, "period": 300})
+    assert finding.startswith("connectors.th.period")
+
+
+def test_the_proof_of_a_connector_whose_period_is_the_operators(tmp_path: Path) -> None:
+    examples = """
+examples:
+  - description: quiet
+    input: {text: '{"l": 40, "at": 1769000000000}'}
+    output: {data: {l: 40, at: 1769000000000}}
+    expect: {LAeq: 40.0}
+  - description: no JSON
+    input: {text: '{'}
+    output: {errors: [no JSON]}
+"""
+    paths(tmp_path, examples)
+    [found] = known.in_folder(tmp_path)
+    assert isinstance(found, Found)
+    assert [str(fault) for fault in conformance.prove(found).faults] == []
 
 
 def test_what_it_will_do() -> None:
