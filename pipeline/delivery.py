@@ -238,6 +238,21 @@ def merged(groups: Sequence[Sequence[Delivery]]) -> Delivery:
     return Delivery(len(groups), [0] * len(Fate), settled, oldest)
 
 
+def part(parent: Delivery, size: int, settled: Callable[[Delivery], None]) -> Delivery:
+    """Let some of the parent's messages go their own way: `settled` is called with them when each has a fate.
+
+    It seals them in the parent (`seal_alike`), now or later: what else is to be done first is done first.
+    """
+    return Delivery(size, [0] * len(Fate), settled, parent.received_at)
+
+
+def seal_alike(parent: Delivery, settled: Delivery) -> None:
+    """Give as many messages of the parent the fates that those of a settled part got."""
+    for fate in Fate:
+        if settled.fates[fate]:
+            parent.seal(fate, settled.fates[fate])
+
+
 @dataclass(slots=True)
 class Batch(Generic[T]):
     """Items that travel together, and the one delivery that they owe."""

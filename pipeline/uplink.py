@@ -24,6 +24,7 @@ class Reception:
 
     gateway: its EUI in 16 lower-case hex digits, or the server's name for it. rssi: dBm. snr: dB. time: the gateway's
     own clock, in milliseconds since 1970 UTC; None without one. location: longitude, latitude (, altitude in metres).
+    gps: whether `time` is GPS's, and so worth more than arrival; of raw frames alone it is asked.
     """
 
     gateway: str
@@ -31,6 +32,7 @@ class Reception:
     snr: float | None = None
     time: int | None = None
     location: tuple[float, ...] | None = None
+    gps: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,7 @@ class Keys:
         from cryptography.hazmat.primitives.cmac import CMAC  # noqa: PLC0415 - on first use
 
         self._mic = CMAC(AES(bytes(session.f_nwk_s_int_key)))
-        self._half = session.version == "1.1"
-        self._f_opts_encrypted = session.version == "1.1"
+        self._half = session.version == "1.1"  # of the MIC; and FOpts is encrypted
         self._network = _encryptor(session.nwk_s_enc_key)
         self._application = _encryptor(session.app_s_key)
 
@@ -55,6 +54,13 @@ class Keys:
             return compare_digest(mic.finalize()[:2], phy[-2:])
         return compare_digest(mic.finalize()[:4], phy[-4:])
 
+    def mark(self, frame: DataUp) -> bytes:
+        """Return four bytes that tell a frame from others of its counter: what of the MIC is verified.
+
+        A device of 1.1 that sends a frame again on another channel makes a new lower half for it.
+        """
+        return b"\0\0" + frame.phy[-2:] if self._half else frame.phy[-4:]
+
     def payload(self, frame: DataUp, f_cnt: int) -> bytes:
         """Return FRMPayload in clear: MAC commands under FPort 0, else the application's."""
         cipher = self._application if frame.port else self._network
@@ -62,7 +68,7 @@ class Keys:
 
     def f_opts(self, frame: DataUp, f_cnt: int) -> bytes:
         """Return the MAC commands of FOpts in clear."""
-        if not self._f_opts_encrypted:
+        if not self._half:
             return frame.f_opts
         return _crypt(self._network, frame.f_opts, _F_OPTS_UP, frame.phy[1:5], f_cnt)
 

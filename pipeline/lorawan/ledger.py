@@ -1,0 +1,137 @@
+"""What is counted of raw frames: what became of them, how well they were heard, and what each device's counter tells.
+
+Nothing here is a metric by device or gateway: their number is the city's, and a metric's labels are closed lists.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from pipeline.dialect import Frame
+
+RSSI_BOUNDS = tuple(range(-130, -40, 10))
+SNR_BOUNDS = tuple(range(-20, 15, 5))
+_MOST_GATEWAYS = 4096
+_MOST_DEVICES = 131_072
+
+
+class Outcome(Enum):
+    """What became of a transmission, or of a copy of one; the closed list shared by metrics and documentation."""
+
+    UPLINK = "uplink"
+    MAC = "mac"  # no application data: FPort 0, or none
+    JOIN = "join"  # of a registered device
+    REDELIVERED = "redelivered"  # accepted in an earlier life of the process, and published again
+    COPY = "copy"  # heard by another gateway, within the window
+    LATE_COPY = "late_copy"  # after it
+    RETRANSMISSION = "retransmission"  # the same frame once more: on another frequency, or much later
+    RESET = "reset"  # the counter went back, and policy takes that for a restart of the device
+    WENT_BACK = "went_back"  # the counter went back: a replay, or a restart that policy does not take
+    FOREIGN = "foreign"  # no session has that DevAddr
+    FOREIGN_JOIN = "foreign_join"
+    MIC_INVALID = "mic_invalid"
+    CRC_INVALID = "crc_invalid"
+    FRAME_INVALID = "frame_invalid"
+
+
+class Spread:
+    """A histogram's counts: how many values were at most each bound, each value counted once."""
+
+    def __init__(self, bounds: Sequence[int]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def add(self, value: float) -> None:
+        """Count a value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+
+class RawLedger:
+    """One feed's counts of raw frames, for the life of the process.
+
+    gateways: how many receptions each brought; those not heard of for longest are forgotten first.
+    """
+
+    def __init__(self) -> None:
+        self.outcomes = dict.fromkeys(Outcome, 0)
+        self.rssi = Spread(RSSI_BOUNDS)
+        self.snr = Spread(SNR_BOUNDS)
+        self.gateways: dict[str, int] = {}
+
+    def count(self, outcome: Outcome) -> None:
+        """Count what became of a transmission."""
+        self.outcomes[outcome] += 1
+
+    def heard(self, frame: Frame) -> None:
+        """Count how a gateway heard a frame."""
+        reception = frame.reception
+        if reception.rssi is not None:
+            self.rssi.add(reception.rssi)
+        if reception.snr is not None:
+            self.snr.add(reception.snr)
+        gateways, gateway = self.gateways, reception.gateway
+        gateways[gateway] = gateways.pop(gateway, 0) + 1
+        if len(gateways) > _MOST_GATEWAYS:
+            del gateways[next(iter(gateways))]
+
+
+@dataclass(slots=True)
+class Counted:
+    """What one device's frame counter tells. missing: frames never heard; a late one is missing no more."""
+
+    dev_addr: str = ""
+    last: int = 0
+    received: int = 0
+    missing: int = 0
+    duplicate: int = 0
+    reset: int = 0
+
+
+class FrameLedger:
+    """The frame counters of all devices; those not heard of for longest are forgotten first.
+
+    total: the sum over all devices, forgotten ones too.
+    """
+
+    def __init__(self, most: int = _MOST_DEVICES) -> None:
+        self.total = Counted()
+        self._devices: dict[str, Counted] = {}
+        self._most = most
+
+    def received(self, device: str, dev_addr: str, f_cnt: int, *, reset: bool = False) -> None:
+        """Count an accepted frame. A new DevAddr is a new session, of which nothing is known to be missing."""
+        counted = self._of(device)
+        missing = 0
+        if reset:
+            counted.reset += 1
+            self.total.reset += 1
+        elif counted.received and counted.dev_addr == dev_addr:
+            missing = f_cnt - counted.last - 1 if f_cnt > counted.last else -min(1, counted.missing)
+            f_cnt = max(f_cnt, counted.last)
+        counted.dev_addr, counted.last = dev_addr, f_cnt
+        counted.received += 1
+        counted.missing += missing
+        self.total.received += 1
+        self.total.missing += missing
+
+    def duplicate(self, device: str) -> None:
+        """Count a frame that came again."""
+        self._of(device).duplicate += 1
+        self.total.duplicate += 1
+
+    def of(self, device: str) -> Counted | None:
+        """Return the counts of a device, or None."""
+        return self._devices.get(device)
+
+    def _of(self, device: str) -> Counted:
+        devices = self._devices
+        counted = devices.pop(device, None) or Counted()
+        devices[device] = counted
+        if len(devices) > self._most:
+            del devices[next(iter(devices))]
+        return counted

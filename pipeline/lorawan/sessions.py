@@ -1,0 +1,277 @@
+"""The sessions stage: whose frame is it, is it what it says it is, was it heard before, and what does it say.
+
+A frame's counter is kept after its record is confirmed, and the frame acknowledged after that is in the file: what was
+acknowledged is never accepted again, not after a SIGKILL either. A duplicate is acknowledged after its original.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, Protocol
+
+from pipeline.delivery import Batch, Delivery, Fate, Stage, part, seal_alike
+from pipeline.dialect import Event, Frame
+from pipeline.errors import PayloadError, Reason
+from pipeline.lorawan.counters import Counter, Counters, Keeper, Known, Verdict
+from pipeline.lorawan.dedupe import Copies, Refused
+from pipeline.lorawan.frames import DataUp, JoinRequest, parse
+from pipeline.lorawan.ledger import FrameLedger, Outcome, RawLedger
+from pipeline.message import Message
+from pipeline.refusals import Refusals
+from pipeline.unwrap import Heard, Told
+from pipeline.uplink import Reception, Uplink
+
+Accepted = list[tuple[Counter, int]]
+"""The frames of a batch, to be kept when their records are confirmed."""
+
+
+class Written(Keeper, Protocol):
+    """What outlives the process, and says when it does: pipeline/store.py."""
+
+    def when_written(self, call: Callable[[], None]) -> None:
+        """Call back once all that was put so far is in the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What becomes of frames that are no uplinks of ours.
+
+    unknown: no session has that DevAddr; most are other people's, who have not asked to be recorded. invalid: no frame
+    that a device sends. mic: of a DevAddr of ours, but no key fits. replay: the counter went back. reset: whether a
+    counter that went back is a device's that was reset (`accept`: an ABP device without memory, but then a recorded
+    frame that is sent again is accepted as well), or is dealt with as `replay` says.
+    """
+
+    unknown: Refused = "filter"
+    invalid: Refused = "dead_letter"
+    mic: Refused = "dead_letter"
+    replay: Refused = "dead_letter"
+    reset: Literal["accept", "refuse"] = "refuse"
+
+
+class Sessions(Stage[Copies]):
+    """Makes uplinks and events of one feed's transmissions. counters, frames: shared by all feeds of the worker."""
+
+    def __init__(
+        self,
+        counters: Counters,
+        store: Written,
+        *,
+        uplinks: Stage[Heard],
+        events: Stage[Told],
+        policy: Policy,
+        ledger: RawLedger,
+        frames: FrameLedger,
+        refusals: Refusals,
+    ) -> None:
+        self._counters = counters
+        self._store = store
+        self._uplinks = uplinks
+        self._events = events
+        self._policy = policy
+        self._ledger = ledger
+        self._frames = frames
+        self._refusals = refusals
+        self._kept = 0
+
+    def put(self, batch: Batch[Copies]) -> None:
+        """Pass on what each transmission says, in order."""
+        found = _Found()
+        for copies in batch.items:
+            try:
+                self._take(copies, batch.delivery, found)
+            except Exception as error:  # noqa: BLE001 - nothing in a frame may stop the ones beside it
+                self._refusals.refuse(batch.delivery, copies.message, error, "sessions")
+        self._pass_on(batch.delivery, found.uplinks, found.accepted, self._uplinks)
+        self._pass_on(batch.delivery, found.mac, found.accepted_mac, self._events)
+        if found.joins:
+            self._events.put(Batch(batch.delivery, found.joins))
+
+    def kept(self) -> int:
+        """How many duplicates wait for the fate of their originals."""
+        return self._kept
+
+    async def drain(self, deadline: float) -> None:
+        """Nothing here can be passed on: the duplicates go with their originals."""
+
+    def _take(self, copies: Copies, delivery: Delivery, found: _Found) -> None:
+        try:
+            frame = parse(copies.frames[0].phy_payload)
+        except PayloadError as refusal:
+            self._refuse(self._policy.invalid, Outcome.FRAME_INVALID, delivery, copies.message, refusal)
+            return
+        if isinstance(frame, JoinRequest):
+            self._join(frame, copies, delivery, found)
+            return
+        match = self._counters.match(frame)
+        if match is None:
+            self._stranger(frame, copies.message, delivery)
+            return
+        known, f_cnt = match
+        if self._fresh(known, frame, f_cnt, copies.message, delivery):
+            self._accept(known, frame, f_cnt, copies, found)
+
+    def _fresh(self, known: Known, frame: DataUp, f_cnt: int, message: Message, delivery: Delivery) -> bool:
+        """Say whether a frame is to be published; if not, its fate is seen to."""
+        counter, device = known.counter, name_of(known)
+        verdict = counter.judge(f_cnt, known.keys.mark(frame))
+        if verdict is Verdict.NEW:
+            self._frames.received(device, frame.dev_addr, f_cnt)
+        elif verdict is Verdict.AGAIN:
+            self._ledger.count(Outcome.REDELIVERED)
+        elif verdict is Verdict.DUPLICATE:
+            self._ledger.count(Outcome.RETRANSMISSION)
+            self._frames.duplicate(device)
+            self._wait(counter, f_cnt, delivery)
+            return False
+        elif self._policy.reset == "accept":
+            self._ledger.count(Outcome.RESET)
+            self._counters.restart(known)
+            self._frames.received(device, frame.dev_addr, f_cnt, reset=True)
+        else:
+            refusal = PayloadError(
+                f"Expected a frame counter above {counter.last}, got {f_cnt}, of the device {device}. A device that "
+                "was reset needs a new session, or the policy `on_reset: accept`.",
+                Reason.F_CNT_INVALID,
+            )
+            self._refuse(self._policy.replay, Outcome.WENT_BACK, delivery, message, refusal)
+            return False
+        return True
+
+    def _wait(self, counter: Counter, f_cnt: int, delivery: Delivery) -> None:
+        pending = counter.pending.get(f_cnt)
+        if pending is None:
+            delivery.seal(Fate.DEDUPLICATED)
+        else:
+            pending.waiting.append(partial(self._let_go, delivery))
+            self._kept += 1
+
+    def _accept(self, known: Known, frame: DataUp, f_cnt: int, copies: Copies, found: _Found) -> None:
+        counter = known.counter
+        time = gps_time(copies.frames)
+        if frame.port:
+            uplink = Uplink(
+                known.keys.payload(frame, f_cnt),
+                frame.port,
+                device=name_of(known),
+                time=time,
+                dev_addr=frame.dev_addr,
+                f_cnt=f_cnt,
+                receptions=partial(_receptions, copies.frames),
+                raw=True,
+            )
+            found.uplinks.append((uplink, copies.message))
+            found.accepted.append((counter, f_cnt))
+            self._ledger.count(Outcome.UPLINK)
+        else:
+            event = Event("mac", name_of(known), time=time, details=_mac(known, frame, f_cnt, copies.frames))
+            found.mac.append((event, copies.message))
+            found.accepted_mac.append((counter, f_cnt))
+            self._ledger.count(Outcome.MAC)
+        counter.accept(f_cnt, known.keys.mark(frame))
+
+    def _join(self, frame: JoinRequest, copies: Copies, delivery: Delivery, found: _Found) -> None:
+        if self._counters.by_eui(frame.dev_eui) is None:
+            self._ledger.count(Outcome.FOREIGN_JOIN)
+            delivery.seal(Fate.FILTERED)
+            return
+        self._ledger.count(Outcome.JOIN)
+        details = _join(frame) | {"rxInfo": _told(copies.frames)}
+        event = Event("join", frame.dev_eui, time=gps_time(copies.frames), details=details)
+        found.joins.append((event, copies.message))
+
+    def _stranger(self, frame: DataUp, message: Message, delivery: Delivery) -> None:
+        if self._counters.knows(frame.dev_addr):
+            refusal = PayloadError(
+                f"No session of the DevAddr {frame.dev_addr} has keys that fit the MIC.", Reason.MIC_INVALID
+            )
+            self._refuse(self._policy.mic, Outcome.MIC_INVALID, delivery, message, refusal)
+        else:
+            refusal = PayloadError(
+                f"The registry has no session of the DevAddr {frame.dev_addr}.", Reason.DEVICE_UNKNOWN
+            )
+            self._refuse(self._policy.unknown, Outcome.FOREIGN, delivery, message, refusal)
+
+    def _refuse(
+        self, policy: Refused, outcome: Outcome, delivery: Delivery, message: Message, refusal: PayloadError
+    ) -> None:
+        self._ledger.count(outcome)
+        if policy == "filter":
+            delivery.seal(Fate.FILTERED)
+        else:
+            self._refusals.refuse(delivery, message, refusal, "sessions")
+
+    def _pass_on(self, parent: Delivery, items: list[Any], accepted: Accepted, out: Stage[Any]) -> None:
+        if items:
+            out.put(Batch(part(parent, len(items), partial(self._confirmed, parent, accepted)), items))
+
+    def _confirmed(self, parent: Delivery, accepted: Accepted, settled: Delivery) -> None:
+        self._counters.confirm(accepted)
+        self._store.when_written(partial(self._written, parent, accepted, settled))
+
+    def _written(self, parent: Delivery, accepted: Accepted, settled: Delivery) -> None:
+        seal_alike(parent, settled)
+        for counter, f_cnt in accepted:
+            for let_go in counter.pending.pop(f_cnt).waiting:
+                let_go()
+
+    def _let_go(self, delivery: Delivery) -> None:
+        self._kept -= 1
+        delivery.seal(Fate.DEDUPLICATED)
+
+
+class _Found:
+    """What the transmissions of one batch say."""
+
+    __slots__ = ("accepted", "accepted_mac", "joins", "mac", "uplinks")
+
+    def __init__(self) -> None:
+        self.uplinks: list[Heard] = []
+        self.accepted: Accepted = []
+        self.mac: list[Told] = []
+        self.accepted_mac: Accepted = []
+        self.joins: list[Told] = []
+
+
+def name_of(known: Known) -> str:
+    """Return what the engine knows a device by: its DevEUI, or else its key."""
+    return known.device.dev_eui or known.device.key
+
+
+def gps_time(frames: list[Frame]) -> int | None:
+    """Return when the transmission was heard, if a gateway has its time from GPS; the same whoever was first."""
+    times = [frame.reception.time for frame in frames if frame.reception.gps and frame.reception.time is not None]
+    return min(times) if times else None
+
+
+def _receptions(frames: list[Frame]) -> tuple[Reception, ...]:
+    return tuple(frame.reception for frame in frames)
+
+
+def _told(frames: list[Frame]) -> list[dict[str, Any]]:
+    return [
+        {"gateway": each.reception.gateway, "rssi": each.reception.rssi, "snr": each.reception.snr} for each in frames
+    ]
+
+
+def _mac(known: Known, frame: DataUp, f_cnt: int, frames: list[Frame]) -> dict[str, Any]:
+    commands = known.keys.payload(frame, f_cnt) if frame.port == 0 else known.keys.f_opts(frame, f_cnt)
+    return {
+        "devAddr": frame.dev_addr,
+        "fCnt": f_cnt,
+        "fPort": frame.port,
+        "confirmed": frame.confirmed,
+        "macCommands": commands.hex(),
+        "rxInfo": _told(frames),
+    }
+
+
+def _join(frame: JoinRequest) -> dict[str, Any]:
+    details: dict[str, Any] = {"devEui": frame.dev_eui, "devNonce": frame.nonce}
+    if frame.join_eui is not None:
+        details["joinEui"] = frame.join_eui
+    if frame.rejoin is not None:
+        details |= {"rejoinType": frame.rejoin, "netId": frame.net_id}
+    return details
