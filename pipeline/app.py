@@ -21,6 +21,8 @@ from pipeline.config.root import AnyFeed as FeedConfig
 from pipeline.config.root import Config
 from pipeline.crash_guard import Careful, CrashGuard
 from pipeline.delivery import Ledger, Stage
+from pipeline.devices import Devices
+from pipeline.directory import Directory
 from pipeline.errors import StartError
 from pipeline.feeds.mqtt import MqttFeed
 from pipeline.feeds.mqtt_options import Trouble
@@ -28,6 +30,7 @@ from pipeline.feeds.semtech_udp import Seen, SemtechUdpFeed
 from pipeline.message import Message
 from pipeline.metrics import FeedMetrics, Metrics
 from pipeline.publish import Publisher
+from pipeline.reload import Reload
 from pipeline.store import Store
 
 _LOG = logging.getLogger(__name__)
@@ -35,8 +38,15 @@ _HEALTHY_SECONDS = 60.0  # a life that lasted so long was not killed by its firs
 _LEAVE_SECONDS = 2.0  # for the last acknowledgements and goodbyes, beyond the drain
 
 
-def run(config: Config, *, loop: Literal["uvloop", "asyncio"] = "uvloop") -> int:
+def run(
+    config: Config,
+    *,
+    reread: Callable[[], Devices] | None = None,
+    loop: Literal["uvloop", "asyncio"] = "uvloop",
+) -> int:
     """Run one worker until SIGTERM or SIGINT and return the exit code.
+
+    reread: returns the device registry as its file is now, at a SIGHUP, or raises ConfigError.
 
     Raises:
         StartError: Kafka, a topic, a broker or an address is not as the configuration says.
@@ -44,12 +54,12 @@ def run(config: Config, *, loop: Literal["uvloop", "asyncio"] = "uvloop") -> int
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     factory = uvloop.new_event_loop if loop == "uvloop" else None
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(_live(config))
+        runner.run(_live(config, reread))
     return 0
 
 
-async def _live(config: Config) -> None:
-    await Worker(config).run()
+async def _live(config: Config, reread: Callable[[], Devices] | None) -> None:
+    await Worker(config, reread).run()
 
 
 AnyFeed = MqttFeed | SemtechUdpFeed
@@ -58,8 +68,10 @@ AnyFeed = MqttFeed | SemtechUdpFeed
 class Worker:
     """All the parts of one process, and the order in which they start and stop; made on the loop that it runs on."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, reread: Callable[[], Devices] | None = None) -> None:
         self._config = config
+        directory = Directory(config.registered)
+        self._reload = Reload(reread, [directory])
         self._metrics = Metrics(_version(), [trouble.value for trouble in Trouble], [seen.value for seen in Seen])
         self._failpoint = failpoint.from_environment(os.environ)
         letters = wiring.dead_letters(config)
@@ -74,7 +86,13 @@ class Worker:
         for name, feed in config.feeds.items():
             source, events = self._feed(name, feed, state)
             first: Stage[Message] = wiring.router(
-                config, name, publisher=self._publisher, letters=letters, events=self._metrics, store=self._store
+                config,
+                name,
+                publisher=self._publisher,
+                letters=letters,
+                events=self._metrics,
+                store=self._store,
+                directory=directory,
             )
             if self._guard.careful:
                 ends: dict[str, Any] = {"dead_letters": letters, "publisher": self._publisher, "events": self._metrics}
@@ -128,7 +146,7 @@ class Worker:
 
     async def _work(self) -> None:
         running = [asyncio.create_task(feed.run(router), name=f"feed {feed.name}") for feed, _, router in self._feeds]
-        parts = [(self._publisher.watch(), "publisher"), (self._store.run(), "store")]
+        parts = [(self._publisher.watch(), "publisher"), (self._store.run(), "store"), (self._reload.run(), "reload")]
         watched = [*(asyncio.create_task(part, name=name) for part, name in parts), *running]
         asyncio.get_running_loop().call_later(_HEALTHY_SECONDS, self._guard.settle)
         stop = asyncio.create_task(self._stop.wait(), name="stop")
@@ -182,6 +200,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal(number))
+        loop.add_signal_handler(signal.SIGHUP, self._reload.ask)
 
     def _on_signal(self, number: signal.Signals) -> Callable[[], None]:
         def stop() -> None:

@@ -15,6 +15,7 @@ _HELP = f"""examples:
   KAFKA_PASSWORD=... headrace run city.yaml --loop asyncio
 
 SIGTERM or SIGINT stops reading, waits up to `drain_timeout` until Kafka has confirmed what was read, and exits.
+SIGHUP reads the device registry (`devices`) again; one with errors is refused, and the one in use stays.
 Metrics and health are served at `admin.listen`: http://127.0.0.1:9464/metrics, /livez and /readyz.
 
 {commands.EXIT_CODES}"""
@@ -39,4 +40,5 @@ def run(parsed: argparse.Namespace) -> int:
     if loaded.warnings:
         sys.stderr.write(listed(loaded.file, loaded.warnings) + "\n")
     app: Any = importlib.import_module("pipeline.app")  # late: `check` needs neither paho nor aiokafka
-    return int(app.run(loaded.config, loop=parsed.loop))
+    reread = None if loaded.config.devices is None else loaded.reread_devices
+    return int(app.run(loaded.config, reread=reread, loop=parsed.loop))

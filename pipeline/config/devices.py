@@ -193,7 +193,7 @@ class _Judge:
 
 
 def _unknown(key: str, values: dict[str, Any]) -> Iterator[Finding]:
-    for name in values.keys() - _KNOWN:
+    for name in sorted(values.keys() - _KNOWN):
         meant = did_you_mean(name, KEYS)
         fix = f"Did you mean `{meant}`?" if meant else f"It may have {one_of(KEYS)}."
         yield Finding((key, name), "is no key of a device.", fix)

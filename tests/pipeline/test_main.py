@@ -31,7 +31,8 @@ def wrong(tmp_path: Path) -> Path:
 def app(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> list[tuple[Any, str]]:
     calls: list[tuple[Any, str]] = []
 
-    def run(config: Any, *, loop: str) -> int:
+    def run(config: Any, *, reread: Any, loop: str) -> int:
+        assert reread is None  # there is no registry
         calls.append((config, loop))
         if isinstance(outcome, Exception):
             raise outcome

@@ -152,9 +152,10 @@ def test_everything_wrong_with_sessions_is_said_without_a_key(tmp_path: Path) ->
     assert CANARY not in said.lower()
 
 
-def test_a_key_in_the_column_of_the_connector_is_not_shown(tmp_path: Path) -> None:
-    said = refusal(tmp_path, f"key,connector\na,{KEY}", "d.csv")
-    assert "d.csv:2  a.connector  this value (not shown) is neither a vendor's connector" in said
+@pytest.mark.parametrize("column", ["connector", "model"])
+def test_a_key_in_the_column_of_a_name_is_not_shown(tmp_path: Path, column: str) -> None:
+    said = refusal(tmp_path, f"key,{column}\na,{KEY}", "d.csv")
+    assert f"d.csv:2  a.{column}  this value (not shown) is n" in said
     assert CANARY not in said
 
 
