@@ -2,13 +2,14 @@
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults.load import Load
-from tests.integration.worker_bench import WorkerBench, fates, until
+from tests.integration.worker_bench import WorkerBench, fates, headers_of, until
 from tests.support.headrace import Headrace
 
 pytestmark = pytest.mark.real
@@ -59,7 +60,12 @@ def test_reloaded_under_load_it_loses_nothing(bench: WorkerBench, load: Load) ->
     assert log.count("`wrong-1` is already a name of the device in line 1") == 5
     assert "Traceback" not in log
     assert CANARY not in log
-    assert len(bench.records()) == load.acknowledged
+    number_of = {str(at): f"aq-{at:04d}" for at in range(1, DEVICES + 1)}
+    sent = Counter(load.keys())
+    got = [headers_of(record)["ce_id"].split(":") for record in bench.records()]
+    assert Counter((number_of[key.rpartition("-")[2]], int(ts)) for _, key, ts in got) == sent
+    assets = Counter(key.rpartition("-")[0] for _, key, _ in got)
+    assert assets.keys() == {"first", *(f"turn-{turn}" for turn in range(1, 6))}
 
 
 def test_without_a_registry_it_says_so_and_runs_on(bench: WorkerBench) -> None:
