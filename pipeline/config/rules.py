@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from pipeline.config import network_rules
 from pipeline.config.feeds import MqttFeed, Route
 from pipeline.config.feeds_udp import SemtechUdpFeed
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of
@@ -30,6 +31,7 @@ def errors(config: Config, models: Mapping[str, Model], names: frozenset[str]) -
         else:
             yield from _password(name, feed)
             yield from _routes(config, name, feed, names)
+    yield from network_rules.errors(config)
     yield from _streams(config, models)
 
 
@@ -40,6 +42,7 @@ def warnings(config: Config) -> Iterator[Finding]:
         yield from _subscriptions(name, feed)
         yield from _unfed(name, feed)
     yield from _shared_subscriptions(config)
+    yield from network_rules.warnings(config)
     yield from _arrival(config)
     yield from _unused(config)
 
@@ -212,7 +215,7 @@ def _arrival(config: Config) -> Iterator[Finding]:
 def _unused(config: Config) -> Iterator[Finding]:
     used = {route.connector for feed in config.feeds.values() for route in feed.routes}
     for name in config.connectors:
-        if name not in used:
+        if name not in used and not config.networked:  # a device of a network names its connector itself
             yield _warning(("connectors", name), "is used by no route.", "Add a route to it, or remove it.")
     for name in config.streams:
         if name not in config.models:
