@@ -49,7 +49,7 @@ class Rules:
 
 @dataclass(slots=True)
 class _Known:
-    """One device. due: when its Device entity is published though it tells nothing of itself (ms since 1970)."""
+    """One device. due: when it is looked up anew, and its Device entity published though it tells nothing of itself."""
 
     fan: Fan
     prefer: Preference | None
@@ -87,6 +87,8 @@ class Identify(Stage[Heard]):
         for uplink, message in batch.items:
             try:
                 device = known.get(uplink.device) or self._find(uplink)
+                if message.arrival >= device.due > 0:
+                    device = self._find(uplink)  # its server may call it something else by now
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
                 self._refusals.refuse(batch.delivery, message, error, "identify")
                 continue

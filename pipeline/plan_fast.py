@@ -120,7 +120,7 @@ def compile_fast_uplink(plan: Plan) -> FastUplink:
 
 
 def _compiled(source: _Source, plan: Plan, *, uplink: bool) -> Any:  # noqa: ANN401 - Fast or FastUplink
-    if len(plan.model.time) != 1 or not _location(source, plan):
+    if not _location(source, plan):
         return _decline
     for number, slot in enumerate(plan.slots):
         if not _attribute(source, slot, f"v{number}"):
@@ -135,7 +135,7 @@ def _decline(*_: Any) -> None:  # noqa: ANN401 - the shape of any fast path
 
 def _own_time(source: _Source, plan: Plan) -> bool:
     observed = plan.binding.observed_at
-    if observed is None or observed.format not in ("ms", "s"):
+    if observed is None or observed.format not in ("ms", "s") or len(plan.model.time) != 1:
         return False
     source.read(observed.path, "ms")
     source.checks.append("if ms.__class__ is not int: return None")
@@ -147,6 +147,8 @@ def _own_time(source: _Source, plan: Plan) -> bool:
 
 def _network_time(source: _Source, plan: Plan) -> bool:
     observed = plan.binding.observed_at
+    if len(plan.model.time) != 1:
+        return False
     if observed is not None:
         if not observed.optional or len(observed.path.steps) != 1:
             return False

@@ -41,6 +41,8 @@ def warnings(config: Config) -> Iterator[Finding]:
 
 def raw(feed: MqttFeed | SemtechUdpFeed) -> bool:
     """Say whether a feed brings frames straight from gateways."""
+    if isinstance(feed, SemtechUdpFeed):
+        return True
     return feed.dialect not in {None, AUTO} and dialects()[str(feed.dialect)].raw
 
 

@@ -31,7 +31,7 @@ def refusal(text: str) -> str:
 def options(**keys: Any) -> UdpOptions:
     loaded = config.parse(with_feed(kind="semtech_udp", **keys), "city.yaml", {})
     feed = loaded.config.feeds["gates"]
-    assert loaded.warnings == ()
+    assert [each for each in loaded.warnings if "session keys" not in str(each)] == []
     assert isinstance(feed, SemtechUdpFeed)
     assert list(loaded.config.mqtt_feeds) == ["city"]
     return wiring.udp_options(feed)
@@ -46,11 +46,11 @@ def test_all_can_be_said() -> None:
         listen="0.0.0.0:1701",
         gateways=["01-02-03-04-05-06-07-08", "A84041FFFF1E0B02"],
         addresses=["192.0.2.0/24", "2001:db8::1"],
-        max_in_flight=10,
+        max_in_flight=400,
     )
 
     networks = (ip_network("192.0.2.0/24"), ip_network("2001:db8::1/128"))
-    assert made == UdpOptions("0.0.0.0", 1701, frozenset({EUI, "a84041ffff1e0b02"}), networks, 10)
+    assert made == UdpOptions("0.0.0.0", 1701, frozenset({EUI, "a84041ffff1e0b02"}), networks, 400)
 
 
 @pytest.mark.parametrize("allowed", [{"gateways": [EUI]}, {"addresses": ["192.0.2.7"]}])

@@ -1,0 +1,213 @@
+"""Feeds of a LoRaWAN network through all stages: dialects, devices, events, and what tells readings apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from pipeline.devices import Device, Devices
+from pipeline.errors import Reason
+from pipeline.record import Record
+from tests.connectors.network_servers import messages
+from tests.connectors.network_servers.messages import UPLINKS
+from tests.pipeline.flow import headers_of
+from tests.pipeline.network_flow import PLACE, NetworkFlow
+
+CONNECTOR = '''"""A device of tests. Its bytes: tenths of a degree above -40, % of humidity, one that means nothing."""
+import struct
+from headrace import Attribute, Connector, PayloadError
+
+FRAME = struct.Struct(">HHB")
+
+def decode(uplink):
+    if len(uplink.payload) != FRAME.size:
+        raise PayloadError(f"expected {FRAME.size} bytes, got {len(uplink.payload)}")
+    temperature, humidity, _ = FRAME.unpack(uplink.payload)
+    return {"temperature": temperature / 10 - 40, "humidity": humidity}
+
+connector = Connector(
+    vendor="nobody", devices=("five",), owner="@tests", model="WeatherObserved", decode=decode,
+    attributes={"temperature": Attribute("temperature", unit="degC"),
+                "relativeHumidity": Attribute("humidity", unit="%")},
+)
+'''
+DEVICE: dict[str, Any] = {
+    "key": "th-17",
+    "dev_eui": messages.DEVICE,
+    "connector": "nobody/five",
+    "location": PLACE,
+}
+CHIRPSTACK = (
+    "application/17c82e96-be03-4f38-aef3-f83d48582d97/device/0011223344556677/event/up",
+    {
+        "deduplicationId": "3ac7e3c4-4401-4b8d-9386-a5c902f9202d",
+        "time": "2023-12-12T15:05:18.519+00:00",
+        "deviceInfo": {"devEui": messages.DEVICE, "deviceName": "th-17", "deviceProfileName": "nobody/five"},
+        "devAddr": messages.DEV_ADDR,
+        "fCnt": messages.F_CNT,
+        "fPort": messages.PORT,
+        "data": "AjAAQKA=",
+        "rxInfo": [{"gatewayId": messages.GATEWAY, "rssi": -83, "snr": 9.5}],
+    },
+)
+ARRIVAL = messages.ARRIVAL
+DISCRIMINATOR = f"{messages.DEV_ADDR}-{messages.F_CNT}-{messages.PORT}"
+
+
+def flow(folder: Path, devices: list[dict[str, Any]] | None = None, **more: Any) -> NetworkFlow:
+    (folder / "own").mkdir(exist_ok=True)
+    (folder / "own" / "five.py").write_text(CONNECTOR)
+    return NetworkFlow(folder, devices, top={"connector_paths": ["own"], **more.pop("top", {})}, **more)
+
+
+def weather(records: list[Record]) -> Record:
+    [record] = [each for each in records if each.destination.topic == "bench.WeatherObserved.v1"]
+    return record
+
+
+@pytest.mark.parametrize("name", UPLINKS)
+def test_one_transmission_is_one_record_whoever_tells_it(name: str, tmp_path: Path) -> None:
+    told = weather(flow(tmp_path, [DEVICE]).put(CHIRPSTACK, arrival=ARRIVAL))
+    record = weather(flow(tmp_path, [DEVICE]).put(UPLINKS[name], arrival=ARRIVAL))
+    assert record.value == told.value
+    assert record.destination.key == told.destination.key == b"urn:ngsi-ld:WeatherObserved:bench:th-17"
+    headers = headers_of(record)
+    wanted = headers_of(told)
+    if name in {"loriot", "live_objects"}:  # they tell no DevAddr: the network's time stands for it
+        wanted["ce_id"] = f"WeatherObserved:th-17:{messages.F_CNT}-{messages.PORT}-{messages.TIME}"
+    assert headers == wanted
+
+
+def test_the_record(tmp_path: Path) -> None:
+    record = weather(flow(tmp_path, [DEVICE]).put(CHIRPSTACK, arrival=ARRIVAL))
+    entity = orjson.loads(record.value)
+    assert entity["temperature"]["value"] == 16.0
+    assert entity["relativeHumidity"]["value"] == 0.64
+    assert entity["location"]["value"]["coordinates"] == PLACE
+    headers = headers_of(record)
+    assert headers["ce_id"] == f"WeatherObserved:th-17:{DISCRIMINATOR}"
+    assert headers["ce_time"] == "2023-12-12T15:05:18.519Z"
+    assert headers["ce_connector"] == "nobody/five@1"
+    assert "ce_idclass" not in headers
+
+
+def test_the_same_message_again_is_the_same_record(tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE])
+    first = weather(network.put(CHIRPSTACK, arrival=ARRIVAL))
+    again = weather(network.put(CHIRPSTACK, arrival=ARRIVAL + 90_000))
+    assert again.value == first.value
+    assert headers_of(again)["ce_id"] == headers_of(first)["ce_id"]
+
+
+def test_a_device_is_presented_at_first_sight_with_its_signal(tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE])
+    topics = [record.destination.topic for record in network.put(CHIRPSTACK, arrival=ARRIVAL)]
+    assert topics == ["bench.WeatherObserved.v1", "bench.DeviceModel.v1", "bench.Device.v1"]
+    [_, _, device] = flow(tmp_path, [DEVICE]).put(CHIRPSTACK, arrival=ARRIVAL)
+    entity = orjson.loads(device.value)
+    assert entity["id"] == "urn:ngsi-ld:Device:bench:th-17"
+    assert entity["rssi"]["value"] == -83.0
+    assert [each.destination.topic for each in network.put(CHIRPSTACK, arrival=ARRIVAL + 1)] == [
+        "bench.WeatherObserved.v1"
+    ]
+    assert len(network.put(CHIRPSTACK, arrival=ARRIVAL + 3_600_001)) == 3
+
+
+def test_a_device_that_is_not_registered_is_refused(tmp_path: Path) -> None:
+    network = flow(tmp_path, [{**DEVICE, "dev_eui": "ffffffffffffffff"}])
+    [letter] = network.put(CHIRPSTACK, arrival=ARRIVAL)
+    assert headers_of(letter)["ce_reason"] == Reason.DEVICE_UNKNOWN.value
+    assert network.strangers == [messages.DEVICE]
+
+
+def test_without_a_registry_the_servers_names_choose_the_connector(tmp_path: Path) -> None:
+    network = flow(tmp_path)
+    letter = network.put(CHIRPSTACK, arrival=ARRIVAL)[-1]
+    assert headers_of(letter)["ce_reason"] == Reason.LOCATION_MISSING.value  # the model wants one; nobody has it
+    message = orjson.loads(orjson.dumps(CHIRPSTACK[1]))
+    message["deviceInfo"]["deviceProfileName"] = "something else"
+    [letter] = network.put((CHIRPSTACK[0], message), arrival=ARRIVAL + 3_600_001)
+    assert headers_of(letter)["ce_reason"] == Reason.CONNECTOR_UNKNOWN.value
+    assert "'something else'" in headers_of(letter)["ce_detail"]
+
+
+def test_an_inline_connector_takes_what_the_server_has_decoded(tmp_path: Path) -> None:
+    inline = {
+        "model": "WeatherObserved",
+        "device": {"field": "none"},
+        "observed_at": "arrival",
+        "attributes": {"temperature": {"field": "t.celsius", "unit": "degC"}},
+    }
+    network = flow(tmp_path, [{**DEVICE, "connector": "decoded"}], top={"connectors": {"decoded": inline}})
+    message = {**CHIRPSTACK[1], "object": {"t": {"celsius": 21.5}}}
+    record = weather(network.put((CHIRPSTACK[0], message), arrival=ARRIVAL))
+    assert orjson.loads(record.value)["temperature"]["value"] == 21.5
+    assert headers_of(record)["ce_id"] == f"WeatherObserved:th-17:{DISCRIMINATOR}"
+
+
+def test_another_registry_is_in_force_from_the_next_message(tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE])
+    weather(network.put(CHIRPSTACK, arrival=ARRIVAL))
+    moved = Device("roof", dev_eui=messages.DEVICE, connector="nobody/five", location=(3.0, 51.0))
+    network.take(Devices([moved]))
+    record = weather(network.put(CHIRPSTACK, arrival=ARRIVAL))
+    assert orjson.loads(record.value)["id"] == "urn:ngsi-ld:WeatherObserved:bench:roof"
+    assert orjson.loads(record.value)["location"]["value"]["coordinates"] == [3.0, 51.0]
+
+
+@pytest.mark.parametrize(("prefer", "published"), [("server", True), ("raw", False), (None, True)])
+def test_the_copy_that_is_preferred_is_published(prefer: str | None, published: bool, tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE if prefer is None else {**DEVICE, "prefer": prefer}])
+    assert bool(network.put(CHIRPSTACK, arrival=ARRIVAL)) is published
+
+
+def test_an_event_is_a_record_and_its_state_goes_into_the_device(tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE])
+    topic = CHIRPSTACK[0].replace("/up", "/status")
+    status = {
+        "time": CHIRPSTACK[1]["time"],
+        "deviceInfo": CHIRPSTACK[1]["deviceInfo"],
+        "margin": 7,
+        "batteryLevel": 50.0,
+    }
+    event, _, device = network.put((topic, status), arrival=ARRIVAL)
+    assert event.destination.topic == "bench.device-events.v1"
+    assert event.destination.key == b"urn:ngsi-ld:Device:bench:th-17"
+    value = orjson.loads(event.value)
+    assert (value["event"], value["devEui"], value["details"]) == ("status", messages.DEVICE, status)
+    assert orjson.loads(device.value)["batteryLevel"]["value"] == 0.5
+    [_, _, whole] = network.put(CHIRPSTACK, arrival=ARRIVAL + 3_600_001)
+    assert orjson.loads(whole.value)["batteryLevel"]["value"] == 0.5
+    assert orjson.loads(whole.value)["rssi"]["value"] == -83.0
+
+
+def test_a_message_that_no_dialect_recognises(tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE])
+    letters = network.put(("a/b", {"hello": 1}), ("a/b", b"\xff"), ("a/c", b""), arrival=ARRIVAL)
+    assert {headers_of(letter)["ce_reason"] for letter in letters} == {Reason.DIALECT_UNKNOWN.value}
+
+
+def test_a_topic_that_speaks_another_dialect_is_recognised_anew(tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE])
+    for topic, told in (CHIRPSTACK, UPLINKS["helium"], UPLINKS["tektelic"], CHIRPSTACK):
+        record = weather(network.put((CHIRPSTACK[0], told), arrival=ARRIVAL))
+        assert headers_of(record)["ce_id"] == f"WeatherObserved:th-17:{DISCRIMINATOR}", topic
+
+
+def test_a_payload_that_the_connector_refuses_is_a_dead_letter(tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE])
+    short = {**CHIRPSTACK[1], "data": "AjA="}
+    letter = network.put((CHIRPSTACK[0], short), arrival=ARRIVAL)[-1]
+    headers = headers_of(letter)
+    assert (headers["ce_reason"], headers["ce_detail"]) == ("payload_error", "expected 5 bytes, got 2")
+    assert headers["ce_connector"] == "nobody/five@1"
+
+
+def test_a_wrong_clock_of_the_server_is_flagged(tmp_path: Path) -> None:
+    ahead = {**CHIRPSTACK[1], "time": "2031-12-12T15:05:18.519+00:00"}
+    record = weather(flow(tmp_path, [DEVICE]).put((CHIRPSTACK[0], ahead), arrival=ARRIVAL))
+    assert headers_of(record)["ce_quality"] == "clock"
+    assert headers_of(record)["ce_id"] == f"WeatherObserved:th-17:{DISCRIMINATOR}"
