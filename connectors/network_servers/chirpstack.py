@@ -150,13 +150,14 @@ def event(kind: EventKind, message: Mapping[str, Any]) -> Event:
         gateway=gateway(message.get("gatewayId")),
         time=time(message.get("time"), "time"),
         details={key: value for key, value in message.items() if key != "joinServerContext"},  # it holds keys
-        state=_state(message) if kind == "status" else {},
+        state=battery(message) if kind == "status" else {},
         location=_place(where),
         names=partial(names, info),
     )
 
 
-def _state(message: Mapping[str, Any]) -> dict[str, float]:
+def battery(message: Mapping[str, Any]) -> dict[str, float]:
+    """Return the state that a status event tells, of v3 or v4."""
     # A level of 0 is no measured one: devices on external power have it (LoRaWAN 1.0.4, clause 5.5).
     if message.get("externalPowerSource") or message.get("batteryLevelUnavailable"):
         return {}

@@ -137,7 +137,7 @@ def _receptions(payload: bytes) -> tuple[Reception, ...]:
             gateway(info.gateway_id) or "",
             rssi=info.rssi,
             snr=round(info.snr, 2) if lora else None,  # a float of 32 bits, of tenths or quarters
-            time=_clock(info.gw_time),
+            time=clock(info.gw_time),
             location=_place(info.location),
         )
         for info in said.rx_info
@@ -163,7 +163,8 @@ def _whole(payload: bytes) -> messages.UplinkEvent:
         return messages.UplinkEvent()
 
 
-def _clock(moment: Timestamp) -> int | None:
+def clock(moment: Timestamp) -> int | None:
+    """Return the time of a gateway, or None where it has no clock."""
     since = moment.seconds * 1000 + moment.nanos // 1_000_000
     return since if 0 < since <= LATEST else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -74,7 +75,7 @@ def _replace(random: Random, value: Any) -> None:
     elif random.random() < 0.2:
         del value[key]
     else:
-        value[key] = random.choice(ODD)
+        value[key] = deepcopy(random.choice(ODD))
 
 
 def _noise(random: Random, _: bytes) -> bytes:
@@ -101,7 +102,7 @@ def _hold(said: Said) -> None:
     if isinstance(said, Event):
         assert said.device is None or re.fullmatch("[0-9a-f]{16}", said.device)
         orjson.dumps([said.details, said.state])
-        assert all(0 < level <= 1 for level in said.state.values())
+        assert all(0 <= level <= 1 for level in said.state.values())
         return
     assert re.fullmatch("[0-9a-f]{16}", said.device)
     assert said.payload.__class__ is bytes
