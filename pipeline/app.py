@@ -98,7 +98,7 @@ class Worker:
                 ends: dict[str, Any] = {"dead_letters": letters, "publisher": self._publisher, "events": self._metrics}
                 first = Careful(name, self._guard, first, **ends)
             self._feeds.append((source, events, first))
-        self._topics = {*wiring.topics(config).values(), letters.topic}
+        self._topics = wiring.all_topics(config)
         self._admin = Admin(self._metrics.exposition, self._not_ready)
         self._stop = asyncio.Event()
         self._draining = False
@@ -169,6 +169,8 @@ class Worker:
         for feed, _, _ in self._feeds:
             feed.stop_reading()
         self._failpoint("during_drain")
+        for _, _, first in self._feeds:
+            await first.drain(deadline)
         await self._publisher.drain(deadline)
         await self._store.write()  # for which acknowledgements wait
         await asyncio.gather(*(feed.disconnect(_LEAVE_SECONDS) for feed, _, _ in self._feeds))

@@ -49,7 +49,10 @@ def uses(config: Config) -> list[Use]:
 
 def topics(config: Config) -> list[str]:
     """Return every topic that will be written to, the dead letters' last."""
-    return [*sorted({config.topic(model) for model in config.models}), config.dead_letter_topic]
+    written = {config.topic(model) for model in config.models}
+    if config.networked:
+        written.add(config.device_events_topic)
+    return [*sorted(written), config.dead_letter_topic]
 
 
 def files(config: Config) -> list[Finding]:

@@ -92,11 +92,13 @@ class Unwrap(Stage[Message]):
         self._pass_on(delivery, found)
 
     def kept(self) -> int:
-        """Nothing stays here."""
-        return 0
+        """How many frames wait behind here."""
+        return 0 if self._ways.frames is None else self._ways.frames.kept()
 
     async def drain(self, deadline: float) -> None:
-        """Nothing stays here."""
+        """Pass on the frames that wait."""
+        if self._ways.frames is not None:
+            await self._ways.frames.drain(deadline)
 
     def _several(self, parent: Delivery, said: Sequence[Said], message: Message) -> None:
         found = _Sorted()

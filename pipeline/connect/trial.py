@@ -102,7 +102,7 @@ def _alone(topic_filter: str) -> str:
 
 async def _kafka(config: Config) -> list[Finding]:
     options = wiring.kafka_options(config)
-    topics = [*wiring.topics(config).values(), wiring.dead_letters(config).topic]
+    topics = sorted(wiring.all_topics(config))
     try:
         states = await probe(options, topics)
     except StartError as problem:

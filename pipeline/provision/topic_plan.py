@@ -76,10 +76,11 @@ def plan(
     made = wiring.kafka_options(config.model_copy(update={"kafka": kafka})).create_topics
     settings = {} if made is None else made.configs
     holds = {name: model for model, name in wiring.topics(config).items()}
+    holds |= {config.dead_letter_topic: "dead letters", config.device_events_topic: "device events"}
     topics = tuple(
         Topic(
             name=name,
-            holds=holds.get(name, "dead letters" if name == config.dead_letter_topic else ""),
+            holds=holds.get(name, ""),
             partitions=wanted.partitions,
             replicas=wanted.replication_factor,
             settings={_CLEANUP: "delete", **each},

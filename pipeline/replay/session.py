@@ -82,7 +82,7 @@ class _Session:
         publisher = self._publisher
         if publisher is None:
             return
-        await publisher.start({*wiring.topics(self._config).values(), self._letters.topic})
+        await publisher.start(wiring.all_topics(self._config))
 
         async def close() -> None:
             await publisher.close(monotonic() + _LEAVE_SECONDS)
