@@ -158,3 +158,20 @@ def test_a_vendors_connector(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     code, out = explain(capsys, {"fPort": 1, "data": "ff"}, config=file, topic="city/th/0001")
     assert code == 1
     assert "expected 4 bytes, got 1" in out
+
+
+def test_the_time_of_a_message_that_tells_of_its_device_only(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """It is the Device's; in the DeviceModel before it nothing is observed."""
+    file = tmp_path / "city.yaml"
+    wrapped = {**TH1, "payload": PAYLOAD, "port": {"field": "port"}, "observed_at": {"field": "at", "format": "iso"}}
+    file.write_text(yaml.safe_dump(written({"th": wrapped})))
+    payload = {"data": "32", "port": 4, "at": "2026-01-21T12:53:20Z"}
+    code, out = explain(capsys, payload, config=file, topic="city/th/7")
+    assert code == 0
+    assert "2026-01-21T12:53:20.000Z from field at (iso)" in out
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("    topic ")] == [
+        "bench.DeviceModel.v1",
+        "bench.Device.v1",
+    ]
