@@ -17,10 +17,8 @@ class Bundle:
         self._delivery = delivery
         self._publisher = publisher
         self._single: list[Record] = []
-
-    def single(self, record: Record) -> None:
-        """Take the one record of a message."""
-        self._single.append(record)
+        self.single: Callable[[Record], None] = self._single.append
+        """Takes the one record of a message."""
 
     def add(self, records: list[Record], states: DeviceStates | None, *, changed: bool = False) -> None:
         """Take the records of one message.
@@ -44,8 +42,8 @@ class Bundle:
     def close(self) -> None:
         """Pass on what waits."""
         if self._single:
-            self._publisher.put(Batch(self._delivery, self._single))
-            self._single = []
+            self._publisher.put(Batch(self._delivery, self._single.copy()))
+            self._single.clear()
 
 
 def _when_kept(states: DeviceStates | None, call: Callable[[], None]) -> None:
