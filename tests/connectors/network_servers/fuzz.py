@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.dialect import Dialect, Event, Said
+from pipeline.dialect import Dialect, Event, Frame, Said
 from pipeline.errors import PayloadError
 from pipeline.uplink import Uplink
 
@@ -96,13 +96,16 @@ def hold(dialect: Dialect, topic: str, payload: bytes) -> int:
 
 
 def _hold(said: Said) -> None:
+    if isinstance(said, Frame):
+        _hold_frame(said)
+        return
     assert isinstance(said, Uplink | Event)
     assert said.time is None or 0 <= said.time <= 253_402_300_799_999
     said.names()
     if isinstance(said, Event):
         assert said.device is None or re.fullmatch("[0-9a-f]{16}", said.device)
         orjson.dumps([said.details, said.state])
-        assert all(0 <= level <= 1 for level in said.state.values())
+        assert all(isinstance(level, str) or 0 <= level <= 1 for level in said.state.values())
         return
     assert re.fullmatch("[0-9a-f]{16}", said.device)
     assert said.payload.__class__ is bytes
@@ -113,3 +116,14 @@ def _hold(said: Said) -> None:
     assert all(each.gateway for each in said.receptions())
     with suppress(PayloadError):
         dict(said.fields or {})
+
+
+def _hold_frame(said: Frame) -> None:
+    assert said.phy_payload.__class__ is bytes
+    assert 0 < said.frequency < 2**34
+    assert said.data_rate
+    assert said.crc_ok in (True, False, None)
+    heard = said.reception
+    assert re.fullmatch("[0-9a-f]{16}", heard.gateway)
+    assert heard.time is None or 1_420_070_400_000 <= heard.time <= 253_402_300_799_999
+    orjson.dumps((heard.rssi, heard.snr, heard.location))
