@@ -16,6 +16,7 @@ from connectors.network_servers.proto import chirpstack_integration_pb2 as messa
 from pipeline.dialect import Event, Said
 from pipeline.uplink import Uplink
 from tests.connectors.network_servers.capture import KINDS, posted, published, rows
+from tests.connectors.network_servers.test_recognition import recognised
 
 CLASSES: dict[str, type[Message]] = {
     "mac": messages.UplinkEvent,
@@ -81,6 +82,17 @@ def test_both_encodings_say_the_same(shared_data: Path, name: str, other: str) -
 
 def _order(it: tuple[Any, ...]) -> str:
     return repr(it[:6])
+
+
+def test_each_captured_message_is_of_one_dialect(shared_data: Path) -> None:
+    """Commands are other programs', and the gateways' messages are not this dialect's."""
+    for file in sorted((shared_data / "chirpstack").glob("app_*.jsonl")):
+        expected = [] if "command" in file.stem else ["chirpstack"]
+        for topic, payload in published(shared_data, file.stem):
+            assert recognised(topic, payload) == expected, topic
+    for file in sorted((shared_data / "chirpstack").glob("gw_*.jsonl")):
+        for topic, payload in published(shared_data, file.stem):
+            assert set(recognised(topic, payload)) <= {"chirpstack_gateway"}, topic
 
 
 def comparable(it: Said) -> tuple[Any, ...]:

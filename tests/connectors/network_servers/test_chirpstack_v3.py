@@ -19,6 +19,7 @@ from pipeline.dialect import Event
 from pipeline.errors import PayloadError, Reason
 from pipeline.uplink import Names, Reception, Uplink
 from tests.connectors.network_servers.fuzz import A_SEED, cases, hold
+from tests.connectors.network_servers.test_recognition import recognised
 
 EUI, ADDRESS = bytes.fromhex("0022a70e000001f5"), bytes.fromhex("008d9cec")
 TOPIC = "application/1/device/0022a70e000001f5/event/"
@@ -182,6 +183,13 @@ def test_wrong_values_are_refused(change: dict[str, Any], reason: Reason) -> Non
     with pytest.raises(PayloadError) as refused:
         dialect.reader(TOPIC + "up")(orjson.dumps(message), 7)
     assert refused.value.reason is reason
+
+
+def test_protobuf_is_recognised_where_an_application_has_a_number() -> None:
+    payload = marshalled("up", "protobuf", fPort=2)
+    assert recognised(f"lora/{TOPIC}up", payload) == ["chirpstack_v3"]
+    assert recognised(f"{TOPIC}up".replace("/1/", "/17c82e96-be03-4f38-aef3-f83d48582d97/"), payload) == ["chirpstack"]
+    assert recognised("plant/sensors", payload) == []
 
 
 @settings(max_examples=SEEDS, deadline=None)
