@@ -31,6 +31,7 @@ from pipeline.message import Message
 from pipeline.metrics import FeedMetrics, Metrics
 from pipeline.publish import Publisher
 from pipeline.reload import Reload
+from pipeline.shared import Shared
 from pipeline.store import Store
 
 _LOG = logging.getLogger(__name__)
@@ -82,6 +83,8 @@ class Worker:
         state = _state_folder(config)
         self._guard = CrashGuard(state)
         self._store = Store(state)
+        self._shared = Shared(directory, self._store)
+        self._metrics.raw, self._metrics.frames = self._shared.raw, self._shared.frames
         self._feeds: list[tuple[AnyFeed, FeedMetrics, Stage[Message]]] = []
         for name, feed in config.feeds.items():
             source, events = self._feed(name, feed, state)
@@ -91,8 +94,7 @@ class Worker:
                 publisher=self._publisher,
                 letters=letters,
                 events=self._metrics,
-                store=self._store,
-                directory=directory,
+                shared=self._shared,
             )
             if self._guard.careful:
                 ends: dict[str, Any] = {"dead_letters": letters, "publisher": self._publisher, "events": self._metrics}

@@ -27,8 +27,10 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from pipeline import metrics_lorawan
 from pipeline.delivery import Fate, Ledger
 from pipeline.errors import Reason
+from pipeline.lorawan.ledger import FrameLedger, RawLedger
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 CHUNK_BUCKETS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
@@ -191,6 +193,8 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.ledgers: dict[str, Ledger] = {}
         self.limits: dict[str, int] = {}
+        self.raw: dict[str, RawLedger] = {}
+        self.frames = FrameLedger()
         self.publish = PublishMetrics(self.registry)
         self.gauges: Callable[[], tuple[int, int, float]] = lambda: (0, 0, 0.0)
         self._families = _FeedFamilies(self.registry, trouble_reasons, datagram_kinds)
@@ -237,6 +241,7 @@ class _Live(Collector):
         yield from self._conservation()
         yield from self._lanes()
         yield from self._published()
+        yield from metrics_lorawan.collect(self._metrics.raw, self._metrics.frames)
 
     def _conservation(self) -> Iterator[Metric]:
         received = CounterMetricFamily("headrace_received_messages", "Messages received.", labels=["feed"])

@@ -4,45 +4,69 @@ from __future__ import annotations
 
 from pipeline.choice import Choice
 from pipeline.compiler import Compiler, connectors_of
-from pipeline.config.dialects import chosen
+from pipeline.config.dialects import Deduplicate, FramePolicy, chosen
 from pipeline.config.feeds import MqttFeed
 from pipeline.config.feeds_udp import SemtechUdpFeed
+from pipeline.config.network_rules import raw
 from pipeline.config.root import Config
 from pipeline.events import Events
-from pipeline.identify import Identify, Rules, Strangers
+from pipeline.identify import Identify, Rules
+from pipeline.lorawan.dedupe import Dedupe
+from pipeline.lorawan.ledger import RawLedger
+from pipeline.lorawan.sessions import Policy, Sessions
 from pipeline.refusals import Refusals
+from pipeline.shared import Shared
 from pipeline.unwrap import Unwrap, Ways
-from pipeline.uplink import Names
 
 _DEVICE_INTERVAL = 3600.0
 
 
-class Nobody:
-    """Takes no note of unknown devices."""
-
-    def note(self, eui: str, names: Names, arrival: int) -> None:
-        """Do nothing."""
-
-
 def unwrap(
-    config: Config, feed: MqttFeed | SemtechUdpFeed, compiler: Compiler, refusals: Refusals, strangers: Strangers
+    config: Config, feed: MqttFeed | SemtechUdpFeed, compiler: Compiler, refusals: Refusals, shared: Shared
 ) -> Unwrap:
     """Return the first stage of the feed, with all behind it up to the publisher."""
-    accept = config.accepts_unknown
+    choose = Choice(connectors_of(config)) if config.accepts_unknown else None
     identify = Identify(
-        compiler.directory,
-        Rules(compiler.uplink_fan, Choice(connectors_of(config)) if accept else None, feed.prefer),
+        shared.directory,
+        Rules(compiler.uplink_fan, choose, feed.prefer),
         publisher=refusals.publisher,
         refusals=refusals,
-        strangers=strangers,
+        strangers=shared.strangers,
         device_interval=_DEVICE_INTERVAL,
     )
     events = Events(
         config.tenant,
         config.device_events_topic,
-        directory=compiler.directory,
+        directory=shared.directory,
         fan=identify.told,
         refusals=refusals,
     )
+    frames = _frames(feed, identify, events, refusals, shared) if raw(feed) else None
     dialects = chosen(str(feed.dialect))
-    return Unwrap(dialects, Ways(identify, events), refusals, max_payload=feed.max_payload)
+    return Unwrap(dialects, Ways(identify, events, frames), refusals, max_payload=feed.max_payload)
+
+
+def _frames(
+    feed: MqttFeed | SemtechUdpFeed, identify: Identify, events: Events, refusals: Refusals, shared: Shared
+) -> Dedupe:
+    """Return the stages of raw frames: copies become one transmission, and that an uplink of its session."""
+    ledger = shared.raw.setdefault(refusals.feed, RawLedger())
+    policy = feed.frames or FramePolicy()
+    sessions = Sessions(
+        shared.counters,
+        shared.store,
+        uplinks=identify,
+        events=events,
+        policy=Policy(
+            unknown=policy.unknown,
+            invalid=policy.invalid,
+            mic=policy.wrong_mic,
+            replay=policy.replay,
+            reset=policy.reset,
+        ),
+        ledger=ledger,
+        frames=shared.frames,
+        refusals=refusals,
+    )
+    window = (feed.deduplicate or Deduplicate()).window
+    return Dedupe(window, sessions, crc=policy.crc_error, ledger=ledger, refusals=refusals)

@@ -29,16 +29,15 @@ from pipeline.directory import Directory
 from pipeline.fan_out import Fan, FanOut
 from pipeline.feeds.mqtt_options import MqttOptions, MqttTls
 from pipeline.feeds.semtech_udp import UdpOptions
-from pipeline.identify import Strangers
 from pipeline.message import Message
-from pipeline.networks import Nobody, unwrap
+from pipeline.networks import unwrap
 from pipeline.normalise import Normalise
 from pipeline.plan import Plan
 from pipeline.publish.options import CreateTopics, KafkaOptions, Sasl, Tls
 from pipeline.record import Record
 from pipeline.refusals import Refusals
 from pipeline.route import Route, Router
-from pipeline.store import Store
+from pipeline.shared import Shared
 from pipeline.topics import TopicPattern
 
 Secret = Callable[[], str]
@@ -112,21 +111,17 @@ def router(
     publisher: Stage[Record],
     letters: DeadLetters,
     events: DecodeEvents,
-    store: Store | None = None,
-    directory: Directory | None = None,
-    strangers: Strangers | None = None,
+    shared: Shared | None = None,
 ) -> Stage[Message]:
     """Return the first stage of a feed, with all behind it up to the publisher.
 
-    store: what keeps the states of devices; None for a run that shall leave no trace. directory: the device registry;
-    None for the one that the configuration names. strangers: who takes note of unknown devices.
+    shared: with the worker's other feeds; None for a run that shall leave no trace.
     """
     feed = config.feeds[feed_name]
-    directory = directory or Directory(config.registered)
-    compiler = Compiler(config, feed_name, store=store or Store(None), directory=directory)
+    shared = shared or Shared(Directory(config.registered))
+    compiler = Compiler(config, feed_name, store=shared.store, directory=shared.directory)
     if feed.dialect is not None:
-        refusals = Refusals(feed_name, letters, publisher, events)
-        return unwrap(config, feed, compiler, refusals, strangers or Nobody())
+        return unwrap(config, feed, compiler, Refusals(feed_name, letters, publisher, events), shared)
     return _routes(config, feed_name, compiler, publisher=publisher, dead_letters=letters, events=events)
 
 

@@ -46,6 +46,7 @@ def _listed(schema: dict[str, Any]) -> None:
 DialectName = Annotated[str, AfterValidator(check_dialect), Field(json_schema_extra=_listed)]
 
 Preference = Literal["server", "raw"]
+Refused = Literal["filter", "dead_letter"]
 
 
 class Deduplicate(Section):
@@ -55,3 +56,20 @@ class Deduplicate(Section):
     """How long the first copy waits for others: 200 ms where gateways have fibre, seconds where they use LTE."""
     rate: Annotated[float, Field(gt=0, le=1_000_000)] = Field(default=1000, examples=[1000])
     """Copies a second at most, against which `max_in_flight` is checked: those that wait have no fate yet."""
+
+
+class FramePolicy(Section):
+    """What becomes of raw frames that are no uplinks of ours: `filter` counts them, `dead_letter` keeps them, too."""
+
+    unknown: Refused = Field(default="filter", examples=["filter"])
+    """No session has that DevAddr: most are other people's devices, who have not asked to be recorded."""
+    wrong_mic: Refused = Field(default="dead_letter", examples=["filter"])
+    """The DevAddr is one of ours, but none of its keys fits."""
+    crc_error: Refused = Field(default="filter", examples=["dead_letter"])
+    """The gateway says that the checksum is wrong: noise, or two frames at once."""
+    invalid: Refused = Field(default="dead_letter", examples=["filter"])
+    """The bytes are nothing that a LoRaWAN device sends."""
+    replay: Refused = Field(default="dead_letter", examples=["filter"])
+    """The frame counter went back: somebody sends a recorded frame again, or the device was reset."""
+    reset: Literal["accept", "refuse"] = Field(default="refuse", examples=["accept"])
+    """`accept` takes a counter that went back for a device that was reset, and a recorded frame as well."""

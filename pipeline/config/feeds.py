@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from pydantic import WithJsonSchema as Schema
 from pydantic_core import PydanticKnownError
 
-from pipeline.config.dialects import Deduplicate, DialectName, Preference
+from pipeline.config.dialects import Deduplicate, DialectName, FramePolicy, Preference
 from pipeline.config.formats import FormatName
 from pipeline.config.secrets import Tls, at_most_one
 from pipeline.config.values import (
@@ -135,6 +135,8 @@ class MqttFeed(Section):
     """Instead of `routes`: the LoRaWAN network server or gateway bridge whose messages these are; `auto` recognises."""
     deduplicate: Deduplicate | None = Field(default=None, examples=[{"window": "500ms"}])
     """With a dialect of gateways: how the copies of one frame become one uplink."""
+    frames: FramePolicy | None = Field(default=None, examples=[{"unknown": "dead_letter"}])
+    """With a dialect of gateways: what becomes of frames that are no uplinks of ours."""
     prefer: Preference | None = Field(default=None, examples=["server"])
     """Whom to publish when a device is heard through a server and raw; absent, both, under one `ce_id`."""
 

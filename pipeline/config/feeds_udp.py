@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from pipeline.config.dialects import Deduplicate, Preference
+from pipeline.config.dialects import Deduplicate, FramePolicy, Preference
 from pipeline.config.feeds import Route, check_kind
 from pipeline.config.values import Listen, Section
 from pipeline.errors import PayloadError
@@ -56,6 +56,8 @@ class SemtechUdpFeed(Section):
 
     deduplicate: Deduplicate | None = Field(default=None, examples=[{"window": "500ms"}])
     """How the copies of one frame, heard by several gateways, become one uplink."""
+    frames: FramePolicy | None = Field(default=None, examples=[{"unknown": "dead_letter"}])
+    """With a dialect of gateways: what becomes of frames that are no uplinks of ours."""
     prefer: Preference | None = Field(default=None, examples=["server"])
     """Whom to publish when a device is heard through a server and raw; absent, both, under one `ce_id`."""
 

@@ -21,9 +21,10 @@ def errors(config: Config) -> Iterator[Finding]:
         if feed.dialect is None:
             yield from _without_dialect(name, feed)
         elif not raw(feed):
-            if feed.deduplicate is not None:
-                said = f"means nothing: `{feed.dialect}` has told the copies of a frame apart already."
-                yield Finding((*place, "deduplicate"), said, "Remove it.")
+            for key, value in (("deduplicate", feed.deduplicate), ("frames", feed.frames)):
+                if value is not None:
+                    said = f"means nothing: `{feed.dialect}` has made uplinks of the frames already."
+                    yield Finding((*place, key), said, "Remove it.")
         else:
             yield from _window(config, name, feed)
 
@@ -47,7 +48,7 @@ def raw(feed: MqttFeed | SemtechUdpFeed) -> bool:
 
 
 def _without_dialect(name: str, feed: MqttFeed | SemtechUdpFeed) -> Iterator[Finding]:
-    for key, value in (("deduplicate", feed.deduplicate), ("prefer", feed.prefer)):
+    for key, value in (("deduplicate", feed.deduplicate), ("frames", feed.frames), ("prefer", feed.prefer)):
         if value is not None:
             fix = "Remove it, or write the `dialect` of the gateways."
             yield Finding(("feeds", name, key), "means nothing without a `dialect`.", fix)

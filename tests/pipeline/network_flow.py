@@ -15,6 +15,7 @@ from pipeline.devices import Devices
 from pipeline.directory import Directory
 from pipeline.message import Message
 from pipeline.record import Record
+from pipeline.shared import Shared
 from pipeline.store import Store
 from tests.pipeline.flow import ARRIVAL, Memory
 
@@ -53,15 +54,14 @@ class NetworkFlow:
         self.config = config.parse(written(folder, devices, **feed), str(folder / "city.yaml"), {}).config
         self.directory = Directory(self.config.registered)
         self.strangers: list[str] = []
+        self.shared = Shared(self.directory, Store(None), self)
         self.first = wiring.router(
             self.config,
             "city",
             publisher=self.memory,
             letters=wiring.dead_letters(self.config),
             events=self.memory,
-            store=Store(None),
-            directory=self.directory,
-            strangers=self,
+            shared=self.shared,
         )
 
     def note(self, eui: str, names: object, arrival: int) -> None:

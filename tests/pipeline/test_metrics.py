@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.delivery import Fate, Lane, Ledger
 from pipeline.errors import Reason
+from pipeline.lorawan.ledger import RawLedger
 from pipeline.metrics import LATENCY_BUCKETS, Buckets, Metrics
 
 GOLDEN = Path(__file__).parent / "golden" / "metrics.catalogue"
@@ -62,6 +63,7 @@ def busy() -> tuple[Metrics, Ledger]:
     gates.connected(up=True)
     gates.datagrams(Seen.PUSH_DATA, 3)
     gates.dropped(2)
+    metrics.raw["gates"] = RawLedger()
     publish = metrics.publish
     publish.confirmed("t.v1", 10, 1234, [(0.004, 7), (0.2, 3)])
     publish.failed("t.v1", "REQUEST_TIMED_OUT")

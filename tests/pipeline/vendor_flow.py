@@ -12,6 +12,7 @@ from pipeline import config, wiring
 from pipeline.delivery import Batch, Lane, Ledger
 from pipeline.message import Message
 from pipeline.record import Record
+from pipeline.shared import Shared
 from pipeline.store import Store
 from tests.pipeline.flow import ARRIVAL, Memory
 
@@ -53,7 +54,7 @@ class VendorFlow:
         letters = wiring.dead_letters(read)
         ends: dict[str, Any] = {"publisher": self.memory, "letters": letters, "events": self.memory}
         self.kept = store is not None
-        self.router = wiring.router(read, "city", **ends, store=store)
+        self.router = wiring.router(read, "city", **ends, shared=Shared(store=store))
 
     def put(self, *payloads: bytes, device: str = "0001", later: int = 0, **message: Any) -> list[Record]:
         """Send payloads through, `later` ms after the first ones, and return the records that they became."""

@@ -1,0 +1,45 @@
+"""What the feeds of one worker share: who devices are, what outlives the process, and what frame counters tell."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pipeline.directory import Directory
+from pipeline.identify import Strangers
+from pipeline.lorawan.ledger import FrameLedger, RawLedger
+from pipeline.store import Store
+from pipeline.uplink import Names
+
+if TYPE_CHECKING:
+    from pipeline.lorawan.counters import Counters
+
+
+class Nobody:
+    """Takes no note of unknown devices."""
+
+    def note(self, eui: str, names: Names, arrival: int) -> None:
+        """Do nothing."""
+
+
+class Shared:
+    """One for each worker. store: None for a run that shall leave no trace. strangers: who notes unknown devices.
+
+    raw: what is counted of the frames of each feed that brings any. frames: what the counters of all devices tell.
+    """
+
+    def __init__(
+        self, directory: Directory | None = None, store: Store | None = None, strangers: Strangers | None = None
+    ) -> None:
+        self.directory = directory or Directory()
+        self.store = store or Store(None)
+        self.strangers: Strangers = strangers or Nobody()
+        self.raw: dict[str, RawLedger] = {}
+        self.frames = FrameLedger()
+
+    @cached_property
+    def counters(self) -> Counters:
+        """The frame counters of all sessions; they bring cryptography, which only feeds of gateways need."""
+        from pipeline.lorawan.counters import Counters  # noqa: PLC0415
+
+        return Counters(self.directory, self.store)
