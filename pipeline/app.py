@@ -33,6 +33,7 @@ from pipeline.publish import Publisher
 from pipeline.reload import Reload
 from pipeline.shared import Shared
 from pipeline.store import Store
+from pipeline.unknown_devices import UnknownDevices
 
 _LOG = logging.getLogger(__name__)
 _HEALTHY_SECONDS = 60.0  # a life that lasted so long was not killed by its first messages
@@ -72,7 +73,6 @@ class Worker:
     def __init__(self, config: Config, reread: Callable[[], Devices] | None = None) -> None:
         self._config = config
         directory = Directory(config.registered)
-        self._reload = Reload(reread, [directory])
         self._metrics = Metrics(_version(), [trouble.value for trouble in Trouble], [seen.value for seen in Seen])
         self._failpoint = failpoint.from_environment(os.environ)
         letters = wiring.dead_letters(config)
@@ -81,9 +81,11 @@ class Worker:
         )
         self._metrics.gauges = self._publisher.gauges
         state = _state_folder(config)
+        self._unknown = UnknownDevices(state)
+        self._reload = Reload(reread, [directory, self._unknown])
         self._guard = CrashGuard(state)
         self._store = Store(state)
-        self._shared = Shared(directory, self._store)
+        self._shared = Shared(directory, self._store, self._unknown)
         self._metrics.raw, self._metrics.frames = self._shared.raw, self._shared.frames
         self._feeds: list[tuple[AnyFeed, FeedMetrics, Stage[Message]]] = []
         for name, feed in config.feeds.items():
@@ -129,6 +131,7 @@ class Worker:
         finally:
             await self._publisher.close(monotonic() + _LEAVE_SECONDS)
             await self._store.close()
+            self._unknown.close()
             await self._admin.stop()
 
     async def _publisher_started(self) -> bool:
@@ -149,6 +152,7 @@ class Worker:
     async def _work(self) -> None:
         running = [asyncio.create_task(feed.run(router), name=f"feed {feed.name}") for feed, _, router in self._feeds]
         parts = [(self._publisher.watch(), "publisher"), (self._store.run(), "store"), (self._reload.run(), "reload")]
+        parts.append((self._unknown.run(), "unknown devices"))
         watched = [*(asyncio.create_task(part, name=name) for part, name in parts), *running]
         asyncio.get_running_loop().call_later(_HEALTHY_SECONDS, self._guard.settle)
         stop = asyncio.create_task(self._stop.wait(), name="stop")

@@ -6,6 +6,8 @@ HEADRACE_GOLDEN=write rewrites the golden texts; read the difference before you 
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 import yaml
 
 from pipeline import check, config
+from pipeline.config.device_rows import KEYS
 from pipeline.devices import Device, Key, Session
 from pipeline.errors import ConfigError
 from tests.support.headrace import ROOT
@@ -275,3 +278,20 @@ def test_check_says_what_the_registry_holds(tmp_path: Path) -> None:
         "devices: 2 (1 with a DevEUI, 2 with sessions, 1 without location) in devices.yaml; others become dead letters"
     )
     assert CANARY not in check.text(read) + repr(read) + repr(read.devices) + repr(list(read.devices))
+
+
+def test_both_examples_of_the_page_say_the_same(tmp_path: Path) -> None:
+    page = (ROOT / "deploy" / "reference" / "devices.md").read_text(encoding="utf-8")
+    of_yaml, of_csv = (re.search(rf"```{form}\n(.*?)```", page, re.DOTALL) for form in ("yaml", "csv"))
+    assert of_yaml
+    assert of_csv
+    (tmp_path / "keys").mkdir()
+    for name in ("th-17.nwk", "th-17.app"):
+        (tmp_path / "keys" / name).write_text(KEY)
+
+    first = loaded(tmp_path, of_yaml[1]).devices
+    second = loaded(tmp_path, of_csv[1], "devices.csv").devices
+
+    assert len(first) == 2
+    assert [replace(each, line=0) for each in first] == [replace(each, line=0) for each in second]
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(KEYS)
