@@ -70,16 +70,16 @@ def _read(payload: bytes, received_at: int) -> tuple[Said]:
         raise PayloadError(
             f"Expected uplink_message or another event of The Things Stack, got {', '.join(message)[:80]}."
         )
-    return (_event(KINDS[key], message, member(member(message, key), "location")),)
+    return (_event(KINDS[key], message, message[key]),)
 
 
 def _uplink(message: Mapping[str, Any], told: Mapping[str, Any], received_at: int) -> Said:
     ids, get = message.get("end_device_ids"), told.get
     f_port = port(get("f_port"))
     if message.get("simulated"):
-        return _event("integration", message)
+        return _event("integration", message, told)
     if not f_port:
-        return _event("mac", message)
+        return _event("mac", message, told)
     if get("app_s_key"):
         sentence = "Expected a decrypted payload, got one with an app_s_key: let the Application Server decrypt it."
         raise PayloadError(sentence, Reason.ENCRYPTED)
@@ -89,7 +89,7 @@ def _uplink(message: Mapping[str, Any], told: Mapping[str, Any], received_at: in
         _fields(get("decoded_payload"), get(_NORMALIZED)),
         received_at,
         eui(member(ids, "dev_eui")),
-        time(get("received_at") or message.get("received_at"), "received_at"),
+        _time(message, told),
         address(member(ids, "dev_addr")),
         counter(get("f_cnt")) or 0,
         partial(_receptions, told),
@@ -104,17 +104,23 @@ def _fields(decoded: object, normalized: object) -> Fields | None:
     return fields or None
 
 
-def _event(kind: EventKind, message: Mapping[str, Any], location: object = None) -> Event:
-    """Return what a message says that is no reading; of a downlink it may not tell the DevEUI."""
+def _time(message: Mapping[str, Any], told: object) -> int | None:
+    """Return the Network Server's time; the Application Server's where it tells none."""
+    return time(member(told, "received_at") or message.get("received_at"), "received_at")
+
+
+def _event(kind: EventKind, message: Mapping[str, Any], told: object) -> Event:
+    """Return what a message says that is no reading; of a downlink it may tell the device's name alone."""
     ids = message.get("end_device_ids")
     known = member(ids, "dev_eui")
+    named = known is None and text(member(ids, "device_id")) is not None
     return Event(
         kind,
-        device=None if known is None else eui(known),
-        time=time(message.get("received_at"), "received_at"),
+        device=None if named else eui(known),
+        time=_time(message, told),
         details=public(message),
-        location=_place(location) if kind == "location" else None,
-        names=partial(_names, ids, message.get("uplink_message")),
+        location=_place(member(told, "location")) if kind == "location" else None,
+        names=partial(_names, ids, told),
     )
 
 

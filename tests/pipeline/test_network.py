@@ -13,6 +13,7 @@ from pipeline.errors import Reason
 from pipeline.record import Record
 from tests.connectors.network_servers import messages
 from tests.connectors.network_servers.messages import UPLINKS
+from tests.connectors.network_servers.test_one_transmission import WITHOUT_DEV_ADDR
 from tests.pipeline.flow import headers_of
 from tests.pipeline.network_flow import PLACE, NetworkFlow
 
@@ -76,7 +77,7 @@ def test_one_transmission_is_one_record_whoever_tells_it(name: str, tmp_path: Pa
     assert record.destination.key == told.destination.key == b"urn:ngsi-ld:WeatherObserved:bench:th-17"
     headers = headers_of(record)
     wanted = headers_of(told)
-    if name in {"loriot", "live_objects"}:  # they tell no DevAddr: the network's time stands for it
+    if name in WITHOUT_DEV_ADDR:  # they tell no DevAddr: the network's time stands for it
         wanted["ce_id"] = f"WeatherObserved:th-17:{messages.F_CNT}-{messages.PORT}-{messages.TIME}"
     assert headers == wanted
 

@@ -7,6 +7,45 @@ from typing import Any
 from tests.connectors.network_servers.messages import DEVICE, TIME
 
 EVENTS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+    "chirpstack": tuple(
+        (f"application/17c82e96/device/{DEVICE}/event/{kind}", {"deviceInfo": {"devEui": DEVICE}, **told})
+        for kind, told in (
+            ("join", {"devAddr": "04d2848e"}),
+            ("status", {"margin": 7, "batteryLevel": 50.0}),
+            ("ack", {"queueItemId": "1bbcab1d", "acknowledged": True}),
+            ("txack", {"downlinkId": 5, "gatewayId": "7276ff0039030436"}),
+            ("log", {"level": "WARNING", "code": "UPLINK_F_CNT_RESET"}),
+            ("location", {"location": {"latitude": 48.9, "longitude": 1.1}}),
+            ("integration", {"integrationName": "loracloud", "object": {"a": None}}),
+        )
+    ),
+    "chirpstack_v3": tuple(
+        (f"application/1/device/{DEVICE}/event/{kind}", {"applicationID": "1", "devEUI": DEVICE, **told})
+        for kind, told in (
+            ("join", {"devAddr": "04d2848e"}),
+            ("status", {"margin": 7, "externalPowerSource": True, "batteryLevel": 0}),
+            ("ack", {"acknowledged": False, "fCnt": 3}),
+            ("txack", {"fCnt": 3}),
+            ("error", {"type": "UPLINK_FCNT_RESET", "error": "frame-counter reset"}),
+            ("location", {"location": {"latitude": 48.9, "longitude": 1.1, "altitude": 0}}),
+        )
+    ),
+    "the_things_stack": tuple(
+        (
+            f"v3/app@tenant/devices/th-17/{level}",
+            {"end_device_ids": {"dev_eui": DEVICE, "application_ids": {"application_id": "air"}}, key: {"f_cnt": 3}},
+        )
+        for level, key in (
+            ("join", "join_accept"),
+            ("down/queued", "downlink_queued"),
+            ("down/sent", "downlink_sent"),
+            ("down/ack", "downlink_ack"),
+            ("down/nack", "downlink_nack"),
+            ("down/failed", "downlink_failed"),
+            ("service/data", "service_data"),
+            ("location/solved", "location_solved"),
+        )
+    ),
     "helium": (
         (
             "helium/x/rx",

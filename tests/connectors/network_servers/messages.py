@@ -19,6 +19,87 @@ ARRIVAL = 1702393519000
 GATEWAY = "7276ff0039030436"
 
 UPLINKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "chirpstack": (
+        "application/17c82e96-be03-4f38-aef3-f83d48582d97/device/0011223344556677/event/up",
+        {
+            "deduplicationId": "3ac7e3c4-4401-4b8d-9386-a5c902f9202d",
+            "time": "2023-12-12T15:05:18.519281398+00:00",
+            "deviceInfo": {
+                "applicationId": "17c82e96-be03-4f38-aef3-f83d48582d97",
+                "applicationName": "air",
+                "deviceProfileName": "th-1",
+                "deviceName": "th-17",
+                "devEui": "0011223344556677",
+                "tags": {"room": "12"},
+            },
+            "devAddr": "04d2848e",
+            "adr": True,
+            "dr": 5,
+            "fCnt": 53,
+            "fPort": 2,
+            "confirmed": False,
+            "data": "AjAAQKA=",
+            "rxInfo": [{"gatewayId": "7276ff0039030436", "uplinkId": 4217106255, "rssi": -83, "snr": 9.5}],
+            "txInfo": {"frequency": 868100000, "modulation": {"lora": {"bandwidth": 125000, "spreadingFactor": 7}}},
+        },
+    ),
+    "chirpstack_v3": (
+        "application/1/device/0011223344556677/event/up",
+        {
+            "applicationID": "1",
+            "applicationName": "air",
+            "deviceName": "th-17",
+            "deviceProfileName": "th-1",
+            "devEUI": "0011223344556677",
+            "rxInfo": [
+                {
+                    "gatewayID": "7276ff0039030436",
+                    "uplinkID": "e3ea4ba9-2eab-47a4-8b32-5cd5b0bf7b4f",
+                    "name": "roof",
+                    "time": "2023-12-12T15:05:18.519281Z",
+                    "rssi": -83,
+                    "loRaSNR": 9.5,
+                    "location": {"latitude": 48.933865, "longitude": 1.195898, "altitude": 0},
+                }
+            ],
+            "txInfo": {"frequency": 868100000, "dr": 5},
+            "adr": True,
+            "fCnt": 53,
+            "fPort": 2,
+            "data": "AjAAQKA=",
+        },
+    ),
+    "the_things_stack": (
+        "v3/app@tenant/devices/th-17/up",
+        {
+            "end_device_ids": {
+                "device_id": "th-17",
+                "application_ids": {"application_id": "air"},
+                "dev_eui": "0011223344556677",
+                "dev_addr": "04D2848E",
+            },
+            "received_at": "2023-12-12T15:05:18.720Z",
+            "uplink_message": {
+                "f_port": 2,
+                "f_cnt": 53,
+                "frm_payload": "AjAAQKA=",
+                "rx_metadata": [
+                    {
+                        "gateway_ids": {"gateway_id": "roof", "eui": "7276FF0039030436"},
+                        "time": "2023-12-12T15:05:18.510Z",
+                        "rssi": -83,
+                        "snr": 9.5,
+                    }
+                ],
+                "settings": {
+                    "data_rate": {"lora": {"bandwidth": 125000, "spreading_factor": 7}},
+                    "frequency": "868100000",
+                },
+                "version_ids": {"brand_id": "acme", "model_id": "th-1"},
+                "received_at": "2023-12-12T15:05:18.519281398Z",
+            },
+        },
+    ),
     "helium": (
         "helium/3c822699-37fd-4df6-a84d-93037a450843/rx",
         {

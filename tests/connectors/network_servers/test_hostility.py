@@ -88,7 +88,7 @@ def check_said(said: Said) -> None:
     assert all(text is None or isinstance(text, str) for text in (names.name, names.brand, names.model, names.profile))
     assert all(isinstance(text, str) for pair in names.tags.items() for text in pair)
     if isinstance(said, Event):
-        assert said.device or said.gateway
+        assert said.device or said.gateway or names.name
         orjson.dumps((said.details, said.state))
         return
     assert len(bytes.fromhex(said.device)) == 8

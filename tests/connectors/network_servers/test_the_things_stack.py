@@ -66,9 +66,11 @@ def test_what_is_left_out_is_zero() -> None:
     assert (read.f_cnt, read.payload, read.fields) == (0, b"", None)
     assert read.time == 1581520546014, "the Application Server's, where the Network Server tells none"
     assert read.receptions()[0].snr is None, "only LoRa has one"
-    with pytest.raises(PayloadError) as refused:
-        say(dialect, TOPIC, {"uplink_message": TOLD})
-    assert refused.value.reason is Reason.DEVICE_MISSING
+    nobodies: list[dict[str, Any]] = [{"uplink_message": TOLD}, {"downlink_sent": {}}]
+    for nobody in nobodies:
+        with pytest.raises(PayloadError) as refused:
+            say(dialect, TOPIC, nobody)
+        assert refused.value.reason is Reason.DEVICE_MISSING
 
 
 def test_the_published_uplink_has_no_port_and_so_no_application_data(shared_data: Path) -> None:
