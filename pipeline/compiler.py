@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
-from pipeline.binding import Binding, Fields, FromField, Path, Source
+from pipeline.binding import Binding, Fields, FromField, Path, Position, Source
 from pipeline.config import inline, vendors
 from pipeline.config.connectors import InlineConnector
 from pipeline.config.formats import formats
@@ -13,7 +14,7 @@ from pipeline.config.root import Config
 from pipeline.config.used import DEVICE, DEVICE_MODEL, UsedConnector
 from pipeline.config.values import field_path
 from pipeline.connector import Decoded
-from pipeline.device_state import SIGNAL, STATE, DeviceStates
+from pipeline.device_state import FRAMES, LATITUDE, LONGITUDE, SIGNAL, STATE, DeviceStates
 from pipeline.directory import Directory
 from pipeline.errors import PayloadError, Reason
 from pipeline.fan_out import Fan
@@ -21,8 +22,8 @@ from pipeline.message import Message
 from pipeline.models import MODELS
 from pipeline.models.device import controlled_properties
 from pipeline.plan import Plan, Terms
+from pipeline.shared import Shared
 from pipeline.slot import slots_of
-from pipeline.store import Store
 from pipeline.uplink import Uplink
 
 _INTERVAL = 3600.0  # seconds, as `device_interval` of a vendor's connector
@@ -30,22 +31,31 @@ _BY_EUI = FromField(Path("the DevEUI", ()))  # an uplink says itself whose it is
 
 _TOLD: Mapping[str, Source] = {
     "batteryLevel": Source(Path("batteryLevel", (STATE, "batteryLevel")), "1"),
-    "deviceState": Source(Path("deviceState", (STATE, "deviceState"))),
+    "deviceState": Source(Path("deviceState", (STATE, FRAMES))),
     "rssi": Source(Path("rssi", (STATE, SIGNAL)), "dBm"),
 }
 """What a network tells of a device's state; what the device tells itself goes before it."""
 
+_GATEWAY = Binding(
+    name="gateway",
+    version="1",
+    model=DEVICE,
+    device=_BY_EUI,
+    attributes={"deviceState": Source(Path("deviceState", (STATE, "deviceState")))},
+    location=Position(Path("longitude", (STATE, LONGITUDE)), Path("latitude", (STATE, LATITUDE))),
+    stated={"controlledProperty": ["location"]},
+)
+"""A gateway is a device too. The model wants a property that it senses: where it stands, which many do by GPS."""
+
 
 class Compiler:
-    """Compiles for one feed. store: what keeps the states of devices. directory: who devices are."""
+    """Compiles for one feed. shared: with the worker's other feeds; None, to look at."""
 
-    def __init__(
-        self, config: Config, feed: str, *, store: Store | None = None, directory: Directory | None = None
-    ) -> None:
+    def __init__(self, config: Config, feed: str, shared: Shared | None = None) -> None:
+        shared = shared or Shared(Directory(config.registered))
         self._config = config
         self._feed = feed
-        self._store = store or Store(None)
-        self.directory = directory or Directory(config.registered)
+        self._store, self._directory, self._frames = shared.store, shared.directory, shared.frames
         self._fans: dict[tuple[str, str | None], Fan] = {}
 
     def plan(self, name: str) -> Plan:
@@ -101,7 +111,19 @@ class Compiler:
             device=self._plan(_with_network(device, bindings)),
             states=states,
             family=family,
+            network=self._network,
         )
+
+    def gateways(self) -> Fan:
+        """Return the plan of the Device entities of gateways."""
+        return Fan(_nothing, (), device=self._plan(_GATEWAY), states=DeviceStates({}, _INTERVAL, self._store))
+
+    def _network(self, uplink: Uplink) -> dict[str, Any]:
+        """Return what the network knows of a device: how strongly it is heard, and what its frame counter tells."""
+        heard = [each.rssi for each in uplink.receptions() if each.rssi is not None]
+        known: dict[str, Any] = {SIGNAL: max(heard)} if heard else {}
+        counted = self._frames.find(uplink.device)
+        return known if counted is None else {**known, FRAMES: counted.text()}
 
     def _found(self, name: str) -> UsedConnector:
         if self._config.found.get(name) is None:
@@ -125,15 +147,19 @@ class Compiler:
             feed=self._feed,
             topic=self._config.topic(model.name),
             terms=Terms(stream.classification, stream.licence),
-            lookup=self.directory.find,
+            lookup=self._directory.find,
         )
-        self.directory.on_change(plan.forget)
+        self._directory.on_change(plan.forget)
         return plan
 
 
 def format_fan(plan: Plan, name: str) -> Fan:
     """Return what makes the records of an inline connector whose payloads are of another format than JSON."""
     return Fan(decode=formats()[name].decode, plans=(plan,))
+
+
+def _nothing(_: Uplink) -> Fields:
+    return {}
 
 
 def _decoded_by_server(uplink: Uplink) -> Fields:

@@ -13,8 +13,8 @@ from pipeline.store import Store
 
 STATE = "\0device"
 """Under this name, which no device has, the fields of a Device entity hold its state."""
-SIGNAL = "\0signal"
-"""In the state: the strength of the received signal as the network tells it (dBm)."""
+SIGNAL, FRAMES, LONGITUDE, LATITUDE = "\0signal", "\0frames", "\0longitude", "\0latitude"
+"""In the state, as the network tells it: the received signal (dBm), a text on frame counters, a gateway's place."""
 
 _TABLE = "device"
 _REMEMBERED_DEVICES = 131_072

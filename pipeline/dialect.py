@@ -59,7 +59,8 @@ class Event:
     the message names none. time: milliseconds since 1970 UTC, None for arrival. details: the message as its server
     tells it, JSON values in the server's own words. state: attributes of the Device entity that the event tells, in the
     model's canonical units (`batteryLevel` 0 to 1, `rssi` dBm, `deviceState`). location: of the device or gateway:
-    longitude, latitude (, altitude in metres).
+    longitude, latitude (, altitude in metres). packets: how many a gateway has received since it last said so, and how
+    many of them with a right checksum.
     """
 
     kind: EventKind
@@ -70,6 +71,7 @@ class Event:
     state: Mapping[str, Any] = field(default_factory=dict)
     location: tuple[float, ...] | None = None
     names: Callable[[], Names] = Names
+    packets: tuple[int, int] | None = None
 
 
 Said = Uplink | Frame | Event

@@ -5,7 +5,7 @@ What an event tells of the device's state (battery, signal) goes into its whole 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 from zlib import crc32
@@ -15,12 +15,13 @@ import orjson
 from pipeline import cloudevents, times
 from pipeline.bundle import Bundle
 from pipeline.delivery import Batch, Stage
-from pipeline.device_state import DeviceStates
+from pipeline.device_state import LATITUDE, LONGITUDE, DeviceStates
 from pipeline.dialect import Event
 from pipeline.directory import Directory
 from pipeline.entity import entity_id
 from pipeline.errors import PayloadError
 from pipeline.fan_out import Fan, Outcome
+from pipeline.lorawan.ledger import RawLedger
 from pipeline.message import Message
 from pipeline.record import Destination, Record, encode_headers
 from pipeline.refusals import Refusals
@@ -36,7 +37,8 @@ class Events(Stage[Told]):
     """Makes the records of one feed's events.
 
     fan: what makes the records of a device, by its DevEUI and the server's names; it raises PayloadError for a device
-    that nobody knows, whose events are published all the same.
+    that nobody knows, whose events are published all the same. gateways: what makes the Device entities of gateways.
+    ledger: where their packets are counted, on a feed of gateways.
     """
 
     def __init__(
@@ -46,12 +48,16 @@ class Events(Stage[Told]):
         *,
         directory: Directory,
         fan: Callable[[str, Names], Fan],
+        gateways: Fan,
+        ledger: RawLedger | None,
         refusals: Refusals,
     ) -> None:
         self._tenant = tenant
         self._topic = topic
         self._directory = directory
         self._fan = fan
+        self._gateways = gateways
+        self._ledger = ledger
         self._refusals = refusals
 
     def put(self, batch: Batch[Told]) -> None:
@@ -74,16 +80,27 @@ class Events(Stage[Told]):
 
     def _records(self, event: Event, message: Message) -> tuple[list[Record], DeviceStates | None, bool]:
         own = self.record(event, message)
-        if not event.state or event.device is None:
+        if event.packets is not None and self._ledger is not None:
+            self._ledger.counted(*event.packets)
+        found = self._whose(event)
+        if found is None:
             return [own], None, False
-        try:
-            fan = self._fan(event.device, event.names())
-        except PayloadError:
-            return [own], None, False
-        uplink = Uplink(message.payload, device=event.device, time=event.time)
-        outcome = Outcome(message, several=False, uplink=uplink)
-        fan.learn(event.device, event.state, {}, outcome)
+        fan, name, heard = found
+        outcome = Outcome(message, several=False, uplink=Uplink(message.payload, device=name, time=event.time))
+        fan.learn(name, heard, {}, outcome)
         return [own, *outcome.records], fan.states, outcome.changed
+
+    def _whose(self, event: Event) -> tuple[Fan, str, Mapping[str, Any]] | None:
+        """Return what makes the Device entity that an event changes, its name, and what is new of it."""
+        if event.device is not None:
+            try:
+                return (self._fan(event.device, event.names()), event.device, event.state) if event.state else None
+            except PayloadError:
+                return None
+        if event.gateway is None or not (event.state or event.location):
+            return None
+        place = {} if event.location is None else {LONGITUDE: event.location[0], LATITUDE: event.location[1]}
+        return self._gateways, event.gateway, {"deviceState": "ONLINE", **event.state, **place}
 
     def record(self, event: Event, message: Message) -> Record:
         """Return the record of one event; its key is the id of the Device entity that it is about."""

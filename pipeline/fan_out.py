@@ -16,7 +16,7 @@ from pipeline.connector import Decoded, Uplink
 from pipeline.dead_letter import DeadLetters
 from pipeline.decode import DecodeEvents, name_of, too_large
 from pipeline.delivery import Batch, Fate, Stage
-from pipeline.device_state import SIGNAL, STATE, DeviceStates
+from pipeline.device_state import FRAMES, STATE, DeviceStates
 from pipeline.envelope import WRAPPER, Envelope
 from pipeline.errors import PayloadError, Reason, as_refusal
 from pipeline.message import Message
@@ -32,7 +32,8 @@ MOST_READINGS = 1000
 class Fan:
     """A vendor's connector on one feed: its decoder, and a plan for each observation.
 
-    device: of the device itself. family: of the DeviceModel that each device refers to.
+    device: of the device itself. family: of the DeviceModel that each device refers to. network: what a network knows
+    of a device at the moment, asked when its Device entity is due.
     """
 
     decode: Callable[[Uplink], Decoded]
@@ -41,6 +42,7 @@ class Fan:
     device: Plan | None = None
     states: DeviceStates | None = None
     family: Plan | None = None
+    network: Callable[[Uplink], Mapping[str, Any]] | None = None
 
     @property
     def tells(self) -> bool:
@@ -135,8 +137,13 @@ class Fan:
         key, arrival = f"{self.device.provenance} {self.device.known(name).id}", outcome.message.arrival
         learned = self.states.learn(key, dict(heard), arrival)
         outcome.changed = outcome.changed or learned.changed
-        state = {**learned.whole, **outcome.signal()}
-        if learned.due and state:
+        if not learned.due:
+            return
+        known = {} if self.network is None or outcome.uplink is None else self.network(outcome.uplink)
+        state = {**learned.whole, **known}
+        if "deviceState" in state and FRAMES in state:
+            state[FRAMES] = f"{state['deviceState']}; {state[FRAMES]}"
+        if state:
             self._family(self.states, outcome)
             outcome.add(self.device, name, {**fields, STATE: state})
             self.states.published(key, arrival)
@@ -184,12 +191,6 @@ class Outcome:
             body, size = plan.carefully(fields, entity, self.message, self._recorded, index=index, uplink=self.uplink)
             self._seen[place] = index + 1
         self.records.append(Record(entity.destination, body, size, self.message.arrival, self.message))
-
-    def signal(self) -> dict[str, float]:
-        """Return how strongly the nearest gateway heard the device; no change of it is a change of the device."""
-        receptions = () if self.uplink is None else self.uplink.receptions()
-        heard = [each.rssi for each in receptions if each.rssi is not None]
-        return {SIGNAL: max(heard)} if heard else {}
 
     def refuse(self, error: Exception, prefix: str) -> None:
         """Keep the first refusal: a message becomes one dead letter at most."""

@@ -16,6 +16,7 @@ from pipeline.directory import Directory
 from pipeline.entity import Entity
 from pipeline.errors import PayloadError, Reason, as_refusal
 from pipeline.fan_out import Fan, Outcome
+from pipeline.lorawan.ledger import Counted, FrameLedger
 from pipeline.message import Message
 from pipeline.ngsi_ld import recorded_header
 from pipeline.record import Record
@@ -40,12 +41,14 @@ class Strangers(Protocol):
 class Rules:
     """How devices are identified. fan: compiles the connector of a name for a model, or for its own; once each.
 
-    choose: the connector of a device that no registry knows, None where it must be registered. prefer: whom to publish
-    when a device is heard through a server and raw, where the registry does not say.
+    choose: the connector of a device that no registry knows, None where it must be registered. frames: where the frame
+    counters that servers tell are noted. prefer: whom to publish when a device is heard through a server and raw, where
+    the registry does not say.
     """
 
     fan: Callable[[str, str | None], Fan]
     choose: Callable[[Names], str | None] | None
+    frames: FrameLedger
     prefer: Preference | None = None
 
 
@@ -59,6 +62,7 @@ class _Known:
     fan: Fan
     prefer: Preference | None
     entity: Entity | None
+    counted: Counted
     due: int = 0
 
 
@@ -101,6 +105,8 @@ class Identify(Stage[Heard]):
             if device.prefer is not None and (device.prefer == "raw") is not uplink.raw:
                 batch.delivery.seal(Fate.DEDUPLICATED)  # its other copy is the one that counts
                 continue
+            if uplink.f_cnt is not None and not uplink.raw:
+                self._rules.frames.told(device.counted, uplink.dev_addr, uplink.f_cnt)
             uplink.received_at = message.arrival if uplink.time is None else uplink.time
             record = None if device.entity is None else self._lean(device, device.entity, uplink, message)
             if record is not None:
@@ -192,7 +198,8 @@ class Identify(Stage[Heard]):
         if len(self._known) >= _KEPT_DEVICES:
             self._known.clear()
         lean = len(fan.plans) == 1 and not fan.tells
-        known = self._known[eui] = _Known(fan, prefer or self._rules.prefer, fan.plans[0].known(eui) if lean else None)
+        entity = fan.plans[0].known(eui) if lean else None
+        known = self._known[eui] = _Known(fan, prefer or self._rules.prefer, entity, self._rules.frames.of(eui))
         return known
 
     def _letter(self, fan: Fan, message: Message, error: Exception, stage: str) -> Record:

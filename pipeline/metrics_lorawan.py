@@ -22,13 +22,20 @@ def collect(raw: Mapping[str, RawLedger], frames: FrameLedger) -> Iterator[Metri
         "headrace_reception_snr_db", "Signal to noise of raw frames at gateways.", labels=["feed"]
     )
     gateways = GaugeMetricFamily("headrace_gateways_heard", "Gateways that brought raw frames.", labels=["feed"])
+    packets = CounterMetricFamily(
+        "headrace_gateway_packets",
+        "Packets by gateways' own account; ok: the checksum was right.",
+        labels=["feed", "kind"],
+    )
     for feed, ledger in raw.items():
+        packets.add_metric([feed, "received"], ledger.packets)
+        packets.add_metric([feed, "ok"], ledger.packets_ok)
         for outcome, count in ledger.outcomes.items():
             outcomes.add_metric([feed, outcome.value], count)
         rssi.add_metric([feed], _buckets(ledger.rssi), ledger.rssi.total)
         snr.add_metric([feed], _buckets(ledger.snr), ledger.snr.total)
         gateways.add_metric([feed], len(ledger.gateways))
-    yield from (outcomes, rssi, snr, gateways)
+    yield from (outcomes, rssi, snr, gateways, packets)
     counted = CounterMetricFamily(
         "headrace_device_frames", "LoRaWAN frames by what the devices' own counters tell.", labels=["kind"]
     )

@@ -28,7 +28,7 @@ def unwrap(
     choose = Choice(connectors_of(config)) if config.accepts_unknown else None
     identify = Identify(
         shared.directory,
-        Rules(compiler.uplink_fan, choose, feed.prefer),
+        Rules(compiler.uplink_fan, choose, shared.frames, feed.prefer),
         publisher=refusals.publisher,
         refusals=refusals,
         strangers=shared.strangers,
@@ -39,6 +39,8 @@ def unwrap(
         config.device_events_topic,
         directory=shared.directory,
         fan=identify.told,
+        gateways=compiler.gateways(),
+        ledger=shared.raw.setdefault(refusals.feed, RawLedger()) if raw(feed) else None,
         refusals=refusals,
     )
     frames = _frames(feed, identify, events, refusals, shared) if raw(feed) else None
@@ -50,7 +52,7 @@ def _frames(
     feed: MqttFeed | SemtechUdpFeed, identify: Identify, events: Events, refusals: Refusals, shared: Shared
 ) -> Dedupe:
     """Return the stages of raw frames: copies become one transmission, and that an uplink of its session."""
-    ledger = shared.raw.setdefault(refusals.feed, RawLedger())
+    ledger = shared.raw[refusals.feed]
     policy = feed.frames or FramePolicy()
     sessions = Sessions(
         shared.counters,

@@ -119,7 +119,7 @@ def router(
     """
     feed = config.feeds[feed_name]
     shared = shared or Shared(Directory(config.registered))
-    compiler = Compiler(config, feed_name, store=shared.store, directory=shared.directory)
+    compiler = Compiler(config, feed_name, shared)
     if feed.dialect is not None:
         return unwrap(config, feed, compiler, Refusals(feed_name, letters, publisher, events), shared)
     return _routes(config, feed_name, compiler, publisher=publisher, dead_letters=letters, events=events)

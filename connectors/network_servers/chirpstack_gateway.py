@@ -166,7 +166,11 @@ def _event(kind: EventKind, payload: bytes, arrival: int) -> Sequence[Said]:  # 
         state = {"deviceState": _state(said.get("state", "OFFLINE"))}
         said = {**said, "state": state["deviceState"]}
     time, location = plausible(parse(said.get("time"), "iso")), _place(said.get("location"))
-    return (Event(kind, None, _gateway(said), time, reading.public(said), state, location),)
+    packets = None
+    if kind == "gateway_stats":
+        packets = reading.packets(said.get("rxPacketsReceived", 0), said.get("rxPacketsReceivedOk", 0))
+    details = reading.public(said)
+    return (Event(kind, None, _gateway(said), time, details, state, location, packets=packets),)
 
 
 def _state(value: object) -> str:

@@ -222,3 +222,10 @@ def shown(value: object) -> str:
         return "nothing"
     said = repr(value[:60]) if isinstance(value, str) else type(value).__name__
     return str(value) if isinstance(value, int | float) and abs(value) < 10**20 else said
+
+
+def packets(received: object, right: object) -> tuple[int, int] | None:
+    """Return what a gateway counts: packets received, and those with a right checksum; None where it counts neither."""
+    counts = [number(received), number(right)]
+    whole = [int(each) if each is not None and 0 <= each <= HIGHEST_COUNTER else 0 for each in counts]
+    return (whole[0], whole[1]) if any(whole) else None

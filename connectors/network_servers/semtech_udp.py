@@ -143,6 +143,7 @@ def _stats(gateway: str, stat: dict[str, Any]) -> Event:
         time=plausible(parse(written, "iso")),
         details=reading.public(stat),
         location=reading.place(stat.get("long"), stat.get("lati"), stat.get("alti")),
+        packets=reading.packets(stat.get("rxnb"), stat.get("rxok")),
     )
 
 

@@ -16,6 +16,7 @@ RSSI_BOUNDS = tuple(range(-130, -40, 10))
 SNR_BOUNDS = tuple(range(-20, 15, 5))
 _MOST_GATEWAYS = 4096
 _MOST_DEVICES = 131_072
+_LATE = 64  # frames that overtake each other are nearer than a device that counts from 0 again
 
 
 class Outcome(Enum):
@@ -54,7 +55,8 @@ class Spread:
 class RawLedger:
     """One feed's counts of raw frames, for the life of the process.
 
-    gateways: how many receptions each brought; those not heard of for longest are forgotten first.
+    gateways: how many receptions each brought; those not heard of for longest are forgotten first. packets, packets_ok:
+    what gateways have received by their own account, and of that with a right checksum.
     """
 
     def __init__(self) -> None:
@@ -62,10 +64,16 @@ class RawLedger:
         self.rssi = Spread(RSSI_BOUNDS)
         self.snr = Spread(SNR_BOUNDS)
         self.gateways: dict[str, int] = {}
+        self.packets = self.packets_ok = 0
 
     def count(self, outcome: Outcome) -> None:
         """Count what became of a transmission."""
         self.outcomes[outcome] += 1
+
+    def counted(self, packets: int, ok: int) -> None:
+        """Add what a gateway has counted itself since it last said so: packets received, and right ones of them."""
+        self.packets += packets
+        self.packets_ok += ok
 
     def heard(self, frame: Frame) -> None:
         """Count how a gateway heard a frame."""
@@ -91,6 +99,11 @@ class Counted:
     duplicate: int = 0
     reset: int = 0
 
+    def text(self) -> str:
+        """Return the counts for a person, as the Device entity has them."""
+        told = f"frames received {self.received}, missing {self.missing}, duplicate {self.duplicate}"
+        return f"{told}, reset {self.reset}"
+
 
 class FrameLedger:
     """The frame counters of all devices; those not heard of for longest are forgotten first.
@@ -105,7 +118,9 @@ class FrameLedger:
 
     def received(self, device: str, dev_addr: str, f_cnt: int, *, reset: bool = False) -> None:
         """Count an accepted frame. A new DevAddr is a new session, of which nothing is known to be missing."""
-        counted = self._of(device)
+        self._count(self.of(device), dev_addr, f_cnt, reset=reset)
+
+    def _count(self, counted: Counted, dev_addr: str, f_cnt: int, *, reset: bool) -> None:
         missing = 0
         if reset:
             counted.reset += 1
@@ -119,16 +134,36 @@ class FrameLedger:
         self.total.received += 1
         self.total.missing += missing
 
+    def told(self, counted: Counted, dev_addr: str | None, f_cnt: int) -> None:
+        """Count a frame that a network server has told of; it has refused replays itself.
+
+        The same counter is a redelivery. One far back, of the same session, is a device that was reset.
+        """
+        if counted.received and counted.dev_addr == (dev_addr or ""):
+            if f_cnt == counted.last + 1:
+                counted.last = f_cnt
+                counted.received += 1
+                self.total.received += 1
+                return
+            if f_cnt == counted.last:
+                counted.duplicate += 1
+                self.total.duplicate += 1
+                return
+            self._count(counted, counted.dev_addr, f_cnt, reset=f_cnt < counted.last - _LATE)
+        else:
+            self._count(counted, dev_addr or "", f_cnt, reset=False)
+
     def duplicate(self, device: str) -> None:
         """Count a frame that came again."""
-        self._of(device).duplicate += 1
+        self.of(device).duplicate += 1
         self.total.duplicate += 1
 
-    def of(self, device: str) -> Counted | None:
+    def find(self, device: str) -> Counted | None:
         """Return the counts of a device, or None."""
         return self._devices.get(device)
 
-    def _of(self, device: str) -> Counted:
+    def of(self, device: str) -> Counted:
+        """Return the counts of a device, which is heard of now."""
         devices = self._devices
         counted = devices.pop(device, None) or Counted()
         devices[device] = counted

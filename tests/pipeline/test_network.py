@@ -185,6 +185,43 @@ def test_an_event_is_a_record_and_its_state_goes_into_the_device(tmp_path: Path)
     assert orjson.loads(whole.value)["rssi"]["value"] == -83.0
 
 
+def test_the_device_tells_what_its_frame_counter_tells(tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE])
+    for f_cnt in (53, 54, 54, 57):
+        network.put((CHIRPSTACK[0], {**CHIRPSTACK[1], "fCnt": f_cnt}), arrival=ARRIVAL)
+    [_, _, device] = network.put((CHIRPSTACK[0], {**CHIRPSTACK[1], "fCnt": 58}), arrival=ARRIVAL + 3_600_001)
+    state = orjson.loads(device.value)["deviceState"]["value"]
+    assert state == "frames received 4, missing 2, duplicate 1, reset 0"
+    total = network.shared.frames.total
+    assert (total.received, total.missing, total.duplicate, total.reset) == (4, 2, 1, 0)
+
+
+def test_a_gateway_is_a_device_too(tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE], dialect="chirpstack_gateway")
+    gateway = "eu868/gateway/0016c001f153a14c/"
+    stats = {
+        "gatewayId": "0016c001f153a14c",
+        "time": CHIRPSTACK[1]["time"],
+        "location": {"latitude": 51.05, "longitude": 3.71},
+        "rxPacketsReceived": 4,
+        "rxPacketsReceivedOk": 3,
+    }
+    event, device = network.put((gateway + "event/stats", stats), arrival=ARRIVAL)
+    assert orjson.loads(event.value)["event"] == "gateway_stats"
+    entity = orjson.loads(device.value)
+    assert entity["id"] == "urn:ngsi-ld:Device:bench:0016c001f153a14c"
+    assert entity["location"]["value"]["coordinates"] == [3.71, 51.05]
+    assert entity["deviceState"]["value"] == "ONLINE"
+    assert event.destination.key == device.destination.key
+    ledger = network.shared.raw["city"]
+    assert (ledger.packets, ledger.packets_ok) == (4, 3)
+    gone = (gateway + "state/conn", {"gatewayId": "0016c001f153a14c"})
+    [_, device] = network.put(gone, arrival=ARRIVAL, retained=True)
+    entity = orjson.loads(device.value)
+    assert entity["deviceState"]["value"] == "OFFLINE"
+    assert entity["location"]["value"]["coordinates"] == [3.71, 51.05]
+
+
 def test_a_message_that_no_dialect_recognises(tmp_path: Path) -> None:
     network = flow(tmp_path, [DEVICE])
     letters = network.put(("a/b", {"hello": 1}), ("a/b", b"\xff"), ("a/c", b""), arrival=ARRIVAL)
