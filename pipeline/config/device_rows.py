@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -55,7 +55,9 @@ def from_yaml(text: str) -> Iterator[Row | Finding]:
     try:
         yield from _Yaml(text).rows()
     except yaml.YAMLError as problem:
-        yield unreadable(problem)
+        finding = unreadable(problem)
+        at = text.count("\n", 0, getattr(problem, "position", 0)) + 1  # of a character that YAML does not allow
+        yield finding if finding.line else replace(finding, line=at)
 
 
 class _Yaml:

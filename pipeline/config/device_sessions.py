@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path as File
 from typing import Any, Literal
 
-from pipeline.config.device_rows import SESSION, SESSION_KEYS, guarded
+from pipeline.config.device_rows import SESSION, guarded
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of
 from pipeline.devices import Key, Session
 
@@ -22,6 +22,9 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "1.1": ("app_s_key", "f_nwk_s_int_key", "s_nwk_s_int_key", "nwk_s_enc_key"),
 }
 """The keys of a session, by the version of LoRaWAN."""
+_GIVEN = {version: frozenset(f"{key}{end}" for key in keys for end in ("", "_file")) for version, keys in _KEYS.items()}
+_NEWER = _GIVEN["1.1"] - _GIVEN["1.0"]
+_KNOWN = frozenset(SESSION)
 _DEV_ADDR = re.compile(r"[0-9A-Fa-f]{8}")
 _KEY = re.compile(r"[0-9A-Fa-f]{32}")
 _LARGEST = 256
@@ -57,21 +60,19 @@ class Sessions:
         return tuple(made)
 
     def _session(self, place: Place, value: dict[str, Any], found: list[Finding]) -> Session | None:
-        for name in value:
-            if name not in SESSION:
-                meant = did_you_mean(name, SESSION)
-                fix = f"Did you mean `{meant}`?" if meant else f"It may have {one_of(SESSION)}."
-                found.append(Finding((*place, name), "is no key of a session.", fix))
+        for name in sorted(value.keys() - _KNOWN):
+            meant = did_you_mean(name, SESSION)
+            fix = f"Did you mean `{meant}`?" if meant else f"It may have {one_of(SESSION)}."
+            found.append(Finding((*place, name), "is no key of a session.", fix))
         dev_addr = value.get("dev_addr")
         if not isinstance(dev_addr, str) or not _DEV_ADDR.fullmatch(dev_addr):
             said = f"expected 8 hex digits, got {guarded(dev_addr)}."
             found.append(Finding((*place, "dev_addr"), said, "Write it as the network server shows it: 01ab23cd."))
-        version = _version(value)
+        version: Literal["1.0", "1.1"] = "1.0" if _NEWER.isdisjoint(value) else "1.1"  # told by keys that only 1.1 has
         keys = {name: self._key(place, name, value, found) for name in _KEYS[version]}
-        for name in SESSION_KEYS:
-            if name not in keys and (name in value or f"{name}_file" in value):
-                said = f"does not belong to a session of LoRaWAN {version}, which has {one_of(_KEYS[version])}."
-                found.append(Finding((*place, name), said, "Keep the keys of one version."))
+        for name in sorted(value.keys() & _KNOWN - _GIVEN[version] - {"dev_addr"}):
+            said = f"does not belong to a session of LoRaWAN {version}, which has {one_of(_KEYS[version])}."
+            found.append(Finding((*place, name), said, "Keep the keys of one version."))
         made = {name: key for name, key in keys.items() if key is not None}
         if _errors(found) or len(made) != len(keys):
             return None
@@ -81,6 +82,8 @@ class Sessions:
 
     def _key(self, place: Place, name: str, value: dict[str, Any], found: list[Finding]) -> Key | None:
         inline, path = value.get(name), value.get(f"{name}_file")
+        if path is None and self._private and isinstance(inline, str) and _KEY.fullmatch(inline):
+            return Key(bytes.fromhex(inline))  # as nearly all are
         here, there = (*place, name), (*place, f"{name}_file")
         if (inline is None) == (path is None):
             said = "is missing." if path is None else "has a twin that ends in `_file`: give one of the two."
@@ -132,12 +135,6 @@ class Sessions:
             said = f"has the DevAddr and the keys of {guarded(other)} (line {first}): nobody can tell the two apart."
             yield Finding(place, said, "Remove one; keys belong to one device.")
         self._seen.setdefault(known, (key, line))
-
-
-def _version(value: dict[str, Any]) -> Literal["1.0", "1.1"]:
-    """Tell the version by the keys that only 1.1 has."""
-    newer = set(_KEYS["1.1"]) - set(_KEYS["1.0"])
-    return "1.1" if any(name in value or f"{name}_file" in value for name in newer) else "1.0"
 
 
 def _read(place: Place, text: str, expected: str, found: list[Finding]) -> Key | None:

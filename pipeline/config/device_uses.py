@@ -74,6 +74,11 @@ class Uses:
             use = self._known[connector, model] = self._use(connector, model)
         return use
 
+    @property
+    def models(self) -> frozenset[str]:
+        """The models of all connectors that were asked for by name."""
+        return frozenset(model.name for use in self._known.values() if use.connector for model in use.models)
+
     def _use(self, name: str | None, model: str | None) -> Use:
         if model is not None and model not in self._models:
             return Use(name, faults=(_unknown_model(model, self._models),))

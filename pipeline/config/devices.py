@@ -48,12 +48,13 @@ class DevicesFile:
 
     devices: all, if there are no errors; else none. findings: with lines and the file's name, of each kind the first
     200, and then how many more there are. supplies: by connector, what any of its devices supplies: `location`, and
-    constant attributes.
+    constant attributes. models: of the connectors that devices name.
     """
 
     devices: Devices = field(default_factory=Devices)
     findings: list[Finding] = field(default_factory=list)
     supplies: dict[str | None, set[str]] = field(default_factory=dict)
+    models: frozenset[str] = frozenset()
 
     @property
     def errors(self) -> list[Finding]:
@@ -77,7 +78,7 @@ def read(path: str, uses: Uses) -> DevicesFile:
     rows = from_csv if path.lower().endswith(".csv") else from_yaml
     devices = [device for row in rows(_text(File(path))) if (device := judge.take(row)) is not None]
     findings = list(judge.listed(path))
-    return DevicesFile(Devices(() if judge.broken else devices), findings, judge.supplies)
+    return DevicesFile(Devices(() if judge.broken else devices), findings, judge.supplies, uses.models)
 
 
 def _text(path: File) -> str:

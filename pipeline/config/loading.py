@@ -70,10 +70,17 @@ class Loaded:
         names = frozenset(self.config.connectors)
         file = _devices(self.config, self.connectors, names)
         about = [each for name in names for each in _about(name, self.config.connectors[name], self.connectors, file)]
-        errors = self.placed([*file.errors, *about])
+        errors = self.placed([*file.errors, *about, *self._unready(file)])
         if errors:
             raise InvalidConfigError(self.file, errors, "the registry in use stays")
         return file.devices
+
+    def _unready(self, file: DevicesFile) -> Iterator[Finding]:
+        """Yield the models that devices bring, and whose topics were not made ready at start."""
+        fresh = file.models - set(self.config.models) if self.config.networked else frozenset()
+        for model in sorted(fresh):
+            said = f"names a connector that makes {model}, whose topic was not made ready at start."
+            yield Finding((), said, "Restart the worker: no message is lost.", line=1, file=self.config.devices)
 
 
 def load(path: str | os.PathLike[str], environment: Mapping[str, str] = os.environ) -> Config:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from pipeline import check, config
+from pipeline.__main__ import main
 from pipeline.config.device_rows import KEYS
 from pipeline.devices import Device, Key, Session
 from pipeline.errors import ConfigError
@@ -268,6 +269,37 @@ def test_the_registry_is_read_anew_and_refused_as_at_start(tmp_path: Path) -> No
     file.unlink()
     with pytest.raises(ConfigError, match="cannot be read"):
         read.reread_devices()
+
+
+def test_a_reload_that_needs_another_topic_asks_for_a_restart(tmp_path: Path) -> None:
+    content = yaml.safe_load(EXAMPLE.read_text())
+    feed = {**content["feeds"]["city"], "dialect": "auto"}
+    del feed["routes"]
+    text = '- {key: a, dev_eui: "00112233445566aa", connector: acme/th-1, location: [3.7, 51.05]}\n'
+    read = loaded(tmp_path, text, feeds={"city": feed}, connectors={}, streams={})
+    assert len(read.reread_devices()) == 1
+    (tmp_path / "devices.yaml").write_text(text + "- {key: b, connector: elsys/ers, location: [3.7, 51.05]}\n")
+    with pytest.raises(ConfigError, match="makes IndoorEnvironmentObserved, whose topic was not made ready at start"):
+        read.reread_devices()
+
+
+@pytest.mark.parametrize("command", [["check"], ["check", "--format", "json"], ["explain"], ["topics"]])
+def test_no_command_shows_a_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    sessions = f"sessions: [{{dev_addr: 26000001, app_s_key: {KEY}, nwk_s_key: {KEY}}}]"
+    file = written(tmp_path, "devices.yaml", f"- {{key: aq-0001, {sessions}}}")
+    reading = tmp_path / "reading.json"
+    reading.write_text('{"device": "aq-0001", "ts": 1769000000000, "temperature": 21.5, "lat": 52.37, "lon": 4.89}')
+    more = ["--topic", "city/aq/1", "--payload", str(reading)] if command == ["explain"] else []
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+    assert main([command[0], str(file), *command[1:], *more]) == 0
+
+    out = "".join(capsys.readouterr())
+    assert out
+    assert CANARY not in out.lower()
+    assert repr(bytes.fromhex(KEY))[2:-1] not in out
 
 
 def test_check_says_what_the_registry_holds(tmp_path: Path) -> None:
