@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, lru_cache, partial
+from types import ModuleType
 from typing import Any
 
 from connectors.network_servers import reading
@@ -31,7 +32,6 @@ _KINDS: dict[tuple[str, str], EventKind] = {
     ("state", "conn"): "gateway_state",
 }
 _UP = ("event", "up")
-_NAMES = ("gatewayId", "gatewayID", "gatewayIdLegacy")
 _CRC = {"CRC_OK": True, "BAD_CRC": False}
 _DURATION = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,9}))?s", re.ASCII)
 _LEGACY_LENGTH = 12  # characters: eight bytes in Base64, as bridges of ChirpStack v3 write an EUI
@@ -60,11 +60,16 @@ def _refuse(topic: str, payload: bytes, arrival: int) -> Sequence[Said]:  # noqa
     raise PayloadError(f"Expected a topic that ends in event/up or the like, got {reading.shown(end)}.")
 
 
+@cache
+def _protobuf() -> ModuleType:
+    from connectors.network_servers import chirpstack_gateway_protobuf  # noqa: PLC0415 - see proto/
+
+    return chirpstack_gateway_protobuf
+
+
 def _up(payload: bytes, arrival: int) -> Sequence[Said]:  # noqa: ARG001 - the shape of all
     if payload[:1] != b"{":
-        from connectors.network_servers import chirpstack_gateway_protobuf as protobuf  # noqa: PLC0415 - see proto/
-
-        return (protobuf.frame(payload),)
+        return (_protobuf().frame(payload),)
     said = document(payload)
     sent = said.get("txInfo") or said.get("txInfoLegacy")
     heard = said.get("rxInfo") or said.get("rxInfoLegacy")
@@ -106,6 +111,7 @@ def _data_rate(sent: dict[str, Any]) -> tuple[str, bool]:
     raise PayloadError("Expected a modulation, lora, fsk or lrFhss; there is none.")
 
 
+@lru_cache(maxsize=1024)
 def lora_rate(spreading_factor: int, bandwidth: int) -> str:
     """Return `SF7BW125`; the bandwidth is in Hz, of v3 in kHz."""
     return f"SF{spreading_factor}BW{bandwidth // 1000 if bandwidth >= 2000 else bandwidth}"  # noqa: PLR2004
@@ -117,7 +123,10 @@ def lr_fhss_rate(width: int) -> str:
 
 
 def _reception(heard: dict[str, Any], *, with_snr: bool) -> Reception:
-    snr = reading.number(heard.get("snr", heard.get("loRaSNR", heard.get("loraSnr", 0.0))))
+    told = heard.get("snr")
+    if told is None:
+        told = heard.get("loRaSNR", heard.get("loraSnr", 0.0))
+    snr = reading.number(told)
     return Reception(
         _gateway(heard),
         reading.number(heard.get("rssi", 0)),
@@ -128,7 +137,7 @@ def _reception(heard: dict[str, Any], *, with_snr: bool) -> Reception:
 
 
 def _gateway(said: Mapping[str, Any]) -> str:
-    name = next((said[each] for each in _NAMES if said.get(each)), None)
+    name = said.get("gatewayId") or said.get("gatewayID") or said.get("gatewayIdLegacy")
     if isinstance(name, str) and len(name) == _LEGACY_LENGTH:
         try:
             return eui(b64decode(name, validate=True).hex())
@@ -155,12 +164,7 @@ def _place(location: object) -> tuple[float, ...] | None:
 def _event(kind: EventKind, payload: bytes, arrival: int) -> Sequence[Said]:  # noqa: ARG001 - the shape of all
     if not payload:  # a retained state that somebody cleared; as protobuf it would say OFFLINE
         raise PayloadError("Expected JSON or protobuf; there is nothing.", Reason.MALFORMED)
-    if payload[:1] == b"{":
-        said = document(payload)
-    else:
-        from connectors.network_servers import chirpstack_gateway_protobuf as protobuf  # noqa: PLC0415 - see proto/
-
-        said = protobuf.event(kind, payload)
+    said = document(payload) if payload[:1] == b"{" else _protobuf().event(kind, payload)
     state: dict[str, str] = {}
     if kind == "gateway_state":
         state = {"deviceState": _state(said.get("state", "OFFLINE"))}

@@ -71,19 +71,20 @@ def event(kind: EventKind, payload: bytes) -> dict[str, Any]:
 
 
 def _data_rate(sent: gw.UplinkTxInfo | gw.UplinkTxInfoLegacy) -> tuple[str, bool]:
-    told: Any  # both name the parameters of three modulations
+    which: str | None
+    told: Any  # both name the parameters of three modulations, and v3 adds a word
     if isinstance(sent, gw.UplinkTxInfoLegacy):
-        which = sent.WhichOneof("modulation_info")
-        told = None if which is None else getattr(sent, which)
+        which, told = sent.WhichOneof("modulation_info"), sent
     else:
-        which = sent.modulation.WhichOneof("parameters")
-        told = None if which is None else getattr(sent.modulation, which)
-    if isinstance(told, gw.LoraModulationInfo):
-        return lora_rate(told.spreading_factor, told.bandwidth), True
-    if isinstance(told, gw.FskModulationInfo):
-        return str(told.datarate), False
-    if isinstance(told, gw.LrFhssModulationInfo):
-        return lr_fhss_rate(told.operating_channel_width), True
+        told = sent.modulation
+        which = told.WhichOneof("parameters")
+    if which is not None:
+        parameters = getattr(told, which)
+        if which.startswith("lora"):
+            return lora_rate(parameters.spreading_factor, parameters.bandwidth), True
+        if which.startswith("fsk"):
+            return str(parameters.datarate), False
+        return lr_fhss_rate(parameters.operating_channel_width), True
     raise PayloadError("Expected a modulation, lora, fsk or lrFhss; there is none.")
 
 

@@ -56,7 +56,7 @@ def _read(name: str, kind: str, payload: bytes, arrival: int) -> Sequence[Said]:
     received, stat = said.get("rxpk"), said.get("stat")
     if received is None and stat is None:
         raise PayloadError("Expected `rxpk` or `stat`; there is neither.")
-    found: list[Said] = _frames(gateway, received) if received is not None else []
+    found = _frames(gateway, received) if received is not None else []
     if stat is not None:
         found.append(_stats(gateway, reading.mapping(stat, "stat")))
     return found
@@ -66,6 +66,8 @@ def _frames(gateway: str, received: object) -> list[Said]:
     """Return one frame for each transmission; antennas that the gateway lists apart are one reception, its best."""
     if not isinstance(received, list):
         raise PayloadError(f"Expected a list as rxpk, got {reading.shown(received)}.")
+    if len(received) == 1:
+        return [_frame(gateway, reading.mapping(received[0], "rxpk"))]
     best: dict[tuple[bytes, int, str], Frame] = {}
     for each in received:
         frame = _frame(gateway, reading.mapping(each, "rxpk"))
@@ -92,7 +94,10 @@ def _frame(gateway: str, received: dict[str, Any]) -> Frame:
 def _data(value: object) -> bytes:
     """Read Base64 without its padding, or of the alphabet for URLs: the protocol's own examples are."""
     if isinstance(value, str) and len(value) <= _LONGEST_DATA:
-        plain = value.translate(_URL_SAFE)
+        try:
+            return b64decode(value, validate=True)
+        except ValueError:
+            plain = value.translate(_URL_SAFE)
         try:
             return b64decode(plain + "=" * (-len(plain) % 4), validate=True)
         except ValueError:
