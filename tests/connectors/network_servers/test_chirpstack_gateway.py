@@ -212,7 +212,12 @@ def test_a_time_beyond_all_years_is_refused() -> None:
 def test_statistics() -> None:
     for payload in both(STATS, gw.GatewayStats):
         assert read(payload, "event/stats") == Event(
-            "gateway_stats", gateway=EUI, time=1795406800000, details=STATS, location=(4.8952, 52.3702, 3.0)
+            "gateway_stats",
+            gateway=EUI,
+            time=1795406800000,
+            details=STATS,
+            location=(4.8952, 52.3702, 3.0),
+            packets=(11, 0),
         )
 
 

@@ -61,7 +61,7 @@ def test_the_protocols_own_statistics(shared_data: Path) -> None:
     [said] = read(orjson.dumps(payload))
 
     assert said == Event(
-        "gateway_stats", gateway=EUI, details=payload["stat"], location=(3.2523, 46.24, 145)
+        "gateway_stats", gateway=EUI, details=payload["stat"], location=(3.2523, 46.24, 145), packets=(2, 2)
     )  # 2014 is no time
 
 
