@@ -6,7 +6,7 @@ import pytest
 
 from connectors.network_servers.helium import dialect
 from pipeline.errors import PayloadError, Reason
-from tests.connectors.network_servers.messages import DEVICE, changed, uplink
+from tests.connectors.network_servers.messages import DEVICE, TIME, changed, uplink
 from tests.connectors.network_servers.samples import sample
 
 
@@ -42,7 +42,7 @@ def test_what_a_function_of_the_console_decoded_are_fields() -> None:
 
 def test_a_hotspot_knows_where_it_is_or_does_not() -> None:
     [known] = uplink(dialect, *changed("helium")).receptions()
-    assert known.location == (1.195898, 48.933865)
+    assert (known.location, known.time) == ((1.195898, 48.933865), TIME)
     spots = [{"id": "a", "lat": "unknown", "long": "unknown"}, {"name": "b"}, {}]
     unknown, named = uplink(dialect, *changed("helium", hotspots=spots)).receptions()
     assert (unknown.location, named.gateway) == (None, "b")

@@ -73,6 +73,11 @@ def test_the_status_tells_the_battery() -> None:
     assert event(dialect, *EVENTS["thingpark"][2]).state == {"batteryLevel": 0.5}
 
 
+def test_a_notification_of_another_type_is_told_too() -> None:
+    told = event(dialect, "t", {"DevEUI_notification": {"DevEUI": "0011223344556677", "Type": "new"}})
+    assert (told.kind, told.device) == ("integration", "0011223344556677")
+
+
 def test_what_is_no_report_is_refused() -> None:
     with pytest.raises(PayloadError, match="Expected a report of ThingPark"):
         dialect.reader("t")(b"{}", ARRIVAL)
