@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 MILLIS = tuple(f".{milli:03d}Z".encode() for milli in range(1000))
@@ -51,25 +51,33 @@ def parse(value: Any, form: str) -> int | None:  # noqa: ANN401 - a payload hold
 
 
 def _parse_iso(value: Any) -> int | None:  # noqa: ANN401 - a payload holds anything
-    if not isinstance(value, str):
+    if value.__class__ is not str:
         return None
-    digits = value[20:-1] if value[-1:] == "Z" else value[20:-6] if value[-6:] == "+00:00" else ""
-    if digits.isdecimal() and digits.isascii() and value[19] == "." and len(digits) > 2:  # noqa: PLR2004 - milliseconds
-        second = _second(value[:19])  # a network server writes many times a second, always like this
-        if second is not None:
-            return second * 1000 + int(digits[:3])
-    return _parse_any_iso(value)
+    # A network server writes many times a second, always alike: the second is known, and so is how it ends.
+    second, milli = _seconds_read.get(value[:19]), _ends_read.get(value[19:])
+    if second is not None and milli is not None:
+        return second + milli
+    ms = _parse_any_iso(value)
+    if ms is not None and value[10] == "T":
+        _keep(value, ms)
+    return ms
 
 
-@lru_cache(maxsize=4096)
-def _second(text: str) -> int | None:
-    if text[10] != "T" or text[13] != ":" or text[16] != ":":
-        return None
-    try:
-        second = int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
-    except ValueError:
-        return None
-    return second if second >= 0 else None
+_seconds_read: dict[str, int] = {}
+_ends_read: dict[str, int] = {}
+_END = re.compile(r"\.([0-9]{3})[0-9]{0,6}(?:Z|\+00:00)", re.ASCII)
+
+
+def _keep(value: str, ms: int) -> None:
+    """Keep the second and the end of a time in UTC: both are needed, so that each is only ever used as it was read."""
+    end = value[19:]
+    if not _END.fullmatch(end):
+        return
+    for kept in (_seconds_read, _ends_read):
+        if len(kept) >= _KEPT_SECONDS:
+            kept.clear()
+    _seconds_read[value[:19]] = ms - ms % 1000
+    _ends_read[end] = ms % 1000
 
 
 def _parse_any_iso(value: str) -> int | None:
