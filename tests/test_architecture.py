@@ -57,7 +57,7 @@ def importers(library: str) -> set[str]:
         ("rich", ("pipeline.demo",)),
         ("sqlite3", ("pipeline.store",)),
         ("cryptography", ("pipeline.lorawan.crypto",)),
-        ("google.protobuf", ("connectors.network_servers",)),
+        ("google.protobuf", ("connectors.network_servers.proto",)),
     ],
 )
 def test_each_library_has_one_home(library: str, allowed: tuple[str, ...]) -> None:

@@ -62,9 +62,9 @@ def _refuse(topic: str, payload: bytes, arrival: int) -> Sequence[Said]:  # noqa
 
 @cache
 def _protobuf() -> ModuleType:
-    from connectors.network_servers import chirpstack_gateway_protobuf  # noqa: PLC0415 - see proto/
+    from connectors.network_servers.proto import chirpstack_gateway  # noqa: PLC0415 - see proto/
 
-    return chirpstack_gateway_protobuf
+    return chirpstack_gateway
 
 
 def _up(payload: bytes, arrival: int) -> Sequence[Said]:  # noqa: ARG001 - the shape of all
