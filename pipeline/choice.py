@@ -28,18 +28,23 @@ class Choice:
 
     def __call__(self, names: Names) -> str | None:
         """Return the connector's name, or None."""
+        return next((name for name, _ in self._candidates(names)), None)
+
+    def because(self, names: Names) -> tuple[str, str] | None:
+        """Return the connector's name, and the server's words that chose it; or None."""
         return next(self._candidates(names), None)
 
-    def _candidates(self, names: Names) -> Iterator[str]:
-        yield from (tag for key in _TAGS if (tag := names.tags.get(key, "")) in self._names)
+    def _candidates(self, names: Names) -> Iterator[tuple[str, str]]:
+        yield from ((tag, f"tag {key}") for key in _TAGS if (tag := names.tags.get(key, "")) in self._names)
         if names.model:
-            yield from self._by_model(_slug(names.brand or ""), _slug(names.model))
+            for name in self._by_model(_slug(names.brand or ""), _slug(names.model)):
+                yield name, "brand and model"
         if names.profile:
             if names.profile in self._names:
-                yield names.profile
+                yield names.profile, "device profile"
             spelt = self._spelt.get(_slug(names.profile))
             if spelt is not None:
-                yield spelt
+                yield spelt, "device profile"
 
     def _by_model(self, brand: str, model: str) -> Iterator[str]:
         known = self._models.get(model, [])

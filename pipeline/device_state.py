@@ -42,7 +42,7 @@ class DeviceStates:
     def __init__(
         self, paths: Mapping[str, Path], interval: float, store: Store, most: int = _REMEMBERED_DEVICES
     ) -> None:
-        self._paths = dict(paths)
+        self.paths = dict(paths)
         self._interval = interval * 1000
         self._store = store
         self._most = most
@@ -51,11 +51,11 @@ class DeviceStates:
     @property
     def any(self) -> bool:
         """Whether a reading may tell anything."""
-        return bool(self._paths)
+        return bool(self.paths)
 
     def heard(self, fields: Fields) -> Values:
         """Return what a reading says of its device."""
-        found = ((name, path.find(fields)) for name, path in self._paths.items())
+        found = ((name, path.find(fields)) for name, path in self.paths.items())
         return {name: value for name, value in found if _plain(value)}
 
     def learn(self, key: str, heard: Values, arrival: int) -> Learned:

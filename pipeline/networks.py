@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol, TypeVar
+
 from pipeline.choice import Choice
 from pipeline.compiler import Compiler, connectors_of
 from pipeline.config.dialects import Deduplicate, FramePolicy, chosen
@@ -9,6 +11,7 @@ from pipeline.config.feeds import MqttFeed
 from pipeline.config.feeds_udp import SemtechUdpFeed
 from pipeline.config.network_rules import raw
 from pipeline.config.root import Config
+from pipeline.delivery import Stage
 from pipeline.events import Events
 from pipeline.identify import Identify, Rules
 from pipeline.lorawan.dedupe import Dedupe
@@ -16,15 +19,36 @@ from pipeline.lorawan.ledger import RawLedger
 from pipeline.lorawan.sessions import Policy, Sessions
 from pipeline.refusals import Refusals
 from pipeline.shared import Shared
-from pipeline.unwrap import Unwrap, Ways
+from pipeline.unwrap import Heard, Told, Unwrap, Ways
 
 _DEVICE_INTERVAL = 3600.0
+Item = TypeVar("Item")
+
+
+class Watch(Protocol):
+    """Puts itself before a stage, for a command that wants to see what is said."""
+
+    def __call__(self, stage: Stage[Item]) -> Stage[Item]:
+        """Return what takes the stage's place."""
+
+
+def _unwatched(stage: Stage[Item]) -> Stage[Item]:
+    return stage
 
 
 def unwrap(
-    config: Config, feed: MqttFeed | SemtechUdpFeed, compiler: Compiler, refusals: Refusals, shared: Shared
+    config: Config,
+    feed: MqttFeed | SemtechUdpFeed,
+    compiler: Compiler,
+    refusals: Refusals,
+    shared: Shared,
+    *,
+    watch: Watch = _unwatched,
 ) -> Unwrap:
-    """Return the first stage of the feed, with all behind it up to the publisher."""
+    """Return the first stage of the feed, with all behind it up to the publisher.
+
+    watch: stands before the stages of uplinks, frames and events.
+    """
     choose = Choice(connectors_of(config)) if config.accepts_unknown else None
     identify = Identify(
         shared.directory,
@@ -43,13 +67,18 @@ def unwrap(
         ledger=shared.raw.setdefault(refusals.feed, RawLedger()) if raw(feed) else None,
         refusals=refusals,
     )
-    frames = _frames(feed, identify, events, refusals, shared) if raw(feed) else None
+    uplinks, told = watch(identify), watch(events)
+    frames = watch(_frames(feed, uplinks, told, refusals, shared)) if raw(feed) else None
     dialects = chosen(str(feed.dialect))
-    return Unwrap(dialects, Ways(identify, events, frames), refusals, max_payload=feed.max_payload)
+    return Unwrap(dialects, Ways(uplinks, told, frames), refusals, max_payload=feed.max_payload)
 
 
 def _frames(
-    feed: MqttFeed | SemtechUdpFeed, identify: Identify, events: Events, refusals: Refusals, shared: Shared
+    feed: MqttFeed | SemtechUdpFeed,
+    uplinks: Stage[Heard],
+    events: Stage[Told],
+    refusals: Refusals,
+    shared: Shared,
 ) -> Dedupe:
     """Return the stages of raw frames: copies become one transmission, and that an uplink of its session."""
     ledger = shared.raw[refusals.feed]
@@ -57,7 +86,7 @@ def _frames(
     sessions = Sessions(
         shared.counters,
         shared.store,
-        uplinks=identify,
+        uplinks=uplinks,
         events=events,
         policy=Policy(
             unknown=policy.unknown,

@@ -117,22 +117,13 @@ class Unwrap(Stage[Message]):
     def _recognised(self, message: Message) -> Sequence[Said]:
         """Find the dialect of a topic's first message, and read it."""
         topic = message.topic
-        reader = self._dialect(message).reader(topic)
+        reader = recognised(self._dialects, message).reader(topic)
         said = reader(message.payload, message.arrival)
         if len(topic) <= _LONGEST_KEPT:
             if len(self._readers) >= _KEPT_TOPICS:
                 self._readers.clear()
             self._readers[topic] = reader
         return said
-
-    def _dialect(self, message: Message) -> Dialect:
-        if len(self._dialects) == 1:
-            return self._dialects[0]
-        fields = _fields(message.payload)
-        for dialect in self._dialects:
-            if dialect.recognises(message.topic, message.payload, fields):
-                return dialect
-        raise PayloadError("No dialect recognises the message by its shape.", Reason.DIALECT_UNKNOWN)
 
     def _again(self, delivery: Delivery, message: Message, error: Exception) -> Sequence[Said] | None:
         """Refuse a message, unless its topic speaks another dialect than before."""
@@ -143,6 +134,21 @@ class Unwrap(Stage[Message]):
                 error = second
         self._refusals.refuse(delivery, message, error, "unwrap")
         return None
+
+
+def recognised(dialects: Sequence[Dialect], message: Message) -> Dialect:
+    """Return the dialect of a message, which is the feed's if that has only one.
+
+    Raises:
+        PayloadError: none recognises it (`dialect_unknown`).
+    """
+    if len(dialects) == 1:
+        return dialects[0]
+    fields = _fields(message.payload)
+    for dialect in dialects:
+        if dialect.recognises(message.topic, message.payload, fields):
+            return dialect
+    raise PayloadError("No dialect recognises the message by its shape.", Reason.DIALECT_UNKNOWN)
 
 
 def _dated(said: Said) -> bool:

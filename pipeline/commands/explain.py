@@ -38,8 +38,8 @@ def add(to: commands.Subparsers) -> None:
         "explain",
         help="say what becomes of one message, hop by hop",
         epilog=_HELP,
-        description="Take one message through the stages of a worker, without a broker: route, device, fields, "
-        "attributes, record; or the dead letter, and how to mend it.",
+        description="Take one message through the stages of a worker, without a broker: route, or dialect and uplink; "
+        "device, fields, attributes, record; or the dead letter, and how to mend it.",
     )
     parser.add_argument("config", metavar="CONFIG", help="the configuration, a YAML file")
     parser.add_argument("--topic", required=True, help="the MQTT topic that it comes on")

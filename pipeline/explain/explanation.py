@@ -36,7 +36,7 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A record. value: the entity, decoded."""
+    """A record. value: the entity or the device event, decoded."""
 
     topic: str
     key: str
@@ -60,12 +60,77 @@ class DeadLetter:
     headers: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """How one gateway heard a transmission. rssi: dBm. snr: dB."""
+
+    name: str
+    rssi: float | None
+    snr: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transmission:
+    """An uplink. payload: in hex digits. decoded: by the network server. names: what that calls the device.
+
+    raw: whether it came straight from gateways.
+    """
+
+    device: str
+    dev_addr: str | None
+    f_cnt: int | None
+    port: int | None
+    time: str | None
+    payload: str
+    decoded: Any
+    gateways: list[Gateway]
+    names: dict[str, Any]
+    raw: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RawFrame:
+    """A frame straight from a gateway, before anybody looked into it. phy_payload: in hex digits. frequency: Hz."""
+
+    phy_payload: str
+    frequency: int
+    data_rate: str
+    crc_ok: bool | None
+    gateway: Gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """What the network tells beside uplinks. state: what of it goes into the Device entity."""
+
+    kind: str
+    device: str | None
+    gateway: str | None
+    time: str | None
+    state: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Network:
+    """What a LoRaWAN network server or gateways say with the message. dialect: None where none recognises it.
+
+    recognised: whether by its shape; else the feed names the dialect.
+    """
+
+    dialect: str | None
+    recognised: bool
+    uplinks: list[Transmission] = field(default_factory=list)
+    frames: list[RawFrame] = field(default_factory=list)
+    events: list[Happening] = field(default_factory=list)
+
+
 @dataclass(slots=True)
 class Explanation:
     """One message, hop by hop; what a hop has not been asked is None.
 
     subscription: the feed's filter that brings it, None where none does. route: its pattern. position: which of how
-    many routes. outcome: published, dead-lettered or filtered.
+    many routes. network: on a feed with a dialect, which has no routes. chosen: who names the connector there.
+    outcome: published, dead-lettered, filtered or deduplicated.
     """
 
     topic: str
@@ -75,7 +140,9 @@ class Explanation:
     subscription: str | None
     route: str | None = None
     position: str = ""
+    network: Network | None = None
     connector: str | None = None
+    chosen: str = ""
     model: str | None = None
     decoder: str = ""
     fields: list[Field] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What takes the messages of one route: plans and decoder, of an inline connector or a vendor's."""
+"""What takes a message: plans and decoder, of an inline connector or a vendor's; and what they find in it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from dataclasses import dataclass, field
 
 from pipeline.binding import Fields
 from pipeline.compiler import Compiler, format_fan
-from pipeline.config import vendors
+from pipeline.config.connectors import InlineConnector
 from pipeline.config.feeds import Route
 from pipeline.config.formats import JSON
 from pipeline.config.root import Config
 from pipeline.config.used import UsedConnector
-from pipeline.config.values import field_path
-from pipeline.explain.fields import Steps
+from pipeline.device_state import DeviceStates
+from pipeline.explain.explanation import Explanation
+from pipeline.explain.fields import Steps, fields_of
+from pipeline.explain.slots import attributes_of
+from pipeline.fan_out import Fan
 from pipeline.json_guard import parse
 from pipeline.message import Message
 from pipeline.plan import Plan
+from pipeline.uplink import Uplink
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +29,50 @@ class Reader:
 
     plans: Sequence[Plan]
     decoder: str
-    decode: Callable[[Message], Sequence[Fields]]
+    decode: Callable[[], Sequence[Fields]]
     told: Mapping[Steps, str] = field(default_factory=dict)
 
+    def describe(self, said: Explanation) -> Fields | None:
+        """Say what the message holds and what takes it; return the first reading, or None if it cannot be decoded."""
+        said.model = ", ".join(each.model.name for each in self.plans)
+        said.decoder = self.decoder
+        try:
+            readings = self.decode()
+        except Exception:  # noqa: BLE001 - the real stage says why, as a dead letter
+            return None
+        fields = readings[0] if readings else {}
+        if len(readings) > 1:
+            held = f"The payload holds {len(readings)} readings"
+            said.notes.append(f"{held}; fields and attributes are those of the first.")
+        said.fields = fields_of([each.binding for each in self.plans], fields, self.told)
+        said.attributes = attributes_of(self.plans, fields)
+        return fields
 
-def reader_of(config: Config, feed: str, route: Route) -> Reader:
-    """Return what a route's connector is made of on a feed."""
+
+def of_route(config: Config, feed: str, route: Route, message: Message) -> Reader:
+    """Return what a route's connector makes of a message."""
     name = str(route.connector)
     declared = config.connectors[name]
     if not isinstance(declared, UsedConnector):
         plan = Compiler(config, feed).plan(name)
         if route.format not in {None, JSON}:
-            return Reader([plan], f"format {route.format}", format_fan(plan, str(route.format)).readings)
-        return Reader([plan], "JSON", lambda message: [parse(message.payload)])
+            fan = format_fan(plan, str(route.format))
+            return Reader([plan], f"format {route.format}", lambda: fan.readings(message))
+        return Reader([plan], "JSON", lambda: [parse(message.payload)])
     fan = Compiler(config, feed).fan(declared)
-    device = vendors.declared(declared).device
-    told = {field_path(each.field).steps: f"Device.{key}" for key, each in device.items()}
-    return Reader(fan.plans, f"the decoder of {fan.plans[0].provenance}", fan.readings, told)
+    return Reader(fan.plans, _decoder(fan), lambda: fan.readings(message), _told(fan.states))
+
+
+def of_uplink(config: Config, connector: str, fan: Fan, uplink: Uplink) -> Reader:
+    """Return what a connector makes of an uplink. fan: of that connector."""
+    by_server = isinstance(config.connectors.get(connector), InlineConnector)
+    decoder = "the network server" if by_server else _decoder(fan)
+    return Reader(fan.plans, decoder, lambda: fan.decoded(uplink), _told(fan.states))
+
+
+def _decoder(fan: Fan) -> str:
+    return f"the decoder of {fan.plans[0].provenance}"
+
+
+def _told(states: DeviceStates | None) -> Mapping[Steps, str]:
+    return {} if states is None else {path.steps: f"Device.{name}" for name, path in states.paths.items()}

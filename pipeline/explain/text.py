@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from pipeline.explain.explanation import Attribute, DeadLetter, Explanation, Field, Published
+from pipeline.explain.explanation import Attribute, DeadLetter, Explanation, Field, Network, Published
 from pipeline.explain.fields import shown
+from pipeline.explain.network_text import network
 
 _MARGIN = 12
 
@@ -20,6 +21,8 @@ def text(said: Explanation) -> str:
         lines += _record(record)
     if said.outcome == "filtered":
         lines.append(_line("filtered", _why_filtered(said)))
+    if said.outcome == "deduplicated":
+        lines.append(_line("duplicate", "its other copy counts, as `prefer` in the registry, or on the feed, says."))
     lines += [_line("note", note) for note in said.notes]
     return "\n".join(lines)
 
@@ -32,21 +35,37 @@ def _hops(said: Explanation) -> Iterator[str]:
     brought = f"`{said.subscription}` takes the topic" if said.subscription else "no subscription takes the topic"
     yield _line("message", f"{said.topic}, {said.size} bytes, arrived {said.arrival}")
     yield _line("feed", f"{said.feed}: {brought}")
-    if said.route is None:
-        yield _line("route", "none matches")
-        return
-    leads = "ignored" if said.connector is None else f"connector {said.connector}, model {said.model}"
-    yield _line("route", f"{said.route} ({said.position}) -> {leads}")
-    if said.connector is None:
-        return
-    yield _line("decoded", f"{said.decoder}, {len(said.fields)} fields" if said.fields else f"{said.decoder}: nothing")
-    yield from _fields(said.fields)
-    for name, content in (("device", said.device), ("time", said.time), ("location", said.location)):
+    if said.network is not None:
+        yield from (_line(name, content) if name else f"    {content}" for name, content in network(said.network))
+        yield from _whose(said)
+    else:
+        yield _line("route", _route(said))
+    if said.decoder:
+        nothing = f"{said.decoder}: nothing"
+        yield _line("decoded", f"{said.decoder}, {len(said.fields)} fields" if said.fields else nothing)
+        yield from _fields(said.fields)
+    named = () if said.network is not None else (("device", said.device),)
+    for name, content in (*named, ("time", said.time), ("location", said.location)):
         if content:
             yield _line(name, content)
     if said.attributes:
         yield "attributes"
         yield from _attributes(said.attributes)
+
+
+def _route(said: Explanation) -> str:
+    if said.route is None:
+        return "none matches"
+    leads = "ignored" if said.connector is None else f"connector {said.connector}, model {said.model}"
+    return f"{said.route} ({said.position}) -> {leads}"
+
+
+def _whose(said: Explanation) -> Iterator[str]:
+    if said.device:
+        yield _line("device", said.device)
+    if said.chosen:
+        makes = f", model {said.model}" if said.model else ""
+        yield _line("connector", f"{said.connector or 'none'}{makes}: {said.chosen}")
 
 
 def _fields(fields: list[Field]) -> Iterator[str]:
@@ -96,6 +115,16 @@ def _headers(headers: dict[str, str]) -> Iterator[str]:
 
 
 def _why_filtered(said: Explanation) -> str:
+    if said.network is not None:
+        return _why_silent(said.network)
     if said.connector is None:
         return "the route says `ignore: true`: the message is acknowledged and dropped."
     return "a retained message is an old value sent anew; `retained: keep` on the route would take it."
+
+
+def _why_silent(network: Network) -> str:
+    if network.frames:
+        return "no session in the registry has the DevAddr of the frame: it is most likely somebody else's."
+    if network.uplinks or network.events:
+        return "it tells nothing new of its device."
+    return "a retained message is an old value sent anew, and this one does not tell when; or there is nothing in it."

@@ -1,0 +1,64 @@
+"""The way of a message on a feed with routes: which one takes it, and what its connector finds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import wiring
+from pipeline.binding import FromTopic
+from pipeline.config.feeds import Route
+from pipeline.config.root import Config
+from pipeline.dead_letter import DeadLetters
+from pipeline.delivery import Stage
+from pipeline.errors import PayloadError
+from pipeline.explain import reader
+from pipeline.explain.explanation import Explanation
+from pipeline.explain.fields import shown
+from pipeline.explain.verdict import say_when_and_where
+from pipeline.message import Message
+from pipeline.paper import Deaf
+from pipeline.record import Record
+from pipeline.topics import TopicPattern
+
+
+class Routes:
+    """The routes of one feed."""
+
+    def __init__(self, config: Config, feed: str) -> None:
+        self._config = config
+        self._feed = feed
+
+    def stages(self, publisher: Stage[Record], letters: DeadLetters) -> Stage[Message]:
+        """Return the first stage, with all behind it up to the publisher."""
+        return wiring.router(self._config, self._feed, publisher=publisher, letters=letters, events=Deaf())
+
+    def describe(self, message: Message, said: Explanation) -> None:
+        """Say how the message came to its records."""
+        route = self._route(said)
+        if route is None or route.connector is None:
+            return
+        taken = reader.of_route(self._config, self._feed, route, message)
+        fields = taken.describe(said)
+        if fields is None:
+            return
+        plan = taken.plans[0]
+        source = plan.binding.device
+        if isinstance(source, FromTopic):
+            name: Any = TopicPattern(route.topic).level(source.name, message.topic)
+            whence = f"topic level {{{source.name}}}"
+        else:
+            name, whence = source.path.find(fields), f"field {source.path.text}"
+        try:
+            said.device = f"{shown(name)} from {whence} -> {plan.entity(name).id}"
+        except PayloadError:
+            said.device = f"{shown(name)} from {whence}: no usable name"
+        say_when_and_where(plan, fields, said)
+
+    def _route(self, said: Explanation) -> Route | None:
+        routes = self._config.feeds[self._feed].routes
+        for number, route in enumerate(routes, start=1):
+            if TopicPattern(route.topic).matches(said.topic):
+                said.route, said.position = route.topic, f"{number} of {len(routes)}"
+                said.connector = route.connector
+                return route
+        return None

@@ -1,0 +1,146 @@
+"""`headrace explain` on feeds with a dialect: golden transcripts, and what each hop says when it goes another way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.__main__ import main
+from tests.connectors.network_servers import messages
+from tests.pipeline.commands.golden_text import hold
+from tests.pipeline.network_flow import written
+from tests.pipeline.test_network import CHIRPSTACK, CONNECTOR, DEVICE
+
+TOPIC, UP = CHIRPSTACK
+HEARD = {**UP, "txInfo": {"frequency": 868100000, "modulation": {"lora": {"spreadingFactor": 7}}}}
+STATUS = {"time": UP["time"], "deviceInfo": UP["deviceInfo"], "margin": 7, "batteryLevel": 50.0}
+DECODED = {
+    "model": "WeatherObserved",
+    "device": {"field": "none"},
+    "observed_at": "arrival",
+    "attributes": {"temperature": {"field": "t.celsius", "unit": "degC"}},
+}
+
+
+class Explained:
+    """A configuration with one feed of a network, and what `explain` says on it."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._folder = folder
+        self._capsys = capsys
+
+    def __call__(
+        self, payload: Any, *more: str, topic: str = TOPIC, devices: Any = (DEVICE,), **feed: Any
+    ) -> tuple[int, str]:
+        (self._folder / "own").mkdir(exist_ok=True)
+        (self._folder / "own" / "five.py").write_text(CONNECTOR)
+        top = {"connector_paths": ["own"], **feed.pop("top", {})}
+        file = self._folder / "city.yaml"
+        file.write_text(written(self._folder, devices, top=top, **feed))
+        at = ["--at", "2023-12-12T15:05:19Z"]
+        text = payload if isinstance(payload, str) else json.dumps(payload)
+        code = main(["explain", str(file), "--topic", topic, "--payload", text, *at, *more])
+        out, err = self._capsys.readouterr()
+        return code, out + err
+
+
+@pytest.fixture
+def explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Explained:
+    return Explained(tmp_path, capsys)
+
+
+def test_an_uplink(explained: Explained) -> None:
+    code, out = explained({**HEARD, "object": {"t": 16.0}}, "--partitions", "6")
+    assert code == 0
+    hold("explain_uplink.txt", out)
+
+
+def test_an_event(explained: Explained) -> None:
+    code, out = explained(STATUS, topic=TOPIC.replace("/up", "/status"))
+    assert code == 0
+    hold("explain_event.txt", out)
+
+
+def test_a_device_that_is_not_registered(explained: Explained) -> None:
+    code, out = explained(HEARD, devices=[{**DEVICE, "dev_eui": "f" * 16}])
+    assert code == 1
+    hold("explain_device_unknown.txt", out)
+    row = out.partition("with its location:  - ")[2]
+    assert yaml.safe_load(row) == {"key": "th-17", "dev_eui": messages.DEVICE, "connector": "nobody/five"}
+
+
+def test_for_a_program(explained: Explained) -> None:
+    code, out = explained(HEARD, "--format", "json")
+    said = json.loads(out)
+    assert code == 0
+    [uplink] = said["network"]["uplinks"]
+    assert (said["network"]["dialect"], said["network"]["recognised"]) == ("chirpstack", True)
+    assert (uplink["device"], uplink["f_cnt"], uplink["payload"]) == (messages.DEVICE, messages.F_CNT, "02300040a0")
+    assert uplink["gateways"] == [{"name": messages.GATEWAY, "rssi": -83, "snr": 9.5}]
+    assert (said["connector"], said["model"], said["route"]) == ("nobody/five", "WeatherObserved", None)
+    assert [record["topic"] for record in said["records"]] == [
+        "bench.WeatherObserved.v1",
+        "bench.DeviceModel.v1",
+        "bench.Device.v1",
+    ]
+
+
+def test_the_dialect_that_the_feed_names_and_one_that_nobody_recognises(explained: Explained) -> None:
+    assert "chirpstack, as the feed says" in explained(HEARD, dialect="chirpstack")[1]
+    code, out = explained("{}", topic="a/b")
+    assert code == 1
+    assert "dialect     none recognises the message" in out
+    assert "dialect_unknown" in out
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ({"deviceProfileName": "nobody/five"}, "device profile names it"),
+        ({"deviceProfileName": "x", "tags": {"connector": "nobody/five"}}, "tag connector names it"),
+    ],
+)
+def test_the_servers_names_choose_the_connector(explained: Explained, names: dict[str, Any], words: str) -> None:
+    told = {**HEARD, "deviceInfo": {"devEui": messages.DEVICE, **names}}
+    _, out = explained(told, devices=None)
+    assert f"nobody/five, model WeatherObserved: the network server's {words}" in out
+    assert "there is no registry, so that any is accepted" in out
+
+
+def test_nothing_names_a_connector(explained: Explained) -> None:
+    told = {**HEARD, "deviceInfo": {"devEui": messages.DEVICE, "deviceProfileName": "x"}}
+    code, out = explained(told, devices=None)
+    assert code == 1
+    assert "connector   none: neither the registry nor the network server" in out
+    assert "connector: vendor/device}" in out
+
+
+def test_what_the_server_has_decoded(explained: Explained) -> None:
+    told = {**HEARD, "object": {"t": {"celsius": 21.5}, "hum": 3}}
+    code, out = explained(told, devices=[{**DEVICE, "connector": "decoded"}], top={"connectors": {"decoded": DECODED}})
+    assert code == 0
+    assert "decoded     the network server, 2 fields" in out
+    assert "hum        3     - nothing takes it" in out
+
+
+def test_the_time_of_the_network_that_is_wrong(explained: Explained) -> None:
+    _, out = explained({**HEARD, "time": "2031-12-12T15:05:18.519+00:00"})
+    assert "of arrival: the network's time is too old or ahead (flagged `clock`)" in out
+
+
+def test_the_copy_that_is_not_preferred(explained: Explained) -> None:
+    code, out = explained(HEARD, devices=[{**DEVICE, "prefer": "raw"}])
+    assert code == 0
+    assert "duplicate   its other copy counts" in out
+
+
+def test_a_payload_that_the_connector_refuses(explained: Explained) -> None:
+    code, out = explained({**HEARD, "data": "AjA="})
+    assert code == 1
+    assert "payload  2 bytes: 0230" in out
+    assert "expected 5 bytes, got 2" in out
+    assert "decoded     the decoder of nobody/five@1: nothing" in out
