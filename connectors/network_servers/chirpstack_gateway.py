@@ -123,6 +123,7 @@ def lr_fhss_rate(width: int) -> str:
 
 
 def _reception(heard: dict[str, Any], *, with_snr: bool) -> Reception:
+    time, gps = _time(heard)
     told = heard.get("snr")
     if told is None:
         told = heard.get("loRaSNR", heard.get("loraSnr", 0.0))
@@ -131,8 +132,9 @@ def _reception(heard: dict[str, Any], *, with_snr: bool) -> Reception:
         _gateway(heard),
         reading.number(heard.get("rssi", 0)),
         None if not with_snr or snr is None else snr + 0.0,  # bridges write -0
-        _time(heard),
+        time,
         _place(heard.get("location")),
+        gps,
     )
 
 
@@ -146,12 +148,14 @@ def _gateway(said: Mapping[str, Any]) -> str:
     return eui(name)
 
 
-def _time(heard: dict[str, Any]) -> int | None:
-    """Return when the gateway heard it, by GPS if it has it, as ChirpStack prefers it too."""
+def _time(heard: dict[str, Any]) -> tuple[int | None, bool]:
+    """Return when the gateway heard it, and whether by GPS, which ChirpStack prefers too."""
     since = heard.get("timeSinceGpsEpoch") or heard.get("timeSinceGPSEpoch")
     told = _DURATION.fullmatch(since) if isinstance(since, str) else None
     by_gps = None if told is None else from_gps(int(told[1]) * 1000 + int((told[2] or "0").ljust(3, "0")[:3]))
-    return plausible(parse(heard.get("gwTime") or heard.get("time"), "iso")) if by_gps is None else by_gps
+    if by_gps is not None:
+        return by_gps, True
+    return plausible(parse(heard.get("gwTime") or heard.get("time"), "iso")), False
 
 
 def _place(location: object) -> tuple[float, ...] | None:

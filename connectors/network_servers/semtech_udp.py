@@ -25,7 +25,7 @@ _LONGEST_RATE = 20  # characters: `SF12BW125`, `M0CW137`
 _LONGEST_DATA = 1024  # characters: a PHYPayload has 255 bytes at most
 _LARGEST_GPS = 2**53
 _URL_SAFE = str.maketrans("-_", "+/", "=\r\n")
-_CRC = {1: True, -1: False}  # 0: the frame had none
+_CRC = {1: True, 0: False, -1: False}  # 0: it had none, and so is no uplink of LoRaWAN (clause 3.1)
 
 
 def reader(topic: str) -> Reader:
@@ -116,11 +116,12 @@ def _data_rate(value: object) -> str:
 
 def _reception(gateway: str, received: dict[str, Any]) -> Reception:
     """Return how the best of the gateway's antennas heard it."""
-    time = _time(received)
-    heard = Reception(gateway, reading.number(received.get("rssi")), reading.number(received.get("lsnr")), time)
+    time, gps = _time(received)
+    rssi, snr = reading.number(received.get("rssi")), reading.number(received.get("lsnr"))
+    heard = Reception(gateway, rssi, snr, time, gps=gps)
     for each in reading.objects(received.get("rsig")):  # PROTOCOL.TXT of gateway v2: a signal for each antenna
         rssi = reading.number(each.get("rssic"))
-        signal = Reception(gateway, rssi, reading.number(each.get("lsnr")), time)
+        signal = Reception(gateway, rssi, reading.number(each.get("lsnr")), time, gps=gps)
         if _strength(heard) < _strength(signal):
             heard = signal
     return heard
@@ -131,11 +132,11 @@ def _strength(reception: Reception) -> tuple[float, float]:
     return (-inf if snr is None else snr, -inf if rssi is None else rssi)
 
 
-def _time(received: dict[str, Any]) -> int | None:
-    """Return when it was heard, by GPS if the gateway has it: `time` may come from a clock that was set once."""
+def _time(received: dict[str, Any]) -> tuple[int | None, bool]:
+    """Return when it was heard, and whether by GPS: `time` may come from a clock that was set once."""
     since = received.get("tmms")
     by_gps = from_gps(since) if isinstance(since, int) and 0 < since < _LARGEST_GPS else None
-    return plausible(parse(received.get("time"), "iso")) if by_gps is None else by_gps
+    return (plausible(parse(received.get("time"), "iso")), False) if by_gps is None else (by_gps, True)
 
 
 def _stats(gateway: str, stat: dict[str, Any]) -> Event:

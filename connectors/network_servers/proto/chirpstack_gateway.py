@@ -44,13 +44,15 @@ def frame(payload: bytes) -> Frame:
         raise PayloadError("Expected a frequency in Hz; it is absent.")
     name = heard.gateway_id
     snr = heard.lora_snr if isinstance(heard, gw.UplinkRxInfoLegacy) else heard.snr
+    time, gps = _time(heard)
     reception = Reception(
         eui(name.hex() if isinstance(name, bytes) else name),
         heard.rssi,
         # A float of 32 bits; radios tell quarters of a dB. And -0.0 is 0.0, as it is in JSON.
         None if not with_snr or number(snr) is None else round(snr, 2) + 0.0,
-        _time(heard),
+        time,
         _place(heard.location) if heard.HasField("location") else None,
+        gps,
     )
     return Frame(said.phy_payload, sent.frequency, rate, reception, _CRC.get(heard.crc_status))
 
@@ -88,13 +90,13 @@ def _data_rate(sent: gw.UplinkTxInfo | gw.UplinkTxInfoLegacy) -> tuple[str, bool
     raise PayloadError("Expected a modulation, lora, fsk or lrFhss; there is none.")
 
 
-def _time(heard: gw.UplinkRxInfo | gw.UplinkRxInfoLegacy) -> int | None:
+def _time(heard: gw.UplinkRxInfo | gw.UplinkRxInfoLegacy) -> tuple[int | None, bool]:
     since = heard.time_since_gps_epoch
     by_gps = from_gps(since.seconds * 1000 + since.nanos // 1_000_000)  # absent, it is 0, which no set clock says
     if by_gps is not None:
-        return by_gps
+        return by_gps, True
     told = heard.time if isinstance(heard, gw.UplinkRxInfoLegacy) else heard.gw_time
-    return plausible(told.seconds * 1000 + told.nanos // 1_000_000)
+    return plausible(told.seconds * 1000 + told.nanos // 1_000_000), False
 
 
 def _place(location: common.Location) -> tuple[float, ...] | None:

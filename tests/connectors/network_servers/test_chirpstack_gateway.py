@@ -325,7 +325,7 @@ def _agrees(frame: Frame, truth: dict[str, Any], at: dict[str, Any]) -> bool:
     fsk = frame.data_rate == "50000"
     return (
         _alike(frame, truth)
-        and heard.time == time
+        and (heard.time, heard.gps) == (time, bool(by_gps))
         and any(heard.rssi == rssi and heard.snr == (None if fsk else snr) for rssi, snr in signals)
         and frame.crc_ok is {1: True, -1: False}[at.get("crc_stat", 1)]
     )
