@@ -8,7 +8,7 @@ acknowledged in time: it is published again under the same id, and never refused
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
@@ -50,17 +50,16 @@ class Verdict(Enum):
     BACK = "back"  # below what is remembered, or an old counter for a new frame
 
 
-def meanings(last: int | None, f_cnt: int) -> Iterator[int]:
-    """Iterate over the counters that 16 bits may stand for, the likeliest first. last: the highest accepted so far."""
+def meanings(last: int | None, f_cnt: int) -> Sequence[int]:
+    """Return the counters that 16 bits may stand for, the likeliest first. last: the highest accepted so far."""
     if last is None:
-        yield from range(f_cnt, f_cnt + (_FIRST_ROLLS << 16), 1 << 16)
-        return
+        return range(f_cnt, f_cnt + (_FIRST_ROLLS << 16), 1 << 16)
     ahead = last + ((f_cnt - last) & 0xFFFF)
     behind = ahead - (1 << 16)
-    pair = (ahead, behind) if ahead - last <= MAX_FCNT_GAP else (behind, ahead)
-    yield from (each for each in pair if 0 <= each < _TOP)
-    if f_cnt not in pair:
-        yield f_cnt  # a device that was reset counts from 0
+    likely: tuple[int, ...] = (ahead, behind) if ahead - last <= MAX_FCNT_GAP else (behind, ahead)
+    if f_cnt not in likely:
+        likely = (*likely, f_cnt)  # a device that was reset counts from 0
+    return [each for each in likely if 0 <= each < _TOP]
 
 
 @dataclass(slots=True)

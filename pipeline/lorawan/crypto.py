@@ -24,6 +24,7 @@ _AES_BLOCK = 16
 _MIC_BLOCK, _CIPHER_BLOCK = 0x49, 0x01
 _UPLINK = 0
 _ZEROS = bytes(4)
+_NUMBERS = [bytes([number]) for number in range(17)]  # of blocks: a frame holds 16
 _F_OPTS_UP = b"\0\0\0\1"  # LoRaWAN 1.1 errata, FOpts encryption: FCntUp, where FRMPayload has zeros
 
 
@@ -83,9 +84,9 @@ def _encryptor(key: bytes) -> CipherContext:
 
 def _crypt(cipher: CipherContext, octets: bytes, zeros: bytes, address: bytes, f_cnt: int) -> bytes:
     size = len(octets)
-    blocks = (size + _AES_BLOCK - 1) // _AES_BLOCK
-    pack = _BLOCK.pack
-    stream = cipher.update(
-        b"".join([pack(_CIPHER_BLOCK, zeros, _UPLINK, address, f_cnt, number) for number in range(1, blocks + 1)])
-    )
+    first = _BLOCK.pack(_CIPHER_BLOCK, zeros, _UPLINK, address, f_cnt, 1)
+    if size > _AES_BLOCK:
+        blocks = (size + _AES_BLOCK - 1) // _AES_BLOCK
+        first = b"".join([first[:-1] + _NUMBERS[number] for number in range(1, blocks + 1)])
+    stream = cipher.update(first)
     return (int.from_bytes(octets, "big") ^ int.from_bytes(stream[:size], "big")).to_bytes(size, "big")

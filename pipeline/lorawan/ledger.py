@@ -37,6 +37,8 @@ class Outcome(Enum):
     CRC_INVALID = "crc_invalid"
     FRAME_INVALID = "frame_invalid"
 
+    __hash__ = object.__hash__  # members are counted by the million, and each is one object
+
 
 class Spread:
     """A histogram's counts: how many values were at most each bound, each value counted once."""
@@ -55,7 +57,7 @@ class Spread:
 class RawLedger:
     """One feed's counts of raw frames, for the life of the process.
 
-    gateways: how many receptions each brought; those not heard of for longest are forgotten first. packets, packets_ok:
+    gateways: how many receptions each brought; those that came first are forgotten first. packets, packets_ok:
     what gateways have received by their own account, and of that with a right checksum.
     """
 
@@ -83,9 +85,12 @@ class RawLedger:
         if reception.snr is not None:
             self.snr.add(reception.snr)
         gateways, gateway = self.gateways, reception.gateway
-        gateways[gateway] = gateways.pop(gateway, 0) + 1
-        if len(gateways) > _MOST_GATEWAYS:
+        if gateway in gateways:
+            gateways[gateway] += 1
+            return
+        if len(gateways) >= _MOST_GATEWAYS:
             del gateways[next(iter(gateways))]
+        gateways[gateway] = 1
 
 
 @dataclass(slots=True)

@@ -242,8 +242,12 @@ def name_of(known: Known) -> str:
 
 def gps_time(frames: list[Frame]) -> int | None:
     """Return when the transmission was heard, if a gateway has its time from GPS; the same whoever was first."""
-    times = [frame.reception.time for frame in frames if frame.reception.gps and frame.reception.time is not None]
-    return min(times) if times else None
+    earliest: int | None = None
+    for frame in frames:
+        time = frame.reception.time
+        if frame.reception.gps and time is not None and (earliest is None or time < earliest):
+            earliest = time
+    return earliest
 
 
 def _receptions(frames: list[Frame]) -> tuple[Reception, ...]:

@@ -89,7 +89,7 @@ def test_a_retransmission_on_another_frequency(clock: Clock) -> None:
     assert worker.feeds[0].acknowledged == ["both"]
     assert len(worker.uplinks.uplinks()) == 1
     assert counts(worker) == {Outcome.UPLINK: 1, Outcome.RETRANSMISSION: 1}
-    counted = worker.frames.of(EUI)
+    counted = worker.frames.find(EUI)
     assert counted is not None
     assert (counted.received, counted.duplicate, counted.missing) == (1, 1, 0)
 
@@ -180,7 +180,7 @@ def test_what_was_never_accepted_is_no_replay(clock: Clock) -> None:
     worker = Worker([DEVICE])
     up(worker, clock, 100, 103, 102, 101)
     assert [uplink.f_cnt for uplink in worker.uplinks.uplinks()] == [100, 103, 102, 101]
-    counted = worker.frames.of(EUI)
+    counted = worker.frames.find(EUI)
     assert counted is not None
     assert (counted.received, counted.missing) == (4, 0)
 
@@ -218,7 +218,7 @@ def test_a_device_that_was_reset(clock: Clock) -> None:
     worker = Worker([DEVICE], policy=Policy(reset="accept"))
     up(worker, clock, 1000, 0, 1, 2)
     assert [uplink.f_cnt for uplink in worker.uplinks.uplinks()] == [1000, 0, 1, 2]
-    counted = worker.frames.of(EUI)
+    counted = worker.frames.find(EUI)
     assert counted is not None
     assert (counted.reset, counted.missing) == (1, 0)
     again = Worker([DEVICE], File(worker.file.written))
