@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from time import time
 from typing import Any
 
 from pipeline.binding import Binding, Fields, FromField, Path, Position, Source
@@ -15,7 +16,9 @@ from pipeline.config.used import DEVICE, DEVICE_MODEL, UsedConnector
 from pipeline.config.values import field_path
 from pipeline.connector import Decoded
 from pipeline.device_state import FRAMES, LATITUDE, LONGITUDE, SIGNAL, STATE, DeviceStates
+from pipeline.devices import Device
 from pipeline.directory import Directory
+from pipeline.entity import device_key
 from pipeline.errors import PayloadError, Reason
 from pipeline.fan_out import Fan
 from pipeline.message import Message
@@ -24,7 +27,7 @@ from pipeline.models.device import controlled_properties
 from pipeline.plan import Plan, Terms
 from pipeline.shared import Shared
 from pipeline.slot import slots_of
-from pipeline.uplink import Uplink
+from pipeline.uplink import Names, Uplink
 
 _INTERVAL = 3600.0  # seconds, as `device_interval` of a vendor's connector
 _BY_EUI = FromField(Path("the DevEUI", ()))  # an uplink says itself whose it is
@@ -56,6 +59,7 @@ class Compiler:
         self._config = config
         self._feed = feed
         self._store, self._directory, self._frames = shared.store, shared.directory, shared.frames
+        self._strangers = shared.strangers
         self._fans: dict[tuple[str, str | None], Fan] = {}
 
     def plan(self, name: str) -> Plan:
@@ -147,15 +151,31 @@ class Compiler:
             feed=self._feed,
             topic=self._config.topic(model.name),
             terms=Terms(stream.classification, stream.licence),
-            lookup=self._directory.find,
+            lookup=_nobody if binding is _GATEWAY or model.name == DEVICE_MODEL else self._who,
         )
         self._directory.on_change(plan.forget)
         return plan
+
+    def _who(self, name: object) -> Device | None:
+        """Look a device up.
+
+        Raises:
+            PayloadError: it is not in the registry, and must be (`device_unknown`).
+        """
+        device = self._directory.find(name)
+        if device is None and not self._config.accepts_unknown and device_key(name):
+            self._strangers.note(str(name), Names(), round(time() * 1000))
+            raise PayloadError(f"The registry has no device {name}.", Reason.DEVICE_UNKNOWN)
+        return device
 
 
 def format_fan(plan: Plan, name: str) -> Fan:
     """Return what makes the records of an inline connector whose payloads are of another format than JSON."""
     return Fan(decode=formats()[name].decode, plans=(plan,))
+
+
+def _nobody(_: object) -> None:
+    """Look nobody up: the entity is no device of the registry."""
 
 
 def _nothing(_: Uplink) -> Fields:

@@ -16,6 +16,8 @@ class Directory:
 
     def find(self, name: object) -> Device | None:
         """Return the device that a message calls so: by its key, an alias or its DevEUI."""
+        if isinstance(name, int) and not isinstance(name, bool):
+            name = str(name)
         return self.devices.by_name(name) if isinstance(name, str) else None
 
     def on_change(self, call: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import time
 from typing import Any, Literal, Protocol
 
 from pipeline.bundle import Bundle
@@ -96,9 +97,10 @@ class Identify(Stage[Heard]):
         known, single = self._known, bundle.single
         for uplink, message in batch.items:
             try:
-                device = known.get(uplink.device) or self._find(uplink)
+                device = known.get(uplink.device) or self._find(uplink.device, uplink.names, message.arrival)
                 if message.arrival >= device.due > 0:
-                    device = self._find(uplink)  # its server may call it something else by now
+                    # Its server may call it something else by now.
+                    device = self._find(uplink.device, uplink.names, message.arrival)
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
                 self._refusals.refuse(batch.delivery, message, error, "identify")
                 continue
@@ -129,7 +131,7 @@ class Identify(Stage[Heard]):
             PayloadError: nobody knows the device.
         """
         known = self._known.get(device)
-        return (known or self._find(Uplink(b"", device=device, names=lambda: names))).fan
+        return (known or self._find(device, lambda: names, round(time() * 1000))).fan
 
     def _lean(self, device: _Known, entity: Entity, uplink: Uplink, message: Message) -> Record | None:
         """Return the record of an uplink in which all is as expected, which is nearly each; None for any other."""
@@ -176,23 +178,22 @@ class Identify(Stage[Heard]):
         except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
             outcome.refuse(error, "")
 
-    def _find(self, uplink: Uplink) -> _Known:
+    def _find(self, eui: str, names: Callable[[], Names], arrival: int) -> _Known:
         """Find out about a device.
 
         Raises:
             PayloadError: nobody knows it (`device_unknown`), or how to decode it (`connector_unknown`).
         """
-        eui = uplink.device
         registered = self._directory.devices.by_eui(eui) or self._directory.devices.by_name(eui)
         if registered is None and self._rules.choose is None:
-            self._strangers.note(eui, uplink.names(), uplink.received_at)
+            self._strangers.note(eui, names(), arrival)
             raise PayloadError(f"The registry has no device {eui}.", Reason.DEVICE_UNKNOWN)
         chosen = None if registered is None else registered.connector
         if chosen is None:
-            chosen = None if self._rules.choose is None else self._rules.choose(uplink.names())
+            chosen = None if self._rules.choose is None else self._rules.choose(names())
         if chosen is None:
-            self._strangers.note(eui, uplink.names(), uplink.received_at)
-            raise PayloadError(_unknown(eui, uplink.names()), Reason.CONNECTOR_UNKNOWN)
+            self._strangers.note(eui, names(), arrival)
+            raise PayloadError(_unknown(eui, names()), Reason.CONNECTOR_UNKNOWN)
         fan = self._rules.fan(chosen, None if registered is None else registered.model)
         prefer = None if registered is None else registered.prefer
         if len(self._known) >= _KEPT_DEVICES:

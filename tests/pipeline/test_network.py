@@ -124,6 +124,29 @@ def test_a_device_that_is_not_registered_is_refused(tmp_path: Path) -> None:
     assert network.strangers == [messages.DEVICE]
 
 
+@pytest.mark.parametrize(("policy", "reason"), [(None, "device_unknown"), ("accept", None)])
+def test_the_registry_holds_for_devices_of_routes_too(policy: str | None, reason: str | None, tmp_path: Path) -> None:
+    inline = {
+        "model": "WeatherObserved",
+        "device": {"topic": "device"},
+        "observed_at": "arrival",
+        "location": PLACE,
+        "attributes": {"temperature": {"field": "t", "unit": "degC"}},
+    }
+    routes = [{"topic": "a/{device}", "connector": "decoded"}]
+    top = {"connectors": {"decoded": inline}, **({} if policy is None else {"unknown_devices": policy})}
+    devices = [{"key": "roof", "aliases": ["17"], "location": [3.0, 51.0]}]
+    network = flow(tmp_path, devices, dialect=None, routes=routes, top=top)
+    known, stranger = network.put(("a/17", {"t": 21}), ("a/18", {"t": 21}), arrival=ARRIVAL)
+    if reason is not None:
+        known, stranger = stranger, known  # a dead letter is on its way before its batch is through
+    entity = orjson.loads(known.value)
+    assert entity["id"] == "urn:ngsi-ld:WeatherObserved:bench:roof"
+    assert entity["location"]["value"]["coordinates"] == [3.0, 51.0]
+    assert headers_of(stranger).get("ce_reason") == reason
+    assert network.strangers == ([] if reason is None else ["18"])
+
+
 def test_without_a_registry_the_servers_names_choose_the_connector(tmp_path: Path) -> None:
     network = flow(tmp_path)
     letter = network.put(CHIRPSTACK, arrival=ARRIVAL)[-1]
