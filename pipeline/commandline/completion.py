@@ -133,8 +133,8 @@ def _options(command: Command) -> list[Argument]:
 
 
 def _plain(text: str) -> str:
-    """Leave out what zsh would take for its own."""
-    return "".join(each for each in text if each not in "[]:'\"`\\").replace("\n", " ")
+    """Leave out what zsh would take for its own; a dash stands for a colon."""
+    return "".join(each for each in text.replace(":", " -") if each not in "[]'\"`\\").replace("\n", " ")
 
 
 def _fish_text(text: str) -> str:

@@ -31,7 +31,7 @@ _HELP = f"""examples:
 levels:
   draft    it loads, and its examples become what they say
   checked  nothing else fails either, it has an example of a payload to refuse, and an owner
-  field    one example says from which device or capture it comes
+  field    one example of what a device sends says where it was published or captured (`source`)
 
 {commands.EXIT_CODES}"""
 
@@ -47,12 +47,12 @@ def add(to: commands.Subparsers) -> None:
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     helps = {
-        "list": ("every connector, by name; then what is broken", _LIST),
-        "show": ("one connector: models, attributes, units, examples", _SHOW),
-        "check": ("prove connectors; prints the level of each", _CHECK),
+        "list": ("List every connector by name, with its models and file; then what is broken.", _LIST),
+        "show": ("Show one connector: models, attributes, units, examples.", _SHOW),
+        "check": ("Prove connectors: their examples, thousands of damaged payloads; says the level of each.", _CHECK),
     }
     listing, showing, checking = (
-        commands.parser(actions.add_parser, name, help=what, epilog=f"examples:\n{examples}")
+        commands.parser(actions.add_parser, name, help=what, description=what, epilog=f"examples:\n{examples}")
         for name, (what, examples) in helps.items()
     )
     showing.add_argument("name", metavar="NAME", help="vendor/device")
@@ -124,7 +124,7 @@ def _check(parsed: argparse.Namespace) -> int:
         lines += _told(proof)
     reports = [proof.plain() for proof in proofs]
     failed = len(broken) + sum(not report["ok"] for report in reports)
-    lines.append(f"{len(proofs) + len(broken)} connector(s), {failed} with faults")
+    lines.append(f"connectors: {len(proofs) + len(broken)}, with faults: {failed}")
     plain = {
         "ok": not failed,
         "connectors": reports,
@@ -173,7 +173,7 @@ def _told(proof: Any) -> list[str]:  # noqa: ANN401 - a Proof, whose module is i
     found: Found = proof.found
     count = len(found.connector.examples)
     lines = [f"{', '.join(found.names)}  {proof.level}  {_here(found)}"]
-    lines.append(f"    {count} example(s), {proof.tried} random and truncated payloads")
+    lines.append(f"    examples: {count}, random and truncated payloads: {proof.tried}")
     lines += [f"    {_shown(str(fault))}" for fault in proof.faults]
     return lines + [f"    for {asked}" for asked in proof.missing]
 

@@ -14,7 +14,7 @@ __all__ = ["LEVELS", "Fault", "Proof", "prove"]
 
 LEVELS = ("broken", "draft", "checked", "field")
 """draft: it loads and its examples pass. checked: nothing else fails, it has a bad example and an owner.
-field: an example with a source shows what a real device has sent."""
+field: an example says in `source` where what a device sends was published or captured."""
 
 
 @dataclass(slots=True)

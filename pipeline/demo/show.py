@@ -65,7 +65,7 @@ class Demo:
         say("Starting an MQTT broker, a Kafka-compatible broker and the worker on this machine ...")
         started = monotonic()
         config = await self._stack.start()
-        say(f"They run since {monotonic() - started:.1f} s. Broken in the city of {len(self._city.citizens)} devices:")
+        say(f"All run, after {monotonic() - started:.1f} s. Broken in the city of {len(self._city.citizens)} devices:")
         say(f"{broken_devices()}\nTry next, in a second terminal:\n{self._hints()}\n")
         consumer = Consumer(self._stack.bootstrap, list(wiring.topics(config).values()), config.dead_letter_topic)
         publisher = await MqttPublisher.connect(self._stack.mqtt_port, "headrace-demo-city")

@@ -1,10 +1,13 @@
-"""The connector of connectors/README.md is a connector like any other."""
+"""The connectors of connectors/README.md are connectors like any other, and its configuration uses them."""
 
 import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from headrace import Connector
+from pipeline.__main__ import main
 from tests.connectors.conformance import check_example, check_survives, uplink
 
 PAGE = Path(__file__).resolve().parents[2] / "connectors" / "README.md"
@@ -33,6 +36,26 @@ def test_every_length_of_bytes_is_refused_or_decoded() -> None:
 
     for size in range(9):
         check_survives(connector, type(sent)(bytes(size)))
+
+
+def test_in_a_folder_of_its_own_all_that_the_page_says_works(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    config, folder_form = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    acme = tmp_path / "my-connectors" / "acme"
+    (acme / "ws-2").mkdir(parents=True)
+    (acme / "th_1.py").write_text(code, encoding="utf-8")
+    (acme / "ws-2" / "connector.yaml").write_text(folder_form, encoding="utf-8")
+    city = tmp_path / "city.yaml"
+    city.write_text(config, encoding="utf-8")
+
+    assert main(["connectors", "check", str(tmp_path / "my-connectors")]) == 0
+    assert "connectors: 2, with faults: 0" in capsys.readouterr().out
+    for topic, payload in (("acme/th/0001", "ffce3764"), ("acme/ws/0001", b'{"t": -5}'.hex())):
+        assert main(["explain", str(city), "--topic", topic, "--payload", payload, "--hex"]) == 0
+        assert "-> -5.0 (CEL)  " in capsys.readouterr().out
 
 
 def test_every_file_that_it_links_to_is_there() -> None:

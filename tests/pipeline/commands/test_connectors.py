@@ -40,7 +40,7 @@ def test_check_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
     text = out(capsys, "check", str(VENDORS))
     assert "acme/th-1, acme/th-1b  checked  tests/support/vendors/acme/th1.py:" in text
     assert "plain/jn-1  checked" in text
-    assert text.endswith("2 connector(s), 0 with faults\n")
+    assert text.endswith("connectors: 2, with faults: 0\n")
 
 
 def test_check_by_name_for_a_program(capsys: pytest.CaptureFixture[str]) -> None:
