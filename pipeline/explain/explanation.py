@@ -90,12 +90,13 @@ class Transmission:
 
 @dataclass(frozen=True, slots=True)
 class RawFrame:
-    """A frame straight from a gateway, before anybody looked into it. phy_payload: in hex digits. frequency: Hz."""
+    """A frame straight from a gateway. phy_payload: in hex digits. frequency: Hz. says: what anybody can read."""
 
     phy_payload: str
     frequency: int
     data_rate: str
     crc_ok: bool | None
+    says: str
     gateway: Gateway
 
 
@@ -114,13 +115,14 @@ class Happening:
 class Network:
     """What a LoRaWAN network server or gateways say with the message. dialect: None where none recognises it.
 
-    recognised: whether by its shape; else the feed names the dialect.
+    recognised: whether by its shape; else the feed names the dialect. verdicts: what became of raw frames.
     """
 
     dialect: str | None
     recognised: bool
     uplinks: list[Transmission] = field(default_factory=list)
     frames: list[RawFrame] = field(default_factory=list)
+    verdicts: list[str] = field(default_factory=list)
     events: list[Happening] = field(default_factory=list)
 
 

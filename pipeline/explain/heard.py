@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from pipeline import times
 from pipeline.dialect import Event, Frame
+from pipeline.errors import PayloadError
 from pipeline.explain.explanation import Gateway, Happening, RawFrame, Transmission
+from pipeline.lorawan.frames import JoinRequest, parse
+from pipeline.lorawan.ledger import Outcome, RawLedger
 from pipeline.uplink import Names, Reception, Uplink
+
+_VERDICTS = {
+    Outcome.UPLINK: "the keys of a session in the registry fit its MIC, and have decrypted it",
+    Outcome.MAC: "the keys of a session in the registry fit its MIC; it has no application data",
+    Outcome.JOIN: "of a device in the registry; Headrace never answers, the network server does",
+    Outcome.COPY: "another gateway has heard the same transmission: one uplink",
+    Outcome.FOREIGN: "no session in the registry has its DevAddr; most likely somebody else's device",
+    Outcome.FOREIGN_JOIN: "no device in the registry has its DevEUI; most likely somebody else's",
+    Outcome.MIC_INVALID: "a session in the registry has its DevAddr, but no keys fit its MIC",
+    Outcome.CRC_INVALID: "the gateway says that its checksum is wrong",
+    Outcome.FRAME_INVALID: "it is nothing that a LoRaWAN device sends",
+}
+"""What a frame can become in a worker that has just begun: counters of earlier frames are not asked."""
 
 
 def transmission(uplink: Uplink) -> Transmission:
@@ -26,12 +42,35 @@ def transmission(uplink: Uplink) -> Transmission:
 
 def frame(raw: Frame) -> RawFrame:
     """Return a frame."""
-    return RawFrame(raw.phy_payload.hex(), raw.frequency, raw.data_rate, raw.crc_ok, _gateway(raw.reception))
+    return RawFrame(
+        phy_payload=raw.phy_payload.hex(),
+        frequency=raw.frequency,
+        data_rate=raw.data_rate,
+        crc_ok=raw.crc_ok,
+        says=_says(raw.phy_payload),
+        gateway=_gateway(raw.reception),
+    )
 
 
 def happening(event: Event) -> Happening:
     """Return an event."""
     return Happening(event.kind, event.device, event.gateway, _time(event.time), dict(event.state))
+
+
+def verdicts(ledger: RawLedger) -> list[str]:
+    """Return what became of the frames that were counted."""
+    return [f"{each.value}: {_VERDICTS[each]}" for each in Outcome if ledger.outcomes[each] and each in _VERDICTS]
+
+
+def _says(phy_payload: bytes) -> str:
+    try:
+        said = parse(phy_payload)
+    except PayloadError as refusal:
+        return f"nothing: {refusal}"
+    if isinstance(said, JoinRequest):
+        return f"{'join' if said.rejoin is None else 'rejoin'} request of DevEUI {said.dev_eui}"
+    port = "no FPort" if said.port is None else f"FPort {said.port}"
+    return f"data of DevAddr {said.dev_addr}, FCnt {said.f_cnt} (lower 16 bits), {port}, encrypted"
 
 
 def _gateway(reception: Reception) -> Gateway:

@@ -22,6 +22,8 @@ def network(said: Network) -> Iterator[Line]:
         yield "dialect", f"{said.dialect}, {'recognised by its shape' if said.recognised else 'as the feed says'}"
     for frame in said.frames:
         yield from _frame(frame)
+    for verdict in said.verdicts:
+        yield "session", verdict
     for uplink in said.uplinks:
         yield from _uplink(uplink)
     for event in said.events:
@@ -33,6 +35,7 @@ def _frame(frame: RawFrame) -> Iterator[Line]:
     yield "raw frame", f"{frame.frequency / 1e6:g} MHz, {frame.data_rate}{checked}"
     yield "", f"gateway  {_heard(frame.gateway)}"
     yield "", f"bytes    {_bytes(frame.phy_payload)}"
+    yield "", f"holds    {frame.says}"
 
 
 def _uplink(uplink: Transmission) -> Iterator[Line]:

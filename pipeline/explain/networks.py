@@ -57,6 +57,7 @@ class Networks:
         uplinks = [each for each in self._heard if isinstance(each, Uplink)]
         said.network.uplinks = [heard.transmission(each) for each in uplinks]
         said.network.frames = [heard.frame(each) for each in self._heard if isinstance(each, Frame)]
+        said.network.verdicts = [each for ledger in self._shared.raw.values() for each in heard.verdicts(ledger)]
         said.network.events = [heard.happening(each) for each in self._heard if isinstance(each, Event)]
         if len(uplinks) > 1:
             said.notes.append(f"The message holds {len(uplinks)} uplinks; what follows them is that of the first.")

@@ -124,7 +124,7 @@ def _why_filtered(said: Explanation) -> str:
 
 def _why_silent(network: Network) -> str:
     if network.frames:
-        return "no session in the registry has the DevAddr of the frame: it is most likely somebody else's."
+        return "as `frames:` of the feed says; such frames are counted."
     if network.uplinks or network.events:
         return "it tells nothing new of its device."
     return "a retained message is an old value sent anew, and this one does not tell when; or there is nothing in it."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.connectors.network_servers import messages
 from tests.pipeline.commands.golden_text import hold
 from tests.pipeline.network_flow import written
 from tests.pipeline.test_network import CHIRPSTACK, CONNECTOR, DEVICE
+from tests.support.lorawan import data_up, session
 
 TOPIC, UP = CHIRPSTACK
 HEARD = {**UP, "txInfo": {"frequency": 868100000, "modulation": {"lora": {"spreadingFactor": 7}}}}
@@ -144,3 +146,48 @@ def test_a_payload_that_the_connector_refuses(explained: Explained) -> None:
     assert "payload  2 bytes: 0230" in out
     assert "expected 5 bytes, got 2" in out
     assert "decoded     the decoder of nobody/five@1: nothing" in out
+
+
+KEYS = session("01ab23cd")
+SENT = data_up(KEYS, 65_536 + 3, bytes.fromhex("02300040a0"), 2)
+GATEWAY = {"dialect": "chirpstack_gateway"}
+SESSION = {
+    "dev_addr": KEYS.dev_addr,
+    "nwk_s_key": bytes(KEYS.nwk_s_key).hex(),
+    "app_s_key": bytes(KEYS.app_s_key).hex(),
+}
+BRIDGED = f"eu868/gateway/{messages.GATEWAY}/event/up"
+
+
+def bridged(phy_payload: bytes) -> dict[str, Any]:
+    return {
+        "phyPayload": b64encode(phy_payload).decode(),
+        "txInfo": {
+            "frequency": 868100000,
+            "modulation": {"lora": {"bandwidth": 125000, "spreadingFactor": 7, "codeRate": "CR_4_5"}},
+        },
+        "rxInfo": {"gatewayId": messages.GATEWAY, "rssi": -83, "snr": 9.5, "crcStatus": "CRC_OK"},
+    }
+
+
+def test_a_frame_straight_from_a_gateway(explained: Explained) -> None:
+    code, out = explained(bridged(SENT), topic=BRIDGED, devices=[{**DEVICE, "sessions": [SESSION]}], **GATEWAY)
+    assert code == 0
+    hold("explain_frame.txt", out)
+    assert SESSION["app_s_key"] not in out
+
+
+@pytest.mark.parametrize(
+    ("phy_payload", "code", "words"),
+    [
+        (data_up(session("01ab23ce"), 3, b"x", 2), 0, "session     foreign: no session in the registry"),
+        (SENT[:-1] + b"\0", 1, "session     mic_invalid: a session in the registry has its DevAddr"),
+        (b"\xe0\1", 1, "session     frame_invalid: it is nothing"),
+    ],
+)
+def test_a_frame_that_is_not_published(explained: Explained, phy_payload: bytes, code: int, words: str) -> None:
+    devices = [{**DEVICE, "sessions": [SESSION]}]
+    found, out = explained(bridged(phy_payload), topic=BRIDGED, devices=devices, **GATEWAY)
+    assert found == code
+    assert words in out
+    assert ("filtered    as `frames:` of the feed says" in out) is (code == 0)
