@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as File
 
+from pipeline import check_networks as networks
 from pipeline.binding import Fixed
 from pipeline.config import Loaded, inline, vendors
 from pipeline.config.connectors import AttributeSource, InlineConnector
@@ -23,6 +24,8 @@ from pipeline.units import Conversion
 _EXAMPLES = {"P1": 45.2, "C62": 0.452, "FAH": 68.0, "KEL": 294.65, "PAL": 101_325.0, "59": 420.0, "61": 31.5}
 """Numbers that look like readings of their unit; others show 21.5."""
 _OWNER_AND_GROUP = 0o640
+_ARRIVAL = "arrival"
+_ONCE = "; a message sent twice cannot be recognised"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ class Use:
 
 def uses(config: Config) -> list[Use]:
     """Return what each connector will do."""
-    return [use for name, connector in config.connectors.items() for use in _uses(config, name, connector)]
+    named = {**config.connectors, **networks.registered(config)}
+    return [use for name, connector in named.items() for use in _uses(config, name, connector)]
 
 
 def topics(config: Config) -> list[str]:
@@ -63,6 +67,8 @@ def files(config: Config) -> list[Finding]:
 def text(loaded: Loaded) -> str:
     """Return the report for a person: what will happen, by connector, and the topics."""
     lines: list[str] = []
+    for listening in networks.listenings(loaded.config):
+        lines += [*networks.lines(listening), ""]
     for use in uses(loaded.config):
         lines += [f"{use.connector}: {use.model} -> {use.topic}"]
         lines += [f"    device    {use.device}", f"    time      {use.time}", f"    location  {use.location}"]
@@ -110,6 +116,7 @@ def _registry(told: Registered) -> str:
 
 
 def _uses(config: Config, name: str, connector: AnyConnector) -> Iterator[Use]:
+    heard = networks.heard(config, name)
     for model, attributes, period in _observations(connector):
         lines = [
             _line(source.field, MODELS[model].attribute(key), conversion)
@@ -119,9 +126,9 @@ def _uses(config: Config, name: str, connector: AnyConnector) -> Iterator[Use]:
             connector=name,
             model=model,
             topic=config.topic(model),
-            device=_device(connector),
-            time=_time(connector, period),
-            location=_location(connector) if model != DEVICE else "none",
+            device=networks.DEVICE_OF if heard else _device(connector),
+            time=_time(connector, period, "when the network heard it" if heard else _ARRIVAL),
+            location="none" if model == DEVICE else _location(connector, registry=bool(config.devices)),
             attributes=tuple(lines),
             formats=_formats(config, name),
         )
@@ -171,18 +178,18 @@ def _device(connector: AnyConnector) -> str:
     return f"field {source.field}" if source.field else f"topic level {{{source.topic}}}"
 
 
-def _time(connector: AnyConnector, period: float | None) -> str:
+def _time(connector: AnyConnector, period: float | None, without: str) -> str:
     covers = f", and the {spell_seconds(period)} before it" if period else ""
     source = vendors.observed_at(connector)
     if source is None:
-        return f"arrival{covers}; a message sent twice cannot be recognised"
+        return f"{without}{covers}" + (_ONCE if without == _ARRIVAL else "")
     return f"field {source.path.text} ({source.format}){covers}"
 
 
-def _location(connector: AnyConnector) -> str:
+def _location(connector: AnyConnector, *, registry: bool) -> str:
     source = vendors.location(connector)
     if source is None:
-        return "none"
+        return "the registry's, where it has one" if registry else "none"
     if isinstance(source, Fixed):
         return f"always {list(source.coordinates)}"
     altitude = f", {source.altitude.text}" if source.altitude else ""

@@ -130,10 +130,10 @@ class Compiler:
         return known if counted is None else {**known, FRAMES: counted.text()}
 
     def _found(self, name: str) -> UsedConnector:
-        if self._config.found.get(name) is None:
+        used = vendors.alone(name, self._config.found)
+        if used is None:
             raise PayloadError(f"There is no connector {name}.", Reason.CONNECTOR_UNKNOWN)
-        entry = {"use": name, "device": {"field": "device"}}
-        return UsedConnector.model_validate(entry, context={"registry": self._config.found})
+        return used
 
     def _states(self, used: UsedConnector) -> DeviceStates:
         told = vendors.declared(used).device

@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from pipeline import check, commands, config
+from pipeline import check, check_networks, commands, config
 from pipeline.config.findings import Finding, listed
 from pipeline.config.schema import schema
 from pipeline.errors import ConfigError
@@ -73,6 +73,7 @@ def _write_json(loaded: config.Loaded, findings: list[Finding]) -> None:
         "file": loaded.file,
         "ok": not any(finding.severity == "error" for finding in findings),
         "findings": [finding.plain() for finding in findings],
+        "networks": [asdict(listening) for listening in check_networks.listenings(loaded.config)],
         "connectors": [asdict(use) for use in check.uses(loaded.config)],
         "devices": None if registered is None else asdict(registered),
         "topics": check.topics(loaded.config),

@@ -149,6 +149,13 @@ def envelope(config: UsedConnector) -> Envelope:
     return Envelope(payload.encoding, field_path(payload.field), port)
 
 
+def alone(name: str, registry: Registry) -> UsedConnector | None:
+    """Return the use of a vendor's connector without an entry of its own, for devices that say who they are."""
+    if registry.get(name) is None:
+        return None
+    return UsedConnector.model_validate({"use": name, "device": {"field": "device"}}, context={"registry": registry})
+
+
 def declared(config: UsedConnector) -> Connector:
     """Return the vendor's declaration.
 
