@@ -133,7 +133,7 @@ class Sessions(Stage[Copies]):
         else:
             refusal = PayloadError(
                 f"Expected a frame counter above {counter.last}, got {f_cnt}, of the device {device}. A device that "
-                "was reset needs a new session, or the policy `on_reset: accept`.",
+                "was reset needs a new session, or `frames: {reset: accept}`.",
                 Reason.F_CNT_INVALID,
             )
             self._refuse(self._policy.replay, Outcome.WENT_BACK, delivery, message, refusal)
