@@ -70,6 +70,10 @@ class Due:
         self.records[row["dev_name"], ce_id(row)] = said(row)
         self.times[ce_id(row)] = gps_times(row, way)
 
+    def said(self, ce_id: str) -> str | None:
+        """Return what the record of that `ce_id` says, or None if there is none."""
+        return self.records.get((ce_id.split(":")[1], ce_id))
+
     def counts(self) -> dict[str, int]:
         """Return how many frames have each outcome; late or early, a copy is one."""
         counted = {outcome: len(frames) for outcome, frames in self.outcomes.items()}
