@@ -89,7 +89,7 @@ def heard(config: Config, connector: str) -> bool:
 
 def _source(feed: MqttFeed | SemtechUdpFeed) -> str:
     if isinstance(feed, SemtechUdpFeed):
-        gateways = f"{len(feed.gateways)} gateways" if feed.gateways else "any gateway"
+        gateways = f"listed gateways only: {len(feed.gateways)}" if feed.gateways else "any gateway"
         return f"{feed.listen} (UDP), {gateways}"
     return f"{feed.url}, {', '.join(feed.subscribe)}"
 

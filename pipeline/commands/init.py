@@ -15,6 +15,7 @@ _HELP = f"""kinds:
 
 examples:
   headrace init mqtt > city.yaml
+  headrace init lorawan > lorawan.yaml
   headrace init tls --output new.yaml
   headrace init kafka-sasl
 

@@ -7,6 +7,7 @@ from importlib.resources import files
 KINDS = {
     "mqtt": "one MQTT broker and one Kafka, without TLS: for a first look",
     "tls": "MQTT over TLS with a user, Kafka over TLS",
+    "lorawan": "a LoRaWAN network server on MQTT, with hints for a device registry and for gateways",
     "kafka-sasl": "MQTT over TLS, Kafka over TLS with SASL SCRAM",
 }
 """What can be made, and what for."""
