@@ -12,12 +12,17 @@ from pipeline import wiring
 from pipeline.config.connectors import InlineConnector, LocationSource, TimeSource
 from pipeline.config.findings import Finding, Place
 from pipeline.config.root import Config
+from pipeline.config.used import UsedConnector
 from pipeline.config.values import field_path
-from pipeline.delivery import Batch, Fate, Stage
+from pipeline.connect.strangers import UNKNOWN, Strangers, raw_frames
+from pipeline.delivery import Batch, Stage
+from pipeline.directory import Directory
 from pipeline.errors import Reason
 from pipeline.json_guard import parse
 from pipeline.message import Message
+from pipeline.paper import Deaf, Paper
 from pipeline.record import Record, decode_headers
+from pipeline.shared import Shared
 
 _ENOUGH = 1000  # readings whose fields are looked at, for one connector: they are all alike
 _KEPT_NAMES = 200
@@ -56,9 +61,21 @@ class Arrivals(Stage[Message]):
         self._seen: dict[str, _Seen] = {}
         # What a vendor's connector leaves unpublished is its vendor's choice.
         written = {name: each for name, each in config.connectors.items() if isinstance(each, InlineConnector)}
-        self._mapped = {name: _mapped(connector) for name, connector in written.items()}
+        networked = (
+            config.feeds[feed].dialect is not None
+        )  # then fields stand in what the server has decoded, if at all
+        self._mapped = {} if networked else {name: _mapped(connector) for name, connector in written.items()}
+        self._connectors = {
+            each.use: name for name, each in config.connectors.items() if isinstance(each, UsedConnector)
+        }
+        self._connectors |= {name: name for name in config.connectors}
+        self._unread: Place = ("feeds", feed, "dialect" if networked else "routes")
+        self._strangers = Strangers()
+        self._shared = Shared(Directory(config.registered), strangers=self._strangers)
         letters = wiring.dead_letters(config)
-        self._router = wiring.router(config, feed, publisher=_Paper(self), letters=letters, events=_Deaf())
+        self._router = wiring.router(
+            config, feed, publisher=Paper(letters, self._take), letters=letters, events=Deaf(), shared=self._shared
+        )
 
     def put(self, batch: Batch[Message]) -> None:
         """Let the stages judge the messages; a retained one too, which a worker might filter."""
@@ -67,13 +84,20 @@ class Arrivals(Stage[Message]):
         self._router.put(Batch(batch.delivery, fresh))
 
     def kept(self) -> int:
-        """Nothing stays here."""
-        return 0
+        """How many frames wait for the copies of other gateways."""
+        return self._router.kept()
 
     async def drain(self, deadline: float) -> None:
-        """Nothing stays here."""
+        """Judge what waits."""
+        await self._router.drain(deadline)
 
-    def published(self, record: Record, message: Message) -> None:
+    def _take(self, record: Record) -> None:
+        if record.message is None:
+            self._refused(record)
+        else:
+            self._published(record, record.message)
+
+    def _published(self, record: Record, message: Message) -> None:
         """Look for fields that no attribute takes."""
         name = _connector(record.destination.connector)
         seen = self._seen.setdefault(name, _Seen())
@@ -86,7 +110,7 @@ class Arrivals(Stage[Message]):
             if len(seen.unmapped) < _KEPT_NAMES or unmapped in seen.unmapped:
                 seen.unmapped[unmapped] += 1
 
-    def refused(self, letter: Record) -> None:
+    def _refused(self, letter: Record) -> None:
         """Note why a message would be a dead letter."""
         headers = {name: value.decode() for name, value in decode_headers(letter.headers)}
         seen = self._seen.setdefault(_connector(headers["ce_connector"]), _Seen())
@@ -101,10 +125,14 @@ class Arrivals(Stage[Message]):
             said = f"no message came within {seconds:g} s, so no route or connector could be tried."
             yield _warning(("feeds", self._feed), said, "Publish one meanwhile, or let a device retain its last one.")
         for name, seen in sorted(self._seen.items()):
-            place: Place = ("connectors", name) if name else ("feeds", self._feed, "routes")
+            entry = self._connectors.get(name)
+            place: Place = self._unread if entry is None else ("connectors", entry)
             yield from _fields(place, seen)
             for reason, refused in seen.refused.items():
-                yield _letters(place, reason, refused, seen.topics)
+                if reason not in UNKNOWN:
+                    yield _letters(place, reason, refused, seen.topics, name if entry is None else "")
+        yield from self._strangers.findings(self._unread)
+        yield from raw_frames(("feeds", self._feed), self._shared.raw.get(self._feed))
 
 
 def _fields(place: Place, seen: _Seen) -> Iterator[Finding]:
@@ -116,8 +144,10 @@ def _fields(place: Place, seen: _Seen) -> Iterator[Finding]:
     yield _warning((*place, "attributes"), said, fix)
 
 
-def _letters(place: Place, reason: Reason, refused: _Refused, topics: Mapping[str, int]) -> Finding:
+def _letters(place: Place, reason: Reason, refused: _Refused, topics: Mapping[str, int], connector: str) -> Finding:
+    """connector: of devices in the registry, which the place does not name."""
     count = "1 message" if refused.count == 1 else f"{refused.count} messages"
+    count += f" for {connector}" if connector else ""
     if reason is Reason.NO_ROUTE:
         said = f"no route matches {_some(sorted(topics))}; {count} would become dead letters ({reason.value})."
         return _warning(place, said, reason.explanation)
@@ -176,32 +206,3 @@ def _spelled(steps: Steps) -> str:
 
 def _warning(place: Place, message: str, fix: str) -> Finding:
     return Finding(place, message, fix, severity="warning")
-
-
-class _Paper(Stage[Record]):
-    """Takes a publisher's place and confirms at once."""
-
-    def __init__(self, arrivals: Arrivals) -> None:
-        self._arrivals = arrivals
-
-    def put(self, batch: Batch[Record]) -> None:
-        for record in batch.items:
-            if record.message is None:
-                self._arrivals.refused(record)
-                batch.delivery.seal(Fate.DEAD_LETTERED)
-            else:
-                self._arrivals.published(record, record.message)
-                batch.delivery.seal(Fate.PUBLISHED)
-
-    def kept(self) -> int:
-        return 0
-
-    async def drain(self, deadline: float) -> None:
-        pass
-
-
-class _Deaf:
-    """DecodeEvents that nobody hears."""
-
-    def dead_lettered(self, feed: str, reason: Reason) -> None:
-        pass

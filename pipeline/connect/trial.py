@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from errno import EADDRINUSE
 from secrets import token_hex
+from time import monotonic
 
 from pipeline import wiring
 from pipeline.config.feeds import MqttFeed
@@ -72,6 +73,7 @@ async def _feed(config: Config, name: str, feed: MqttFeed, seconds: float) -> li
         if connected.done():
             await asyncio.wait([running], timeout=seconds)
             await trial.disconnect(_LEAVE_SECONDS)
+            await arrivals.drain(monotonic())
     finally:
         connected.cancel()
         running.cancel()
