@@ -8,10 +8,13 @@ from pathlib import Path
 
 from loadtests.bench import bench
 from loadtests.cases import cases
-from loadtests.contenders import CONTENDERS
+from loadtests.contenders import CONTENDERS, Contender
+from loadtests.networks import NETWORKS
 from loadtests.profiling import profile
 from loadtests.report import report
 from loadtests.rig import Options
+
+EVERYONE: tuple[Contender, ...] = (*CONTENDERS, *NETWORKS)
 
 
 def main() -> int:
@@ -19,7 +22,8 @@ def main() -> int:
     if arguments.command == "report":
         print(report(arguments.file))
     elif arguments.command == "profile":
-        asyncio.run(profile(_folder(arguments.out), arguments.messages, _options(arguments)))
+        chosen = next(each for each in EVERYONE if each.name == arguments.contender)
+        asyncio.run(profile(_folder(arguments.out), chosen, arguments.messages, _options(arguments)))
     else:
         return _bench(arguments)
     return 0
@@ -28,10 +32,10 @@ def main() -> int:
 def _bench(arguments: argparse.Namespace) -> int:
     every = cases(quick=arguments.quick)
     chosen = [case for case in every if not arguments.only or case.name in {*arguments.only, "idle"}]
-    contenders = [each for each in CONTENDERS if not arguments.contenders or each.name in arguments.contenders]
+    contenders = [each for each in EVERYONE if not arguments.contenders or each.name in arguments.contenders]
     if not contenders or (arguments.only and len(chosen) < 2):
         names = ", ".join(case.name for case in every)
-        print(f"nothing to run: cases are {names}; contenders {', '.join(each.name for each in CONTENDERS)}")
+        print(f"nothing to run: cases are {names}; contenders {', '.join(each.name for each in EVERYONE)}")
         return 2
     folder = _folder(arguments.out)
     rounds = 1 if arguments.quick else arguments.runs
@@ -69,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--contenders", type=_names, default=[], help="with commas between: headrace,relay,telegraf")
     look = commands.add_parser("profile", parents=[measuring], help="where Headrace's time goes in a drain")
     look.add_argument("--messages", type=int, default=200_000)
+    ours = [each.name for each in EVERYONE if each.headrace]
+    look.add_argument("--contender", choices=ours, default="headrace", help="Headrace, on plain JSON or LoRaWAN")
     tell = commands.add_parser("report", help="render results.json as Markdown")
     tell.add_argument("file", type=Path)
     return parser

@@ -28,7 +28,7 @@ async def bench(
             _tell(await _run(rig, WARM_UP, contender, 0))
         for case in cases:
             for number in range(1, rounds + 1):
-                for contender in contenders:
+                for contender in (each for each in contenders if not each.cases or case.name in each.cases):
                     samples.append(await _run(rig, case, contender, number))
                     _tell(samples[-1])
                     _write(target, facts, options, samples)
@@ -50,7 +50,7 @@ def _tell(sample: Sample) -> None:
     spent = f"{sample.cpu_s:.2f} s CPU, {sample.peak_rss / 2**20:.0f} MiB"
     waits = "" if sample.p99_ms is None else f", p50 {sample.p50_ms} ms, p99 {sample.p99_ms} ms"
     fate = sample.failure or f"{spent}, {sample.rate:,.0f}/s, lost {sample.lost}{waits}"
-    print(f"{sample.case:10} round {sample.round} {sample.contender:9} {fate}", flush=True)
+    print(f"{sample.case:10} round {sample.round} {sample.contender:19} {fate}", flush=True)
 
 
 def _write(target: Path, facts: dict[str, str], options: Options, samples: Sequence[Sample]) -> None:

@@ -11,7 +11,6 @@ from loadtests.measured import Measured
 from loadtests.records import Seen
 from loadtests.rig import Rig
 from loadtests.samples import Sample
-from tests.support.generator import BASE_TS
 
 IDLE_SECONDS = 2.0
 
@@ -33,7 +32,7 @@ class Idle:
         async with rig.place(contender, self.name) as place:
             running = rig.start(contender, place)
             try:
-                await rig.ready(running, place, 0)
+                await rig.ready(contender, running, place, 0)
                 await asyncio.sleep(IDLE_SECONDS)
             finally:
                 usage = running.stop()
@@ -49,13 +48,13 @@ class Drain:
 
     async def run(self, rig: Rig, contender: Contender, number: int) -> Sample:
         async with rig.place(contender, self.name) as place:
-            await rig.publish(0, self.messages)
+            await rig.publish(contender, 0, self.messages)
             running = rig.start(contender, place)
             try:
                 arrival = await rig.wait_for(running, place, self.messages, 60 + self.messages / 2000)
             finally:
                 usage = running.stop()
-            seen = await rig.records.read(place.topic, self.messages, contender.ts_of, BASE_TS)
+            seen = await rig.records.read(place.topic, self.messages, contender.ts_of, rig.base_ts)
         sample = Sample.of(self.name, contender.name, number, self.messages, usage)
         sample = replace(sample, first_s=round(arrival.first_s, 3), rate=round(arrival.rate))
         return replace(sample, lost=seen.missing, duplicates=seen.duplicates)
@@ -75,13 +74,13 @@ class Steady:
             running = rig.start(contender, place)
             try:
                 # The probe comes after the counted messages by its number, so that reading the topic leaves it out.
-                await rig.ready(running, place, count)
-                published = await rig.publish(0, count, self.rate)
+                await rig.ready(contender, running, place, count)
+                published = await rig.publish(contender, 0, count, self.rate)
                 await rig.wait_for(running, place, count + 1, 60)
                 own = await asyncio.to_thread(_own_quantiles, contender, place, running)
             finally:
                 usage = running.stop()
-            seen = await rig.records.read(place.topic, count, contender.ts_of, BASE_TS)
+            seen = await rig.records.read(place.topic, count, contender.ts_of, rig.base_ts)
         p50, p99 = _latencies(seen, published["slices"])
         sample = Sample.of(self.name, contender.name, number, count, usage)
         sample = replace(sample, rate=round(count / published["seconds"]), p50_ms=p50, p99_ms=p99, own=own)

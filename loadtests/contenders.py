@@ -44,9 +44,19 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
+    """kind, filter: what the generator publishes for it, and where. copies: MQTT messages to a record.
+
+    cases: those that it takes part in; all if there are none.
+    """
+
     name: str
     prepare: Callable[[Place], Command]
     ts_of: Callable[[bytes], int]
+    kind: str = "plain"
+    filter: str = FILTER
+    copies: int = 1
+    cases: frozenset[str] = frozenset()
+    headrace: bool = False
 
 
 HEADRACE_CONFIG = """\
@@ -117,8 +127,12 @@ TELEGRAF_CONFIG = """\
 
 
 def headrace(place: Place) -> Command:
+    return run_headrace(place, HEADRACE_CONFIG.format(place=place, filter=FILTER))
+
+
+def run_headrace(place: Place, text: str) -> Command:
     config = place.folder / "headrace.yaml"
-    config.write_text(HEADRACE_CONFIG.format(place=place, filter=FILTER), encoding="utf-8")
+    config.write_text(text, encoding="utf-8")
     # An installed program has its bytecode; an environment that forbids writing it would measure the compiler.
     return Command([sys.executable, "-m", "pipeline", "run", str(config)], {"PYTHONDONTWRITEBYTECODE": ""})
 
@@ -151,7 +165,7 @@ def observed_at(value: bytes) -> int:
 
 
 CONTENDERS = (
-    Contender("headrace", headrace, observed_at),
+    Contender("headrace", headrace, observed_at, headrace=True),
     Contender("relay", relay, number_ts),
     Contender("telegraf", telegraf, number_ts),
 )

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.cases import Drain
-from loadtests.contenders import CONTENDERS, Command, Contender, Place
+from loadtests.contenders import Command, Contender, Place
 from loadtests.rig import Options, Rig
 
 TOP = 30
 
 
-async def profile(folder: Path, messages: int, options: Options) -> None:
+async def profile(folder: Path, contender: Contender, messages: int, options: Options) -> None:
     target = folder / "profile.json"
     async with Rig(folder, options) as rig:
-        sample = await Drain("profile", messages).run(rig, _sampled(target), 1)
+        sample = await Drain("profile", messages).run(rig, _sampled(contender, target), 1)
     text = _render(json.loads(target.read_text(encoding="utf-8")))
     share = f"{sample.system_s / sample.cpu_s * 100:.0f} % of it in the kernel"
     print(
@@ -23,15 +23,13 @@ async def profile(folder: Path, messages: int, options: Options) -> None:
     )
 
 
-def _sampled(target: Path) -> Contender:
-    headrace = next(each for each in CONTENDERS if each.name == "headrace")
-
+def _sampled(contender: Contender, target: Path) -> Contender:
     def prepare(place: Place) -> Command:
-        command = headrace.prepare(place)
+        command = contender.prepare(place)
         interpreter, _, module, *rest = command.arguments
         return Command([interpreter, "-m", "loadtests.sampler", str(target), module, *rest], command.env)
 
-    return replace(headrace, prepare=prepare)
+    return replace(contender, prepare=prepare)
 
 
 def _render(counted: dict[str, Any]) -> str:

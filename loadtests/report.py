@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
+from loadtests.contenders import Contender
+from loadtests.networks import NETWORKS, TARGETS
 from loadtests.samples import Sample
 
 # In a million messages the start hides nothing any more, so it is counted in; elsewhere the load is what is asked for.
@@ -39,10 +41,10 @@ class Results:
     def compared(self, sample: Sample) -> float:
         return self.whole(sample) if sample.case in WITH_START else self.without_start(sample)
 
-    def ratios(self, case: str, peer: str) -> list[float]:
-        """Compare Headrace with a peer in the same round only: the machine differs less from itself there."""
-        theirs = {sample.round: self.compared(sample) for sample in self.of(case, peer)}
-        ours = [(sample.round, self.compared(sample)) for sample in self.of(case, "headrace")]
+    def ratios(self, case: str, one: str, other: str) -> list[float]:
+        """Compare two contenders in the same round only: the machine differs less from itself there."""
+        theirs = {sample.round: self.compared(sample) for sample in self.of(case, other)}
+        ours = [(sample.round, self.compared(sample)) for sample in self.of(case, one)]
         return [value / theirs[number] for number, value in ours if theirs.get(number)]
 
 
@@ -68,7 +70,9 @@ def _starts(results: Results) -> str:
 def _case(results: Results, case: str) -> str:
     rounds = max((len(results.of(case, name)) for name in results.contenders), default=0)
     rows = [_row(results, name, results.of(case, name)) for name in results.contenders if results.of(case, name)]
-    remarks = [_ratio(results, case, peer) for peer in PEERS if results.ratios(case, peer)]
+    pairs = [("headrace", peer) for peer in PEERS] + [(each.name, "headrace") for each in NETWORKS]
+    remarks = [_ratio(results, case, *pair) for pair in pairs if results.ratios(case, *pair)]
+    remarks += [_copies(results, case, each) for each in NETWORKS if each.copies > 1 and results.of(case, each.name)]
     remarks += _histograms(results.of(case, "headrace"))
     return "\n".join([f"### {case}, rounds: {rounds}\n", HEAD, *rows, *(["", *remarks] if remarks else [])])
 
@@ -102,11 +106,24 @@ def _own(name: str, place: int) -> Callable[[Sample], float | None]:
     return lambda sample: sample.own[name][place] * 1000 if name in sample.own else None
 
 
-def _ratio(results: Results, case: str, peer: str) -> str:
-    ratios = results.ratios(case, peer)
-    basis = "start included" if case in WITH_START else "without start"
+def _copies(results: Results, case: str, contender: Contender) -> str:
+    """Tell what a message of MQTT costs where several make one of the table's."""
+    each = _spread(results.of(case, contender.name), lambda sample: results.compared(sample) / contender.copies, 2)
+    return (
+        f"- {contender.name}: a message above is a frame, told by {contender.copies} gateways in an MQTT message each; "
+        f"CPU us an MQTT message, {_basis(case)}: {each}"
+    )
+
+
+def _basis(case: str) -> str:
+    return "start included" if case in WITH_START else "without start"
+
+
+def _ratio(results: Results, case: str, one: str, other: str) -> str:
+    ratios = results.ratios(case, one, other)
     spread = f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    return f"- CPU a message, headrace / {peer}, {basis}: {spread}"
+    wanted = f"; to reach: at most {TARGETS[one]:g}" if one in TARGETS else ""
+    return f"- CPU a message, {one} / {other}, {_basis(case)}: {spread}{wanted}"
 
 
 def _rss(sample: Sample) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from loadtests import session
-from loadtests.contenders import FILTER, Contender, Place
+from loadtests.contenders import Contender, Place
 from loadtests.measured import Measured
 from loadtests.records import Records
 from tests.support.kafka import Kafka
@@ -54,6 +54,8 @@ class Rig:
         settings = {"log.segment.delete.delay.ms": "1000", "log.retention.check.interval.ms": "5000"}
         self.kafka = Kafka(folder / "kafka", settings=settings, heap_mib=1024, jvm_options=())
         self.records = Records(self.kafka.ports["PLAINTEXT"])
+        # Not fixed: what a network tells of the time is believed for 30 days.
+        self.base_ts = (int(time.time()) - 3600) * 1000
         self._places = 0
         self._stack = AsyncExitStack()
 
@@ -78,7 +80,7 @@ class Rig:
         ports = (self.mosquitto.port, self.kafka.ports["PLAINTEXT"], free_port())
         place = Place(tenant, folder, *ports, self.options.window, self.options.linger_ms)
         await self.records.create(place.topic)
-        session.register(self.mosquitto.url, place.client_id, FILTER)
+        session.register(self.mosquitto.url, place.client_id, contender.filter)
         try:
             yield place
         finally:
@@ -89,10 +91,13 @@ class Rig:
         command = contender.prepare(place)
         return Measured(command.arguments, place.folder / f"{contender.name}.log", {**command.env, **(extra or {})})
 
-    async def publish(self, first: int, count: int, rate: float | None = None) -> dict[str, Any]:
+    async def publish(self, contender: Contender, first: int, count: int, rate: float | None = None) -> dict[str, Any]:
         """Publish from a process of its own, so that the generator's cycles are nobody else's."""
         command = ["-m", "tests.support.generator", "--port", str(self.mosquitto.port), "--slices"]
-        command += ["--first", str(first), "--count", str(count), *(["--rate", str(rate)] if rate else [])]
+        command += ["--kind", contender.kind, "--base-ts", str(self.base_ts)]
+        # The generator counts what it publishes, this what comes of it.
+        command += ["--first", str(first * contender.copies), "--count", str(count * contender.copies)]
+        command += ["--rate", str(rate)] if rate else []
         generator = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE)
         output, _ = await generator.communicate()
         if generator.returncode != 0:
@@ -114,7 +119,7 @@ class Rig:
                     raise StalledError(f"{place.tenant} {what} with {held} of {count} records:\n{running.tail()}")
                 await asyncio.sleep(POLL_SECONDS)
 
-    async def ready(self, running: Measured, place: Place, probe: int) -> None:
+    async def ready(self, contender: Contender, running: Measured, place: Place, probe: int) -> None:
         """One message through the whole way says more than any port that answers."""
-        await self.publish(probe, 1)
+        await self.publish(contender, probe, 1)
         await self.wait_for(running, place, 1, PROBE_TIMEOUT)

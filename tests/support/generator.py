@@ -13,11 +13,12 @@ import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 Resolution = Literal["short", "full"]
 
+KINDS = ("plain", "chirpstack-json", "chirpstack-protobuf", "raw")
 BASE_TS = 1_769_000_000_000
 VARIANTS = 4096
 PACKET_IDS = 65_535
@@ -33,6 +34,14 @@ RANGES = {  # name: (lowest, highest, decimals of the short form)
 }
 # Twice round, so that any run of expected PUBACKs up to a whole round is one slice of it.
 PUBACKS = b"".join(struct.pack("!BBH", 0x40, 2, packet_id) for packet_id in range(1, PACKET_IDS + 1)) * 2
+
+
+class Traffic(Protocol):
+    """Messages by their index."""
+
+    def key(self, index: int) -> tuple[str, int]: ...
+
+    def frames(self, first: int, count: int) -> bytes: ...
 
 
 class Readings:
@@ -146,7 +155,7 @@ def receive_exactly(connection: socket.socket, size: int) -> bytes:
 class Acknowledged:
     """What the broker took over: messages `first` to `first + count - 1`, in this order."""
 
-    readings: Readings
+    readings: Traffic
     first: int
     count: int
     resent: int
@@ -163,7 +172,7 @@ class Publisher:
     After a reconnection everything unacknowledged is sent again, so a device's first occurrences stay in order.
     """
 
-    def __init__(self, url: str, readings: Readings, *, first: int, client_id: str, patience: float) -> None:
+    def __init__(self, url: str, readings: Traffic, *, first: int, client_id: str, patience: float) -> None:
         self.readings = readings
         self.acknowledged = self.sent = first
         self.resent = 0
@@ -229,7 +238,7 @@ def preload(
     url: str,
     count: int,
     *,
-    readings: Readings | None = None,
+    readings: Traffic | None = None,
     first: int = 0,
     window: int = 4000,
     client_id: str = "headrace-generator",
@@ -253,7 +262,7 @@ def steady(
     rate: float,
     seconds: float,
     *,
-    readings: Readings | None = None,
+    readings: Traffic | None = None,
     first: int = 0,
     window: int = 20_000,
     client_id: str = "headrace-generator",
@@ -286,6 +295,15 @@ def _result(publisher: Publisher, first: int, started: float) -> Acknowledged:
     return Acknowledged(publisher.readings, first, count, publisher.resent, seconds, publisher.slices)
 
 
+def _traffic(arguments: argparse.Namespace) -> Traffic:
+    common = {"devices": arguments.devices, "seed": arguments.seed, "base_ts": arguments.base_ts}
+    if arguments.kind == "plain":
+        return Readings(**common, resolution=arguments.resolution)
+    from tests.support.uplinks import Uplinks  # noqa: PLC0415 - with what it needs, which JSON does not
+
+    return Uplinks(arguments.kind, **common)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.support.generator", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="of a broker on 127.0.0.1")
@@ -294,12 +312,14 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="index of the first message")
     parser.add_argument("--devices", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--base-ts", type=int, default=BASE_TS, help="what names message 0, ms since 1970")
+    parser.add_argument("--kind", choices=KINDS, default="plain", help="plain: JSON; else LoRaWAN, see uplinks.py")
     parser.add_argument("--resolution", choices=("short", "full"), default="short")
     parser.add_argument("--patience", type=float, default=0.0, help="seconds to wait for a broker that went away")
     parser.add_argument("--slices", action="store_true", help="also print when each slice was sent")
     arguments = parser.parse_args()
     url = f"mqtt://127.0.0.1:{arguments.port}"
-    readings = Readings(devices=arguments.devices, seed=arguments.seed, resolution=arguments.resolution)
+    readings = _traffic(arguments)
     if arguments.rate:
         seconds = arguments.count / arguments.rate
         done = steady(
