@@ -23,6 +23,7 @@ _HELP = """examples:
   headrace explain city.yaml --topic city/aq/0001 --payload '{"device": "aq-0001", "ts": 1769000000000}'
   cat reading.json | headrace explain city.yaml --topic city/aq/0001 --payload - --format json
   headrace explain city.yaml --topic city/aq/0001 --payload '7b 7d' --hex
+  headrace explain lorawan.yaml --topic application/1/device/0011223344556677/event/up --payload up.json
 
 exit codes:
   0  the message becomes a record, or is filtered as the configuration says
@@ -42,7 +43,9 @@ def add(to: commands.Subparsers) -> None:
         "device, fields, attributes, record; or the dead letter, and how to mend it.",
     )
     parser.add_argument("config", metavar="CONFIG", help="the configuration, a YAML file")
-    parser.add_argument("--topic", required=True, help="the MQTT topic that it comes on")
+    parser.add_argument(
+        "--topic", required=True, help="the MQTT topic that it comes on; of a packet forwarder, EUI/push_data"
+    )
     parser.add_argument("--payload", required=True, metavar="FILE|-|TEXT", help="a file, standard input, or the text")
     parser.add_argument("--hex", action="store_true", help="the payload is written in hexadecimal digits")
     parser.add_argument("--feed", metavar="NAME", help="the feed that brings it (default: the first that subscribes)")

@@ -191,3 +191,42 @@ def test_a_frame_that_is_not_published(explained: Explained, phy_payload: bytes,
     assert found == code
     assert words in out
     assert ("filtered    as `frames:` of the feed says" in out) is (code == 0)
+
+
+def test_a_retained_message_that_does_not_tell_when(explained: Explained) -> None:
+    code, out = explained({each: HEARD[each] for each in HEARD if each != "time"}, "--retained")
+    assert code == 0
+    assert "filtered    a retained message is an old value sent anew, and this one does not tell when" in out
+
+
+def test_many_gateways_are_cut(explained: Explained) -> None:
+    many = [{"gatewayId": f"{number:016x}", "rssi": -90} for number in range(11)]
+    _, out = explained({**HEARD, "rxInfo": many, "data": b64encode(bytes(200)).decode()})
+    assert out.count("    gateway  ") == 8
+    assert "             and 3 gateways more" in out
+    assert f"payload  200 bytes: {'0' * 128}...\n" in out
+
+
+def test_a_datagram_of_a_packet_forwarder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    heard = {"tmst": 1, "freq": 868.1, "stat": 1, "modu": "LORA", "datr": "SF7BW125", "codr": "4/5", "rssi": -83}
+    frames = [data_up(KEYS, f_cnt, bytes.fromhex("02300040a0"), 2) for f_cnt in (3, 4)]
+    datagram = {
+        "rxpk": [{**heard, "lsnr": 9.5, "size": len(each), "data": b64encode(each).decode()} for each in frames],
+        "stat": {"time": "2023-12-12 15:05:18 GMT", "rxnb": 2, "rxok": 2, "rxfw": 2},
+    }
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "five.py").write_text(CONNECTOR)
+    content = yaml.safe_load(written(tmp_path, [{**DEVICE, "sessions": [SESSION]}], top={"connector_paths": ["own"]}))
+    content["feeds"] = {"packets": {"kind": "semtech_udp", "listen": "127.0.0.1:1700"}}
+    file = tmp_path / "city.yaml"
+    file.write_text(yaml.safe_dump(content))
+    topic = f"{messages.GATEWAY}/push_data"
+    code = main(["explain", str(file), "--topic", topic, "--payload", json.dumps(datagram)])
+    out, _ = capsys.readouterr()
+    assert code == 0
+    assert "feed        packets: `+/push_data` takes the topic" in out
+    assert out.count("raw frame   868.1 MHz, SF7BW125, CRC right") == 2
+    assert ["FCnt 3," in out, "FCnt 4," in out] == [True, True]
+    assert f"event       gateway_stats of gateway {messages.GATEWAY}" in out
+    assert "The message holds 2 uplinks; what follows them is that of the first." in out
+    assert out.count("topic      bench.WeatherObserved.v1") == 2
