@@ -9,6 +9,7 @@ from typing import Any
 from pipeline import times
 from pipeline.dead_letter import TYPE
 from pipeline.errors import Reason
+from pipeline.events import TYPE as EVENT_TYPE
 from pipeline.publish.reader import StoredRecord
 
 _LONGEST = 2000
@@ -50,7 +51,8 @@ def _lines(record: StoredRecord, headers: dict[str, str]) -> Iterator[str]:
     except ValueError:
         yield f"    {_text(record.value or b'')}"
         return
-    yield from (f"    {line}" for line in _entity(entity))
+    shown = _event if headers.get("ce_type", "").startswith(EVENT_TYPE) else _entity
+    yield from (f"    {line}" for line in shown(entity))
     if _QUALITY in headers:
         yield f"    quality: {_printable(headers[_QUALITY])}"
 
@@ -83,6 +85,18 @@ def _entity(entity: Any) -> Iterator[str]:  # noqa: ANN401 - JSON holds anything
         unit = f" {attribute['unitCode']}" if "unitCode" in attribute else ""
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         yield _printable(f"{name}: {shown}{unit}")
+
+
+def _event(event: Any) -> Iterator[str]:  # noqa: ANN401 - as above
+    """Yield what a network told of a device or gateway, in its own words."""
+    if not isinstance(event, dict):
+        yield _printable(json.dumps(event, ensure_ascii=False))
+        return
+    for name, value in event.items():
+        if name not in {"subject", "time"}:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            line = _printable(f"{name}: {text}")
+            yield line if len(line) <= _LONGEST else line[:_LONGEST] + "..."
 
 
 def _headers(record: StoredRecord) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pipeline.record import Record, decode_headers
 from pipeline.tail import Follow, plain, readable
 from tests.pipeline.commands.golden_text import EXAMPLE, hold
 from tests.pipeline.flow import ARRIVAL, READING, Flow
+from tests.pipeline.network_flow import NetworkFlow
 
 
 def stored(record: Record, offset: int = 7) -> StoredRecord:
@@ -35,6 +36,17 @@ def test_what_a_person_reads() -> None:
     [odd] = Flow().put(json.dumps({**READING, "temperature": 99.5}).encode())
     letters = [letter(b"{bro\x1b[31mken"), letter(b"\xff\xce7"), letter(b"{", keep="hash"), letter(b"x" * 3000)]
     hold("tail.txt", "\n".join(map(readable, [stored(good), stored(odd), *letters])) + "\n")
+
+
+def test_what_happened_to_a_device(tmp_path: Path) -> None:
+    topic = "application/1/device/0011223344556677/event/join"
+    odd = {"devEui": "0011223344556677", "deviceName": "\x1b[2J", "tags": {"long": "x" * 3000}}
+    [joined] = NetworkFlow(tmp_path).put((topic, {"deviceInfo": odd, "devAddr": "01ab23cd"}))
+    _, event, device, details = readable(stored(joined)).split("\n")
+    assert (event, device) == ("    event: join", "    devEui: 0011223344556677")
+    assert details.startswith('    details: {"deviceInfo": {"devEui": "0011223344556677", "deviceName": "\\u001b[2J"')
+    assert details.endswith("x...")
+    assert readable(stored(joined)._replace(value=b"[1]")).endswith("\n    [1]")
 
 
 def test_what_is_no_record_of_ours() -> None:
