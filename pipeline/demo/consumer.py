@@ -4,15 +4,39 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
+from pipeline import wiring
+from pipeline.config.root import Config
 from pipeline.demo.waiting import until_true
 from pipeline.publish.options import KafkaOptions
 from pipeline.publish.reader import Reader, StoredRecord
 
 _A_MOMENT: Final = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The demo's topics. entities: of what was measured. about: of the devices, beside the record of a message."""
+
+    entities: tuple[str, ...]
+    events: str
+    about: tuple[str, ...]
+    dead_letters: str
+
+    @classmethod
+    def of(cls, config: Config) -> Topics:
+        """Return those that the worker writes to."""
+        made = wiring.topics(config)
+        about = tuple(made.pop(model) for model in ("Device", "DeviceModel"))
+        return cls(tuple(made.values()), config.device_events_topic, about, config.dead_letter_topic)
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every one of them."""
+        return (*self.entities, self.events, *self.about, self.dead_letters)
 
 
 class Consumer:
@@ -21,19 +45,21 @@ class Consumer:
     By reading, since Tansu's end offsets count the records of the last batch as one.
     """
 
-    def __init__(self, bootstrap: str, topics: Sequence[str], dead_letter_topic: str) -> None:
-        self.records: Counter[str] = Counter(dict.fromkeys(topics, 0))
+    def __init__(self, bootstrap: str, topics: Topics) -> None:
+        self.records: Counter[str] = Counter(dict.fromkeys((*topics.entities, topics.events), 0))
+        self.about: Counter[str] = Counter(dict.fromkeys(topics.about, 0))
+        self.events: Counter[str] = Counter()
         self.dead_letters: Counter[str] = Counter()
         self.flagged = 0
         self.heard: dict[bytes, float] = {}
         self.newest: StoredRecord | None = None
-        self._dead_letter_topic = dead_letter_topic
+        self._topics = topics
         options = KafkaOptions([bootstrap], client_id="headrace-demo-consumer")
-        self._readers = [Reader(options, topic) for topic in (*topics, dead_letter_topic)]
+        self._readers = [Reader(options, topic) for topic in topics.all]
 
     @property
     def read(self) -> int:
-        """Records of entities."""
+        """Records that stand for a message: of its entity, or of an event."""
         return self.records.total()
 
     @property
@@ -69,10 +95,18 @@ class Consumer:
                 self._count(record)
 
     def _count(self, record: StoredRecord) -> None:
-        headers = dict(record.headers)
-        if record.topic == self._dead_letter_topic:
+        headers, topics = dict(record.headers), self._topics
+        if record.topic == topics.dead_letters:
             self.dead_letters[headers.get("ce_reason", b"?").decode()] += 1
-            return
+        elif record.topic in topics.about:
+            self.about[record.topic] += 1
+        elif record.topic == topics.events:
+            self.records[record.topic] += 1
+            self.events[headers.get("ce_type", b"?").decode().rpartition(".")[2]] += 1
+        else:
+            self._entity(record, headers)
+
+    def _entity(self, record: StoredRecord, headers: dict[str, bytes]) -> None:
         self.records[record.topic] += 1
         self.newest = record
         self.flagged += "ce_quality" in headers

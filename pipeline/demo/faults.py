@@ -8,7 +8,11 @@ from typing import Any, Final
 
 import orjson
 
-from pipeline.demo.kinds import Reading
+from pipeline.delivery import Fate
+from pipeline.demo.device import Reading
+from pipeline.demo.node import Quirk
+from pipeline.demo.outcome import Outcome, dead
+from pipeline.errors import Reason
 
 _TWO_HOURS: Final = 2 * 3600 * 1000
 
@@ -20,17 +24,19 @@ def sound(reading: Reading | bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to be broken. kind: which devices; outcome: what to expect, for a person.
+    """One way to be broken. kind: which devices; outcome: what is to become of its messages.
 
     spoil: makes the payload. topic: instead of the device's own. silent_after: so many messages, and then no more.
+    quirk: what is odd about the network that brings it.
     """
 
     name: str
     kind: str
-    outcome: str
+    outcome: Outcome
     spoil: Callable[[Any], bytes] = sound
     topic: str | None = None
     silent_after: int | None = None
+    quirk: Quirk | None = None
 
 
 def _changed(**values: object) -> Callable[[Reading], bytes]:
@@ -62,23 +68,48 @@ def _in_a_list(reading: Reading) -> bytes:
     return orjson.dumps([reading])
 
 
+_CLOCK: Final = Outcome("published with the time of arrival, flagged `clock`")
+
 FAULTS: Final = (
-    Fault("a clock two hours fast", "air-station", "published with the time of arrival, flagged `clock`", _fast_clock),
-    Fault("seconds instead of milliseconds", "room", "published with the time of arrival, flagged `clock`", _seconds),
-    Fault("a humidity of 6553.5 %", "weather-mast", "published without it, flagged", _changed(rh=6553.5)),
+    Fault("a clock two hours fast", "air-station", _CLOCK, _fast_clock),
+    Fault("seconds instead of milliseconds", "room", _CLOCK, _seconds),
+    Fault("a humidity of 6553.5 %", "weather-mast", Outcome("published without it, flagged"), _changed(rh=6553.5)),
     Fault(
         "a dead sensor head",
         "air-box",
-        "dead letter: out_of_bounds",
+        dead(Reason.OUT_OF_BOUNDS),
         _changed(pm={"p1": -999, "p2": -999}, env={"temp_f": "n/a"}),
     ),
-    Fault("packets cut short", "air-box", "dead letter: malformed", _cut),
-    Fault("NaN, which is no JSON", "air-station", "dead letter: malformed", _not_a_number),
-    Fault("a key twice", "noise-meter", "dead letter: duplicate_key", _twice),
-    Fault("a list around the reading", "room", "dead letter: not_an_object", _in_a_list),
-    Fault("half a frame", "lora-mast", "dead letter: payload_error", _cut),
-    Fault("no satellite in view", "bus", "dead letter: location_invalid", _changed(gps={"lat": 0.0, "lon": 0.0})),
-    Fault("forgot its own name", "air-station", "dead letter: device_missing", _changed(device="")),
-    Fault("nobody told us of lifts", "room", "dead letter: no_route", topic="city/lift/0001/state"),
-    Fault("fell silent", "noise-meter", "nothing: no message, no record", silent_after=3),
+    Fault("packets cut short", "air-box", dead(Reason.MALFORMED), _cut),
+    Fault("NaN, which is no JSON", "air-station", dead(Reason.MALFORMED), _not_a_number),
+    Fault("a key twice", "noise-meter", dead(Reason.DUPLICATE_KEY), _twice),
+    Fault("a list around the reading", "room", dead(Reason.NOT_AN_OBJECT), _in_a_list),
+    Fault("half a frame", "lora-mast", dead(Reason.PAYLOAD_ERROR), _cut),
+    Fault("no satellite in view", "bus", dead(Reason.LOCATION_INVALID), _changed(gps={"lat": 0.0, "lon": 0.0})),
+    Fault("forgot its own name", "air-station", dead(Reason.DEVICE_MISSING), _changed(device="")),
+    Fault("nobody told us of lifts", "room", dead(Reason.NO_ROUTE), topic="city/lift/0001/state"),
+    Fault("fell silent", "noise-meter", Outcome("nothing: no message, no record"), silent_after=3),
+    Fault("not in the registry", "cs-climate", dead(Reason.DEVICE_UNKNOWN), quirk=Quirk.UNKNOWN),
+    Fault("its server has no AppSKey", "cs-room", dead(Reason.ENCRYPTED), quirk=Quirk.ENCRYPTED),
+    Fault("its server's clock is fast", "tts-climate", _CLOCK, quirk=Quirk.FAST_SERVER),
+    Fault("a wrong key in the registry", "raw-climate", dead(Reason.MIC_INVALID), quirk=Quirk.WRONG_KEY),
+    Fault("last week's frames, replayed", "raw-room", dead(Reason.F_CNT_INVALID), quirk=Quirk.REPLAYED),
+    Fault(
+        "somebody else's device",
+        "raw-climate",
+        Outcome("filtered: counted as foreign, not recorded", Fate.FILTERED),
+        quirk=Quirk.STRANGER,
+    ),
+    Fault(
+        "collides with another frame",
+        "raw-climate",
+        Outcome("filtered: counted as crc_invalid", Fate.FILTERED),
+        quirk=Quirk.COLLIDING,
+    ),
+    Fault(
+        "asks to join, again and again",
+        "raw-room",
+        Outcome("device events: a network server must answer it"),
+        quirk=Quirk.JOINING,
+    ),
 )

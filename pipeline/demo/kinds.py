@@ -1,74 +1,16 @@
 """The kinds of devices in the demo's city, and what one of each says.
 
-Most say JSON; a kind with a payload in binary returns bytes.
+Most say JSON; a kind with a payload in binary returns bytes (binary.py).
 """
 
 from __future__ import annotations
 
-import random
-import struct
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from math import sin
-from typing import Any, Final
+from typing import Final
 
-Reading = dict[str, Any]
-
-_LONGITUDE, _LATITUDE = 3.7174, 51.0543
-_DAY_SECONDS: Final = 86_400
-
-
-@dataclass(slots=True)
-class Device:
-    """One device: its name, its place, and the chance that makes it differ from its neighbours."""
-
-    kind: Kind
-    number: int
-    chance: random.Random = field(init=False)
-    longitude: float = field(init=False)
-    latitude: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.chance = random.Random(self.name)  # noqa: S311 - a simulation, the same each time
-        self.longitude = round(_LONGITUDE + self.chance.uniform(-0.06, 0.06), 5)
-        self.latitude = round(_LATITUDE + self.chance.uniform(-0.03, 0.03), 5)
-
-    @property
-    def name(self) -> str:
-        """Its name, as it stands in topics and payloads."""
-        return f"{self.kind.name}-{self.number:04d}"
-
-    @property
-    def topic(self) -> str:
-        """Where it publishes."""
-        return f"city/{self.kind.name}/{self.name}"
-
-    def near(self, middle: float, swing: float, digits: int = 1) -> float:
-        """Return a value around the middle that wanders."""
-        return round(middle + self.chance.uniform(-swing, swing), digits)
-
-    def move(self) -> None:
-        """Go a few metres."""
-        self.longitude = round(self.longitude + self.chance.uniform(-0.0004, 0.0004), 5)
-        self.latitude = round(self.latitude + self.chance.uniform(-0.0002, 0.0002), 5)
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of device. reading: what a device says at a time in milliseconds."""
-
-    name: str
-    devices: int
-    reading: Callable[[Device, int], Reading | bytes]
-
-
-def _celsius(device: Device, now: int) -> float:
-    return device.near(11 + 6 * sin(now / 1000 % _DAY_SECONDS / _DAY_SECONDS * 6.283), 2)
-
-
-def _fahrenheit(device: Device, now: int) -> float:
-    return round(_celsius(device, now) * 9 / 5 + 32, 1)
+from pipeline.demo import binary
+from pipeline.demo.device import Device, Kind, Reading
+from pipeline.demo.weather import celsius, fahrenheit
 
 
 def _iso(now: int) -> str:
@@ -84,7 +26,7 @@ def _air_station(device: Device, now: int) -> Reading:
         "device": device.name,
         "ts": now,
         **_place(device),
-        "temperature": _celsius(device, now),
+        "temperature": celsius(device, now),
         "humidity": device.near(70, 15),
         "no2": device.near(24, 12),
         "o3": device.near(45, 20),
@@ -99,7 +41,7 @@ def _air_box(device: Device, now: int) -> Reading:
         "time": _iso(now),
         "pos": _place(device),
         "pm": {"p1": device.near(20, 10, 2), "p2": device.near(10, 5, 2)},
-        "env": {"temp_f": _fahrenheit(device, now)},
+        "env": {"temp_f": fahrenheit(device, now)},
     }
 
 
@@ -108,7 +50,7 @@ def _weather_mast(device: Device, now: int) -> Reading:
         "station": device.name,
         "epoch": now // 1000,
         **_place(device),
-        "temp_f": _fahrenheit(device, now),
+        "temp_f": fahrenheit(device, now),
         "rh": device.near(70, 15),
         "pressure": device.near(29.9, 0.3, 2),
         "wind": device.near(9, 6),
@@ -140,25 +82,6 @@ def _bus(device: Device, now: int) -> Reading:
     return {"vehicle": device.name, "ts": now, "gps": gps, "no2": device.near(38, 18), "pm25": device.near(14, 6)}
 
 
-def _lora_room(device: Device, _now: int) -> bytes:
-    """Write an ELSYS ERS CO2's items, a type and its data each: temperature, humidity, light, motion, CO2."""
-    temperature, light = round(device.near(21, 1.5) * 10), round(device.near(300, 100, 0))
-    items = struct.pack(">BhBBBHBBBH", 1, temperature, 2, 45, 4, light, 5, 6, 6, round(device.near(700, 200, 0)))
-    return items.hex().encode()
-
-
-def _lora_mast(device: Device, now: int) -> bytes:
-    """Write a Decentlab DL-ATM41's seventeen words; each is a number of steps above or below 0x8000."""
-    gust = device.near(6, 3, 2)
-    steps = [
-        *(round(device.near(300, 200, 0)), 0, 0, 0),  # solar radiation in W/m2; rain and lightning
-        *(round(gust * 60), round(device.near(180, 179) * 10), round(gust * 100)),  # wind, direction, gust
-        *(round(_celsius(device, now) * 10), 120, 10_100, round(device.near(70, 15) * 10)),  # air: kPa, %
-        *(150, 0, 0, 0, 0, 0),  # what is inside the housing, and the wind's parts
-    ]
-    return struct.pack(">BHH17H", 2, 858, 1, *(0x8000 + step for step in steps))
-
-
 KINDS: Final = (
     Kind("air-station", 80, _air_station),
     Kind("air-box", 80, _air_box),
@@ -166,6 +89,11 @@ KINDS: Final = (
     Kind("noise-meter", 60, _noise_meter),
     Kind("room", 60, _room),
     Kind("bus", 20, _bus),
-    Kind("lora-room", 20, _lora_room),
-    Kind("lora-mast", 20, _lora_mast),
+    Kind("lora-room", 20, binary.elsys_ers_in_hex),
+    Kind("lora-mast", 20, binary.decentlab_atm41),
+    Kind("cs-climate", 16, binary.milesight_em300, "chirpstack_json", 85, "milesight/em300-th"),
+    Kind("cs-room", 16, binary.elsys_ers, "chirpstack_protobuf", 5, "elsys/ers-co2"),
+    Kind("tts-climate", 16, binary.dragino_lht65, "the_things_stack", 2, "dragino/lht65"),
+    Kind("raw-climate", 16, binary.milesight_em300, "gateways", 85, "milesight/em300-th"),
+    Kind("raw-room", 16, binary.elsys_ers, "gateways", 5, "elsys/ers-co2"),
 )

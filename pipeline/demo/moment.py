@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -31,6 +32,7 @@ class Moment:
     devices: int
     entities: int
     quiet: int
+    events: Mapping[str, int]
     newest: StoredRecord | None
 
 
@@ -51,9 +53,18 @@ class Watch:
 
     def tally(self, worker_exit: int = 0) -> Tally:
         """Return the books of now."""
-        consumer = self._consumer
-        counts = dict(consumer.records), dict(consumer.dead_letters)
-        return Tally(self._publisher.confirmed, self._looks[-1][1], *counts, consumer.flagged, worker_exit)
+        consumer, books = self._consumer, self._city.books
+        return Tally(
+            self._publisher.confirmed,
+            books.fates.copy(),
+            books.reasons.copy(),
+            self._looks[-1][1],
+            records=dict(consumer.records),
+            dead_letters=dict(consumer.dead_letters),
+            about=dict(consumer.about),
+            flagged=consumer.flagged,
+            worker_exit=worker_exit,
+        )
 
     def moment(self) -> Moment:
         """Return what is to be shown now."""
@@ -63,12 +74,13 @@ class Watch:
             seconds=monotonic() - self._started,
             tally=self.tally(),
             rate_in=(later.received - earlier.received) / seconds,
-            rate_out=(later.published + later.dead_lettered - earlier.published - earlier.dead_lettered) / seconds,
+            rate_out=(later.settled - earlier.settled) / seconds,
             p50=quantile(later, earlier, 0.5),
             p99=quantile(later, earlier, 0.99),
             devices=len(self._city.citizens),
             entities=len(self._consumer.heard),
             quiet=self._consumer.quiet(QUIET_SECONDS),
+            events=dict(self._consumer.events),
             newest=self._consumer.newest,
         )
 

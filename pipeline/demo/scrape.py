@@ -7,27 +7,51 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
+from pipeline.delivery import Fate
 from pipeline.demo.ports import LOOPBACK
 
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 _TIMEOUT = 3.0
+_COUNTS = {
+    "headrace_received_messages_total": "feed",
+    "headrace_messages_total": "fate",
+    "headrace_raw_frames_total": "outcome",
+}
+"""Counters, and the label by which each is counted here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One scrape. latency: upper bound in seconds -> how many records were confirmed by then (cumulative)."""
+    """One scrape. latency: upper bound in seconds -> how many records were confirmed by then (cumulative).
 
-    received: int = 0
-    published: int = 0
-    dead_lettered: int = 0
+    fates: messages. feeds: messages received, by feed. frames: raw LoRaWAN frames, by what became of them.
+    """
+
     in_flight: int = 0
     conserved: bool = True
-    fates: Mapping[str, int] | None = None
-    latency: Mapping[float, int] | None = None
+    gateways: int = 0
+    fates: Mapping[str, int] = field(default_factory=dict)
+    feeds: Mapping[str, int] = field(default_factory=dict)
+    frames: Mapping[str, int] = field(default_factory=dict)
+    latency: Mapping[float, int] = field(default_factory=dict)
+
+    @property
+    def received(self) -> int:
+        """Messages received."""
+        return sum(self.feeds.values())
+
+    def fate(self, fate: Fate) -> int:
+        """Return how many messages met a fate."""
+        return self.fates.get(fate.name.lower(), 0)
+
+    @property
+    def settled(self) -> int:
+        """Messages that have met theirs."""
+        return sum(self.fates.values())
 
 
 async def get(port: int, path: str) -> tuple[int, str] | None:
@@ -51,28 +75,22 @@ async def scrape(port: int) -> Figures | None:
 
 def parse(text: str) -> Figures:
     """Read the figures from the text that Prometheus reads."""
-    plain: Counter[str] = Counter()
-    fates: Counter[str] = Counter()
+    counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTS}
     latency: Counter[float] = Counter()
+    plain: Counter[str] = Counter()
     conserved = True
     for name, labels, value in _samples(text):
-        if name == "headrace_messages_total":
-            fates[labels["fate"]] += int(value)
+        if name in _COUNTS:
+            counts[name][labels[_COUNTS[name]]] += int(value)
         elif name == "headrace_ingest_latency_seconds_bucket":
             latency[float(labels["le"])] += int(value)
         elif name == "headrace_conserved":
             conserved = conserved and value == 1
-        elif name in {"headrace_received_messages_total", "headrace_in_flight_messages"}:
+        elif name in {"headrace_in_flight_messages", "headrace_gateways_heard"}:
             plain[name] += int(value)
-    return Figures(
-        received=plain["headrace_received_messages_total"],
-        published=fates["published"],
-        dead_lettered=fates["dead_lettered"],
-        in_flight=plain["headrace_in_flight_messages"],
-        conserved=conserved,
-        fates=fates,
-        latency=latency,
-    )
+    feeds, fates, frames = counts.values()
+    in_flight, gateways = plain["headrace_in_flight_messages"], plain["headrace_gateways_heard"]
+    return Figures(in_flight, conserved, gateways, fates, feeds, frames, latency)
 
 
 def quantile(later: Figures, earlier: Figures | None, share: float) -> float | None:
@@ -80,8 +98,8 @@ def quantile(later: Figures, earlier: Figures | None, share: float) -> float | N
 
     Between two bounds of the histogram it is interpolated, as Prometheus does; None without a record.
     """
-    before = {} if earlier is None else earlier.latency or {}
-    counts = [(bound, n - before.get(bound, 0)) for bound, n in sorted((later.latency or {}).items())]
+    before = {} if earlier is None else earlier.latency
+    counts = [(bound, n - before.get(bound, 0)) for bound, n in sorted(later.latency.items())]
     if not counts or not counts[-1][1]:
         return None
     wanted = counts[-1][1] * share

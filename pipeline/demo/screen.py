@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Final, Self
 
 from rich.console import Group
@@ -18,7 +19,10 @@ from pipeline.demo.tally import in_ms
 from pipeline.errors import Reason
 
 _FRAME_SECONDS: Final = 0.25
-_TALL: Final = 36  # lines that the view and the hints need
+_TALL: Final = 40  # lines that the view and the hints need
+_FLOW: Final = 10
+_TOPICS: Final = 9  # lines, with the frame's two: four models, events, two of devices
+_LORAWAN: Final = 12  # nine outcomes, and a heading
 
 
 class Screen:
@@ -45,9 +49,12 @@ class Screen:
 
     def _drawn(self, moment: Moment) -> Layout:
         title = Text(f" Headrace: a city of {moment.devices} devices, {moment.seconds:.0f} s ({self._ends})", "bold")
-        layout, body, left = Layout(), Layout(), Layout()
-        left.split_column(Layout(_flow(moment), size=10), Layout(_topics(moment), size=9), Layout(_dead(moment)))
-        body.split_row(left, Layout(_newest(moment)))
+        layout, body, left, right = Layout(), Layout(), Layout(), Layout()
+        left.split_column(
+            Layout(_flow(moment), size=_FLOW), Layout(_topics(moment), size=_TOPICS), Layout(_dead(moment))
+        )
+        right.split_column(Layout(_lorawan(moment), size=_LORAWAN), Layout(_newest(moment)))
+        body.split_row(left, right)
         layout.split_column(Layout(title, size=1), body, *self._drawn_hints())
         return layout
 
@@ -87,7 +94,31 @@ def _flow(moment: Moment) -> Panel:
 
 
 def _topics(moment: Moment) -> Panel:
-    return _rows("topics, as a consumer reads them", [(each, f"{n:,}") for each, n in moment.tally.records.items()])
+    counts = {**moment.tally.records, **moment.tally.about}
+    return _rows("topics, as a consumer reads them", [(each, f"{n:,}") for each, n in counts.items()])
+
+
+def _lorawan(moment: Moment) -> Panel:
+    worker = moment.tally.worker
+    lists = (
+        ("messages by feed", worker.feeds),
+        (f"raw frames, {worker.gateways} gateways", {name: n for name, n in worker.frames.items() if n}),
+        ("device events", moment.events),
+    )
+    table = Table.grid(expand=True, padding=(0, 1))
+    for _ in lists:
+        table.add_column(ratio=1)
+    table.add_row(*(_counts(title, counts) for title, counts in lists))
+    return Panel(table, title="plain MQTT and LoRaWAN", title_align="left")
+
+
+def _counts(title: str, counts: Mapping[str, int]) -> Group:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(justify="right", style="bold", no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    for name, n in counts.items():
+        table.add_row(f"{n:,}", name)
+    return Group(Text(title, "dim", no_wrap=True), table)
 
 
 def _dead(moment: Moment) -> Panel:

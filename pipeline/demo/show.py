@@ -14,10 +14,11 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Final
 
-from pipeline import wiring
+from pipeline.delivery import Fate
+from pipeline.demo import registry
 from pipeline.demo.brokers import require_extra
 from pipeline.demo.city import City
-from pipeline.demo.consumer import Consumer
+from pipeline.demo.consumer import Consumer, Topics
 from pipeline.demo.moment import Watch
 from pipeline.demo.mqtt import MqttPublisher
 from pipeline.demo.scrape import scrape
@@ -45,10 +46,10 @@ class Demo:
     """One run: city, brokers, worker, consumer, view."""
 
     def __init__(self, folder: Path, seconds: float | None) -> None:
-        self._stack = Stack(folder)
+        self._city = City()
+        self._stack = Stack(folder, self._register)
         self._seconds = seconds
         self._stop = asyncio.Event()
-        self._city = City()
 
     async def run(self) -> int:
         """Run until the end, and tidy up whatever happens."""
@@ -67,7 +68,7 @@ class Demo:
         config = await self._stack.start()
         say(f"All run, after {monotonic() - started:.1f} s. Broken in the city of {len(self._city.citizens)} devices:")
         say(f"{broken_devices()}\nTry next, in a second terminal:\n{self._hints()}\n")
-        consumer = Consumer(self._stack.bootstrap, list(wiring.topics(config).values()), config.dead_letter_topic)
+        consumer = Consumer(self._stack.bootstrap, Topics.of(config))
         publisher = await MqttPublisher.connect(self._stack.mqtt_port, "headrace-demo-city")
         watch = Watch(self._city, publisher, consumer)
         async with AsyncExitStack() as after:
@@ -104,10 +105,14 @@ class Demo:
 
         await until(settled, _PATIENCE)
         code = await self._stack.stop_worker()
-        await consumer.caught_up(publisher.confirmed, _PATIENCE)
+        fates = self._city.books.fates
+        await consumer.caught_up(fates[Fate.PUBLISHED] + fates[Fate.DEAD_LETTERED], _PATIENCE)
         tally = watch.tally(code)
         say(f"\n{tally.text(watch.latency(0.5), watch.latency(0.99))}")
         return 0 if tally.conserved and publisher.confirmed == publisher.sent else 1
+
+    def _register(self, file: Path) -> None:
+        registry.write(file, ((each.device, each.node) for each in self._city.citizens))
 
     async def _look(self, watch: Watch) -> None:
         figures = await scrape(self._stack.admin_port)
@@ -140,7 +145,7 @@ class Demo:
             ("check", f"{headrace} check {file}"),
             ("explain", f"{headrace} explain {file} --topic {device.topic} --payload '{reading}'"),
             ("tail", f"{headrace} tail demo.dead-letter.v1 {file} --dead-letters"),
-            ("tail", f"{headrace} tail demo.WeatherObserved.v1 {file}"),
+            ("tail", f"{headrace} tail demo.device-events.v1 {file}"),
             ("run", f"curl http://127.0.0.1:{port}/metrics"),
         ]
         return "\n".join(f"  {line}" for command, line in lines if find_spec(f"pipeline.commands.{command}"))

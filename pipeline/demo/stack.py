@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +24,10 @@ _READY: Final = 200
 class Stack:
     """The parts of one demo, in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, register: Callable[[Path], None]) -> None:
+        """Take the folder, and what writes the registry of devices to a file."""
         self.folder = folder
+        self._register = register
         self.mqtt_port = self.kafka_port = self.admin_port = 0
         self.worker: Part | None = None
         self._brokers: list[Part] = []
@@ -80,7 +83,9 @@ class Stack:
         await mqtt.ready(lambda: listens(self.mqtt_port), _START_SECONDS)
         await kafka.ready(lambda: listens(self.kafka_port), _START_SECONDS)
         values = {"mqtt_port": self.mqtt_port, "kafka_port": self.kafka_port, "admin_port": self.admin_port}
-        text = brokers.template("city.yaml").substitute(values, state=folder / "state")
+        devices = folder / "devices.yaml"
+        self._register(devices)
+        text = brokers.template("city.yaml").substitute(values, devices=devices, state=folder / "state")
         self.file.write_text(text, encoding="utf-8")
         self.worker = Part("worker", [sys.executable, "-m", "pipeline", "run", str(self.file)], folder / "worker.log")
         await self.worker.ready(self._ready, _START_SECONDS)

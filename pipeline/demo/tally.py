@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
+from pipeline.delivery import Fate
 from pipeline.demo.scrape import Figures
+
+_SHOWN: Final = {
+    Fate.PUBLISHED: "published",
+    Fate.DEAD_LETTERED: "dead-letter",
+    Fate.DEDUPLICATED: "deduplicated",
+    Fate.FILTERED: "filtered",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
     """What each side has counted by itself.
 
-    sent: what the MQTT broker has confirmed to the city. worker: the worker's figures. records, dead_letters: what a
-    consumer has read, by topic and by reason. worker_exit: the worker's exit code.
+    sent: what the MQTT broker has confirmed to the city. fates, reasons: what is to become of that, as the city knows.
+    worker: the worker's figures. records, dead_letters: what a consumer has read, by topic and by reason. about: what
+    it has read of devices, beside the records of messages. worker_exit: the worker's exit code.
     """
 
     sent: int
+    fates: Mapping[Fate, int]
+    reasons: Mapping[str, int]
     worker: Figures
     records: Mapping[str, int]
     dead_letters: Mapping[str, int]
+    about: Mapping[str, int] = field(default_factory=dict)
     flagged: int = 0
     worker_exit: int = 0
 
     @property
     def read(self) -> int:
-        """Records that the consumer has read."""
+        """Records that the consumer has read, one for each published message."""
         return sum(self.records.values())
 
     @property
@@ -35,11 +48,14 @@ class Tally:
 
     @property
     def conserved(self) -> bool:
-        """Whether every message is somewhere, once, and all agree about it."""
+        """Whether every message is where the city says, once, and all agree about it."""
         worker = self.worker
         return (
-            self.sent == worker.received == self.read + self.dead
-            and (self.read, self.dead) == (worker.published, worker.dead_lettered)
+            self.sent == worker.received == sum(self.fates.values())
+            and all(worker.fate(fate) == self.fates.get(fate, 0) for fate in Fate)
+            and self.read == worker.fate(Fate.PUBLISHED)
+            and self.dead_letters == self.reasons
+            and self.dead == worker.fate(Fate.DEAD_LETTERED)
             and worker.conserved
             and not worker.in_flight
             and self.sent > 0
@@ -48,23 +64,46 @@ class Tally:
 
     def text(self, p50: float | None, p99: float | None) -> str:
         """Return the summary."""
+        latency = f"p50 {in_ms(p50)}, p99 {in_ms(p99)}; raw frames wait for what other gateways hear"
+        return "\n".join([*self._by_fate(), f"{'latency':<22} {latency}", *self._read(), *self._end()])
+
+    def _by_fate(self) -> list[str]:
         worker = self.worker
-        lines = [
-            f"the city sent          {self.sent:>9,}   confirmed by the MQTT broker",
-            f"the worker received    {worker.received:>9,}",
-            f"           published   {worker.published:>9,}   latency p50 {in_ms(p50)}, p99 {in_ms(p99)}",
-            f"           dead-letter {worker.dead_lettered:>9,}",
+        lines = [f"{'':<22}{'the city says':>15}{'the worker':>13}{'a consumer':>13}"]
+        lines.append(f"{'messages':<22}{self.sent:>15,}{worker.received:>13,}")
+        found = {Fate.PUBLISHED: f"{self.read:,}", Fate.DEAD_LETTERED: f"{self.dead:,}"}
+        lines += [
+            f"  {name:<20}{self.fates.get(fate, 0):>15,}{worker.fate(fate):>13,}{found.get(fate, ''):>13}".rstrip()
+            for fate, name in _SHOWN.items()
+        ]
+        return [*lines, ""]
+
+    def _read(self) -> list[str]:
+        worker = self.worker
+        by_feed = ", ".join(f"{n:,} from {feed}" for feed, n in worker.feeds.items())
+        frames = ", ".join(f"{n:,} {outcome}" for outcome, n in worker.frames.items() if n)
+        return [
+            f"{'feeds':<22} {by_feed}",
+            f"{'raw frames':<22} {frames}; {worker.gateways} gateways",
+            "",
             f"a consumer read        {self.read:>9,}   records, {self.flagged:,} of them flagged in ce_quality",
             *(f"                       {n:>9,}   {topic}" for topic, n in sorted(self.records.items())),
+            f"                       {sum(self.about.values()):>9,}   records about devices, beside them",
+            *(f"                       {n:>9,}   {topic}" for topic, n in sorted(self.about.items())),
             f"                       {self.dead:>9,}   dead letters",
             *(f"                       {n:>9,}   {reason}" for reason, n in sorted(self.dead_letters.items())),
             "",
         ]
+
+    def _end(self) -> list[str]:
+        worker = self.worker
+        copies, filtered = worker.fate(Fate.DEDUPLICATED), worker.fate(Fate.FILTERED)
         sums = f"{self.sent} sent, {worker.received} received, {self.read} records + {self.dead} dead letters read"
-        lines.append(f"Conserved: {sums}." if self.conserved else f"NOT conserved: {sums}.")
+        sums += f", {copies} deduplicated, {filtered} filtered"
+        lines = [f"Conserved: {sums}." if self.conserved else f"NOT conserved: {sums}."]
         if self.worker_exit:
             lines.append(f"The worker ended with exit code {self.worker_exit}.")
-        return "\n".join(lines)
+        return lines
 
 
 def in_ms(seconds: float | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Final, Protocol, Self
 
+from pipeline.delivery import Fate
 from pipeline.demo.faults import FAULTS
 from pipeline.demo.moment import Moment
 from pipeline.demo.tally import in_ms
@@ -40,11 +41,12 @@ class Lines:
         if moment.seconds < self._next:
             return
         self._next = moment.seconds + _LINE_SECONDS
-        tally = moment.tally
+        tally, copies = moment.tally, moment.tally.worker.fate(Fate.DEDUPLICATED)
         say(
             f"{moment.seconds:4.0f} s  in {moment.rate_in:4.0f}/s  out {moment.rate_out:4.0f}/s  "
             f"p50 {in_ms(moment.p50)}  p99 {in_ms(moment.p99)}  "
-            f"read {tally.read} records, {tally.dead} dead letters; {moment.entities} entities, {moment.quiet} quiet"
+            f"read {tally.read} records ({sum(moment.events.values())} device events), {tally.dead} dead letters; "
+            f"{copies} copies by 2nd gateways; {moment.quiet} of {moment.entities} entities quiet"
         )
 
 
@@ -56,4 +58,4 @@ def say(text: str) -> None:
 
 def broken_devices() -> str:
     """Return what is wrong in the city, a line each."""
-    return "\n".join(f"  {fault.kind:<13}{fault.name:<34}{fault.outcome}" for fault in FAULTS)
+    return "\n".join(f"  {fault.kind:<13}{fault.name:<34}{fault.outcome.text}" for fault in FAULTS)

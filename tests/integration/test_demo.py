@@ -26,7 +26,11 @@ from pipeline.errors import Reason
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
 ROOT = Path(__file__).resolve().parents[2]
-BOOKS = re.compile(r"^Conserved: (\d+) sent, (\d+) received, (\d+) records \+ (\d+) dead letters read\.$", re.MULTILINE)
+BOOKS = re.compile(
+    r"^Conserved: (\d+) sent, (\d+) received, (\d+) records \+ (\d+) dead letters read, "
+    r"(\d+) deduplicated, (\d+) filtered\.$",
+    re.MULTILINE,
+)
 FOLDER = re.compile(r"headrace check (\S*headrace-demo-\S*)/city\.yaml")
 PARTS = 3
 
@@ -56,8 +60,9 @@ def summary(process: subprocess.Popen[str]) -> str:
 def books(text: str) -> tuple[int, int, int, int]:
     found = BOOKS.search(text)
     assert found, text
-    sent, received, records, dead = map(int, found.groups())
-    assert sent == received == records + dead
+    sent, received, records, dead, copies, filtered = map(int, found.groups())
+    assert sent == received == records + dead + copies + filtered
+    assert min(copies, filtered) > 0
     return sent, received, records, dead
 
 
@@ -94,7 +99,7 @@ def test_its_books_balance_and_every_fault_is_where_it_belongs() -> None:
     sent, _, records, dead = books(text)
     assert sent > 300 * 6, text
     assert records > dead > 0
-    expected = {fault.outcome.removeprefix("dead letter: ") for fault in FAULTS if "dead letter" in fault.outcome}
+    expected = {fault.outcome.reason.value for fault in FAULTS if fault.outcome.reason}
     last_part = text[text.index("a consumer read") :]
     assert {reason.value for reason in Reason if re.search(rf"^ +\d+ +{reason.value}$", last_part, re.MULTILINE)} == (
         expected
@@ -102,8 +107,12 @@ def test_its_books_balance_and_every_fault_is_where_it_belongs() -> None:
     flagged = re.search(r"(\d+) of them flagged", text)
     assert flagged, text
     assert int(flagged[1]) >= 3 * 5, text
-    for topic in ("AirQualityObserved", "WeatherObserved", "NoiseLevelObserved", "IndoorEnvironmentObserved"):
+    models = ("AirQualityObserved", "WeatherObserved", "NoiseLevelObserved", "IndoorEnvironmentObserved", "Device")
+    for topic in (*models, "device-events"):
         assert re.search(rf"[\d,]+ +demo\.{topic}\.v1$", text, re.MULTILINE), text
+    assert re.search(r"[\d,]+ from city, [\d,]+ from servers, [\d,]+ from bridge$", text, re.MULTILINE), text
+    for outcome in ("uplink", "join", "copy", "went_back", "foreign", "mic_invalid", "crc_invalid"):
+        assert re.search(rf"^raw frames .*\b\d+ {outcome}\b.*; 2 gateways$", text, re.MULTILINE), outcome
     assert re.search(r"p50 \d+ ms +p99 \d+ ms", text), text
     assert gone(running)
     folder = FOLDER.search(text)
@@ -152,6 +161,7 @@ def test_on_a_terminal_it_draws_and_then_sums_up() -> None:
         os.close(ours)
         shown = text.decode(errors="replace").replace("\r\n", "\n")
         assert process.wait(10) == 0, shown
-    for word in ("from MQTT", "dead letters by reason", "the newest entity", "urn:ngsi-ld:", "second terminal"):
+    panels = ("from MQTT", "plain MQTT and LoRaWAN", "device events", "dead letters by reason", "the newest entity")
+    for word in (*panels, "2 gateways", "gateway_state", "urn:ngsi-ld:", "second terminal"):
         assert word in shown, word
     books(shown)

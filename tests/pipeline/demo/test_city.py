@@ -1,5 +1,8 @@
 """The simulated city: what is said of it is so."""
 
+from collections import Counter
+
+from pipeline.delivery import Fate
 from pipeline.demo.city import City
 from pipeline.demo.faults import FAULTS
 from pipeline.demo.kinds import KINDS
@@ -15,15 +18,30 @@ class Heard:
         self.messages.append((topic, payload))
 
 
+def spoken(city: City, turns: int = 1) -> Heard:
+    heard = Heard()
+    for _ in range(turns):
+        for speaker in city.speakers:
+            if not speaker.silent:
+                city.turn(speaker, NOW, heard)
+    return heard
+
+
 def test_it_has_300_devices_of_five_kinds_json_and_binary() -> None:
     city = City()
     assert len(city.citizens) >= 300
     assert len(KINDS) >= 5
-    heard = Heard()
-    for citizen in city.citizens:
-        citizen.speak(NOW, heard)
-    assert len({topic for topic, _ in heard.messages}) == len(city.citizens)
+    heard = spoken(city)
+    assert len({topic for topic, _ in heard.messages if topic.startswith("city/")}) == 380
     assert any(not payload.isascii() for _, payload in heard.messages)
+
+
+def test_lorawan_devices_are_heard_through_two_servers_and_two_gateways() -> None:
+    heard = spoken(City())
+    ways = Counter(topic.split("/")[0] for topic, _ in heard.messages)
+    assert ways["application"] > 32
+    assert ways["v3"] == 2 * 16  # each joins and speaks
+    assert ways["eu868"] > 32
 
 
 def test_every_fault_has_one_device_of_its_kind() -> None:
@@ -32,10 +50,26 @@ def test_every_fault_has_one_device_of_its_kind() -> None:
     assert all(each.device.kind.name == each.fault.kind for each in city.citizens if each.fault)
 
 
+def test_a_fault_of_a_network_is_one_of_its_devices() -> None:
+    for citizen in City().citizens:
+        if citizen.fault is not None and citizen.fault.quirk is not None:
+            assert citizen.node is not None
+            assert citizen.node.quirk is citizen.fault.quirk
+
+
+def test_its_books_hold_every_message_once() -> None:
+    city = City()
+    heard = spoken(city, 3)
+    fates, reasons = city.books.fates, city.books.reasons
+    assert sum(fates.values()) == len(heard.messages)
+    assert sum(reasons.values()) == fates[Fate.DEAD_LETTERED]
+    assert set(reasons) == {fault.outcome.reason.value for fault in FAULTS if fault.outcome.reason}
+    assert fates[Fate.DEDUPLICATED] > 0
+    assert fates[Fate.FILTERED] >= 6
+
+
 def test_one_falls_silent() -> None:
     city = City()
     assert city.silent == 0
-    for _ in range(3):
-        for citizen in city.citizens:
-            citizen.speak(NOW, Heard())
+    spoken(city, 3)
     assert city.silent == 1

@@ -16,7 +16,9 @@ def test_it_reads_the_workers_own_page() -> None:
     metrics.publish.confirmed("a", 4, 400, [(0.012, 4)])
     metrics.publish.confirmed("b", 4, 400, [(0.012, 4)])
     figures = parse(metrics.exposition()[1].decode())
-    assert (figures.received, figures.published, figures.dead_lettered, figures.in_flight) == (14, 8, 6, 0)
+    assert (figures.received, figures.settled, figures.in_flight) == (14, 14, 0)
+    assert (figures.fate(Fate.PUBLISHED), figures.fate(Fate.DEAD_LETTERED), figures.fate(Fate.SHED)) == (8, 6, 0)
+    assert figures.feeds == {"one": 7, "two": 7}
     assert figures.conserved
     assert quantile(figures, None, 0.5) == pytest.approx(0.0125)
 
