@@ -15,7 +15,7 @@ help:  ## list the verbs
 demo: .venv/.ready  ## watch a simulated city go through the real worker, on this machine alone; SECONDS=20 ends it
 	@$(BIN)/headrace demo $(if $(SECONDS),--seconds $(SECONDS))
 
-setup: .venv/.ready  ## .venv from the lock files, and the real Mosquitto, Prometheus, Kafka and lora-packet
+setup: .venv/.ready  ## .venv from the lock files, and the real Mosquitto, Prometheus, Kafka, helm and others
 	@$(PYTHON) tests/support/toolchain.py services
 
 setup-bench: setup  ## what `make bench` needs on top: the C libraries of the naive relay

@@ -1,4 +1,4 @@
-"""Brings the real Mosquitto, Prometheus, Kafka and lora-packet into a cache folder, with ordinary package clients.
+"""Brings the real Mosquitto, Prometheus, Kafka, helm and others into a cache folder, with ordinary package clients.
 
 Runs before `.venv` has anything in it, hence the standard library only, and never writes outside the cache folder.
 """
@@ -21,12 +21,15 @@ KAFKA_VERSION = "4.3.0"
 LOG4J_VERSION = "2.25.3"
 JAVA_AT_LEAST = 17
 NODE_AT_LEAST = 18
+HELM_VERSION = "v3.22.0"
+GO_AT_LEAST = "1.26"
 LORA_PACKET = Path(__file__).resolve().parent / "lora_packet"
 # Raise it when a recipe below changes in a way that its package list does not show.
 RECIPE = "1"
 
 BROKER = ("mosquitto", "mosquitto-clients")
 METRICS = ("prometheus",)
+UNITS = ("systemd",)
 RELAY = ("libmosquitto-dev", "librdkafka-dev")
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin")
 
@@ -72,7 +75,7 @@ def find(binary: str) -> Tool:
     here = _on_machine(binary)
     if here is not None:
         return Tool(here)
-    for group in ("mosquitto", "prometheus"):
+    for group in ("mosquitto", "prometheus", "systemd", "helm"):
         root = cache() / group
         for folder in ("usr/sbin", "usr/bin"):
             path = root / folder / binary
@@ -135,6 +138,10 @@ def _fetch_services() -> None:
     _make(_kafka_folder(), f"{RECIPE} {POM}", _fetch_kafka)
     lock = (LORA_PACKET / "package-lock.json").read_text(encoding="utf-8")
     _make(_lora_packet_folder(), f"{RECIPE} {lock}", _fetch_lora_packet)
+    if _on_machine("systemd-analyze") is None:
+        _make(cache() / "systemd", f"{RECIPE} {UNITS}", lambda folder: _unpack(folder, UNITS, libraries_too=True))
+    if _on_machine("helm") is None:
+        _make(cache() / "helm", f"{RECIPE} {HELM_VERSION}", _build_helm)
 
 
 def _fetch_bench() -> None:
@@ -269,6 +276,23 @@ def _node() -> str:
     if version is None or int(version[1]) < NODE_AT_LEAST:
         raise MissingToolError(f"node here is {version[1] if version else 'unknown'}: {needed}")
     return node
+
+
+# helm, from its Go module
+
+
+def _build_helm(folder: Path) -> None:
+    needed = f"install Go {GO_AT_LEAST} or later, with which helm is built, or helm itself"
+    if shutil.which("go") is None:
+        raise MissingToolError(f"no go here: {needed}")
+    print("building helm: two minutes, once", flush=True)
+    with tempfile.TemporaryDirectory(dir=cache(), prefix=".go-") as work:
+        # Its own caches, writable, so that nothing of half a gigabyte stays.
+        env = {"GOBIN": str(folder / "usr" / "bin"), "GOFLAGS": "-mod=mod -modcacherw"}
+        env |= {"GOPATH": f"{work}/path", "GOMODCACHE": f"{work}/modules", "GOCACHE": f"{work}/built"}
+        done = _run(["go", "install", f"helm.sh/helm/v3/cmd/helm@{HELM_VERSION}"], cwd=Path(work), env=env)
+    if done.returncode != 0:
+        raise MissingToolError(f"go could not build helm {HELM_VERSION} ({_last_line(done)}): {needed}")
 
 
 # Small parts
