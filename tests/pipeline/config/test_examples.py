@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -51,3 +52,9 @@ def test_a_missing_key_is_an_error_and_says_where(folder: Path, capsys: pytest.C
     (folder / "keys" / "th-17.app").unlink()
     assert main(["check", str(folder / "lorawan.yaml")]) == 2
     assert "th-17.app" in capsys.readouterr().err
+
+
+def test_the_readme_shows_the_registry_of_the_examples() -> None:
+    readme = (ROOT / "README.md").read_text()
+    registry = (ROOT / "deploy" / "examples" / "devices.yaml").read_text()
+    assert indent(registry, "    ") in readme
