@@ -13,12 +13,13 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pipeline.errors import StartError
+from pipeline.logs import Log
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-_LOG = logging.getLogger(__name__)
+_LOG = Log(__name__)
 _TEXT = "text/plain; charset=utf-8"
 _CALLERS = 64  # connections at once: each is a descriptor that a broker's or Kafka's connection might need
 
@@ -44,7 +45,7 @@ class Admin:
         """
         logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of each odd request, as often as one asks
         listener = _listen(host, port)
-        _LOG.info("Metrics and health at http://%s:%d.", *listener.getsockname()[:2])
+        _LOG.info("Metrics and health are served.", address=listener.getsockname()[0], port=listener.getsockname()[1])
         config = uvicorn.Config(
             self._answer, http=_Caller, ws="none", lifespan="off", interface="asgi3", log_config=None, access_log=False
         )

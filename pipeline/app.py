@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from typing import Any, Literal
 
 import uvloop
 
-from pipeline import failpoint, memory, wiring
+from pipeline import failpoint, logs, memory, wiring
 from pipeline.admin import Admin
 from pipeline.config.feeds_udp import SemtechUdpFeed as UdpConfig
 from pipeline.config.root import AnyFeed as FeedConfig
@@ -27,6 +26,7 @@ from pipeline.errors import StartError
 from pipeline.feeds.mqtt import MqttFeed
 from pipeline.feeds.mqtt_options import Trouble
 from pipeline.feeds.semtech_udp import Seen, SemtechUdpFeed
+from pipeline.logs import Log
 from pipeline.message import Message
 from pipeline.metrics import FeedMetrics, Metrics
 from pipeline.publish import Publisher
@@ -35,7 +35,7 @@ from pipeline.shared import Shared
 from pipeline.store import Store
 from pipeline.unknown_devices import UnknownDevices
 
-_LOG = logging.getLogger(__name__)
+_LOG = Log(__name__)
 _HEALTHY_SECONDS = 60.0  # a life that lasted so long was not killed by its first messages
 _LEAVE_SECONDS = 2.0  # for the last acknowledgements and goodbyes, beyond the drain
 
@@ -53,7 +53,6 @@ def run(
     Raises:
         StartError: Kafka, a topic, a broker or an address is not as the configuration says.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     factory = uvloop.new_event_loop if loop == "uvloop" else None
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(_live(config, reread))
@@ -186,16 +185,13 @@ class Worker:
         for feed, _, _ in self._feeds:
             ledger = self._metrics.ledgers[feed.name]
             left = ledger.in_flight()
-            if left:
-                _LOG.warning(
-                    "Feed %s: %d of %d messages were not confirmed in time; %s.",
-                    feed.name,
-                    left,
-                    ledger.received,
-                    "its source sends them again" if feed.resends else "they are lost, for no gateway sends twice",
-                )
+            told = {"feed": feed.name, "messages": ledger.received, "left": left}
+            if not left:
+                _LOG.info("All messages have their fate.", **told)
+            elif feed.resends:
+                _LOG.warning("Messages were not confirmed in time; their source sends them again.", **told)
             else:
-                _LOG.info("Feed %s: all %d messages have their fate.", feed.name, ledger.received)
+                _LOG.warning("Messages were not confirmed in time and are lost, for no gateway sends twice.", **told)
 
     def _not_ready(self) -> Sequence[str]:
         reasons = ["Draining."] if self._draining else []
@@ -209,13 +205,19 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal(number))
         loop.add_signal_handler(signal.SIGHUP, self._reload.ask)
+        loop.add_signal_handler(signal.SIGUSR1, self._log_from, "debug")
+        loop.add_signal_handler(signal.SIGUSR2, self._log_from, self._config.log.level)
+
+    def _log_from(self, level: str) -> None:
+        logs.set_level(level)
+        _LOG.info("The log tells from this level on.", lowest=level)
 
     def _on_signal(self, number: signal.Signals) -> Callable[[], None]:
         def stop() -> None:
             if self._stop.is_set():
-                _LOG.warning("Second %s: leaving at once.", number.name)
+                _LOG.warning("A second signal: leaving at once.", signal=number.name)
                 os._exit(128 + number)
-            _LOG.info("%s: draining for up to %g s.", number.name, self._config.drain_timeout)
+            _LOG.info("Draining.", signal=number.name, seconds=self._config.drain_timeout)
             self._stop.set()
 
         return stop
@@ -226,7 +228,7 @@ def _state_folder(config: Config) -> Path | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        _LOG.warning("No state can be kept in %s (%s): set state_dir.", folder, error.strerror)
+        _LOG.warning("No state can be kept: set `state_dir`.", folder=folder, error=error.strerror)
         return None
     return folder
 

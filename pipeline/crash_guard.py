@@ -9,7 +9,6 @@ killer and becomes a dead letter. After enough messages without a death the guar
 from __future__ import annotations
 
 import json
-import logging
 import os
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -19,10 +18,11 @@ from pipeline.dead_letter import DeadLetters
 from pipeline.decode import DecodeEvents
 from pipeline.delivery import Batch, Stage
 from pipeline.errors import Reason
+from pipeline.logs import Log
 from pipeline.message import Message
 from pipeline.record import Record
 
-_LOG = logging.getLogger(__name__)
+_LOG = Log(__name__)
 _DEATHS = 2
 _HANDLED = 20_000  # more than any window that is configured by default: the killer would have come again
 
@@ -54,7 +54,7 @@ class CrashGuard:
         self.careful = self._memory.deaths >= _DEATHS
         if self.careful:
             _LOG.warning(
-                "The last %d lives ended without a clean stop: messages are taken one by one.", self._memory.deaths
+                "The last lives ended without a clean stop: messages are taken one by one.", lives=self._memory.deaths
             )
         self._save(deaths=self._memory.deaths + 1)
 
@@ -111,7 +111,7 @@ class CrashGuard:
             os.pwrite(self._descriptor, text.ljust(self._written), 0)
             self._written = len(text)
         except OSError as error:
-            _LOG.warning("The crash guard cannot write %s (%s).", self._file, error.strerror)
+            _LOG.warning("The crash guard cannot write its file.", file=self._file, error=error.strerror)
             self._file = None
 
 

@@ -7,13 +7,13 @@ handed over on the event loop's thread, between two messages, to all that look d
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 
 from pipeline.devices import Devices, TakesDevices
 from pipeline.errors import HeadraceError
+from pipeline.logs import Log
 
-_LOG = logging.getLogger(__name__)
+_LOG = Log(__name__)
 
 
 class Reload:
@@ -27,7 +27,7 @@ class Reload:
     def ask(self) -> None:
         """Read the registry again, once what is being read now is done; never blocks."""
         if self._read is None:
-            _LOG.warning("SIGHUP: the configuration names no device registry (`devices`), so there is none to reload.")
+            _LOG.warning("SIGHUP: the configuration names no device registry, so there is none to reload.")
         self._asked.set()
 
     async def run(self) -> None:
@@ -42,11 +42,11 @@ class Reload:
         try:
             devices = await asyncio.to_thread(read)
         except HeadraceError as problem:
-            _LOG.error("SIGHUP: the device registry was not reloaded. %s", problem)
+            _LOG.error("SIGHUP: the device registry was not reloaded.", problem=str(problem).splitlines())
             return
         except Exception:  # noqa: BLE001 - logged; messages go on with the registry in use
-            _LOG.exception("SIGHUP: the device registry was not reloaded, by a bug of ours. Please report it.")
+            _LOG.bug("SIGHUP: the device registry was not reloaded, by a bug of ours. Please report it.")
             return
         for each in self._takers:
             each.take(devices)
-        _LOG.info("SIGHUP: the device registry is reloaded, with %d devices.", len(devices))
+        _LOG.info("SIGHUP: the device registry is reloaded.", devices=len(devices))

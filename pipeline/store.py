@@ -14,14 +14,15 @@ memory of earlier lives, never the worker.
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
-_LOG = logging.getLogger(__name__)
+from pipeline.logs import Log
+
+_LOG = Log(__name__)
 _WRITE_SECONDS = 1.0
 _HURRY_SECONDS = (
     0.02  # when somebody waits: each write is a hop to a thread and back, shared by all that come meanwhile
@@ -186,7 +187,7 @@ class StateFile:
             self._complain(error)
             return False
         if self._said:
-            _LOG.info("%s is written again.", self._file)
+            _LOG.info("The state file is written again.", file=self._file)
             self._said = ""
         return True
 
@@ -207,16 +208,18 @@ class StateFile:
             self._file.replace(aside)
             for companion in ("-wal", "-shm"):
                 self._file.with_name(self._file.name + companion).unlink(missing_ok=True)
-            _LOG.warning("%s is damaged (%s): it is now %s, and what it held is forgotten.", self._file, error, aside)
+            _LOG.warning(
+                "The state file is damaged and set aside; what it held is forgotten.", file=self._file, aside=aside
+            )
             return _opened(self._file)
 
     def _complain(self, error: sqlite3.Error | OSError) -> None:
-        cause = error.strerror if isinstance(error, OSError) else error
+        cause = error.strerror if isinstance(error, OSError) else str(error)
         said = f"{self._file} cannot be used ({cause}). Set `state_dir` to a folder that we may write to."
         if _code(error) == sqlite3.SQLITE_BUSY:
             said = f"Another worker holds {self._file}. Give each worker a `state_dir` of its own."
         if said != self._said:
-            _LOG.warning("%s Until then what is learned of devices is forgotten at a restart.", said)
+            _LOG.warning("What is learned of devices is forgotten at a restart.", problem=said)
             self._said = said
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,9 +17,10 @@ from time import monotonic
 from typing import Any
 
 from pipeline.devices import Devices
+from pipeline.logs import Log
 from pipeline.uplink import Names
 
-_LOG = logging.getLogger(__name__)
+_LOG = Log(__name__)
 _FILE = "unknown-devices.json"
 _MOST = 1000
 _WRITE_SECONDS = 5.0
@@ -104,11 +104,12 @@ class UnknownDevices:
         now = self._clock()
         if not self._fresh or now < self._silent_until:
             return
-        first = ", ".join(list(self._fresh)[:_SHOWN])
-        more = f" and {len(self._fresh) - _SHOWN} more" if len(self._fresh) > _SHOWN else ""
-        uplinks, devices = sum(self._fresh.values()), len(self._fresh)
-        said = "Refused %d uplink(s) of %d unknown device(s): %s%s; `headrace devices unknown CONFIG` says more."
-        _LOG.warning(said, uplinks, devices, first, more)
+        _LOG.warning(
+            "Uplinks of unknown devices are refused; `headrace devices unknown CONFIG` says more.",
+            uplinks=sum(self._fresh.values()),
+            devices=len(self._fresh),
+            first=list(self._fresh)[:_SHOWN],
+        )
         self._fresh.clear()
         self._silent_until = now + _SAY_SECONDS
 
@@ -127,7 +128,7 @@ class UnknownDevices:
                 self._broken = False
             except OSError as problem:
                 if not self._broken:
-                    _LOG.warning("Unknown devices cannot be noted in %s: %s.", self._file, problem.strerror)
+                    _LOG.warning("Unknown devices cannot be noted.", file=self._file, error=problem.strerror)
                 self._broken = True
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from pipeline import logs
 from tests.support.certs import Certificates
 from tests.support.headrace import Headrace
 from tests.support.kafka import Kafka
@@ -38,6 +39,13 @@ def pytest_runtest_setup() -> Iterator[None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Iterator[None]:
     yield from _without_tools()
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Let no test that begins the log change what the next one hears."""
+    with logs.undone():
+        yield
 
 
 @pytest.fixture(scope="session")

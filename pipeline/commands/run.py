@@ -7,14 +7,19 @@ import importlib
 import sys
 from typing import Any
 
-from pipeline import commands, config
+from pipeline import commands, config, logs
 from pipeline.config.findings import listed
+from pipeline.errors import StartError
+from pipeline.logs import Log
+
+_LOG = Log(__name__)
 
 _HELP = f"""examples:
   headrace run city.yaml
   KAFKA_PASSWORD=... headrace run city.yaml --loop asyncio
 
 SIGTERM or SIGINT stops reading, waits up to `drain_timeout` until Kafka has confirmed what was read, and exits.
+SIGUSR1 makes the log tell everything (`debug`); SIGUSR2 takes the configuration's `log.level` again.
 SIGHUP reads the device registry (`devices`) again; one with errors is refused, and the one in use stays.
 Metrics and health are served at `admin.listen`: http://127.0.0.1:9464/metrics, /livez and /readyz.
 
@@ -37,8 +42,26 @@ def add(to: commands.Subparsers) -> None:
 def run(parsed: argparse.Namespace) -> int:
     """Run the worker and return the exit code."""
     loaded = config.read(parsed.config)
-    if loaded.warnings:
-        sys.stderr.write(listed(loaded.file, loaded.warnings) + "\n")
+    logs.begin(loaded.config.log.format, loaded.config.log.level)
+    _warn(loaded)
     app: Any = importlib.import_module("pipeline.app")  # late: `check` needs neither paho nor aiokafka
     reread = None if loaded.config.devices is None else loaded.reread_devices
-    return int(app.run(loaded.config, reread=reread, loop=parsed.loop))
+    try:
+        return int(app.run(loaded.config, reread=reread, loop=parsed.loop))
+    except StartError as problem:
+        if logs.form() == "console":
+            raise
+        _LOG.error("The worker cannot start.", problem=str(problem))
+        return commands.START_ERROR
+
+
+def _warn(loaded: config.Loaded) -> None:
+    """Say what works, but most likely not as meant: to a person as `check` does, to a program as lines of the log."""
+    if logs.form() == "console" and loaded.warnings:
+        sys.stderr.write(listed(loaded.file, loaded.warnings) + "\n")
+        return
+    for each in loaded.warnings:
+        where = {"file": each.file or loaded.file, "line": each.line, "place": each.path}
+        _LOG.warning(
+            "The configuration works, but most likely not as meant.", **where, problem=each.message, fix=each.fix
+        )

@@ -10,6 +10,7 @@ from pipeline.config.connectors import InlineConnector
 from pipeline.config.feeds import FEED_KINDS, MqttFeed, Route
 from pipeline.config.feeds_udp import SemtechUdpFeed
 from pipeline.config.kafka import Kafka, topic
+from pipeline.config.log import Log
 from pipeline.config.used import DEVICE, DEVICE_MODEL, UsedConnector, connector_kind
 from pipeline.config.values import Duration, FileName, Iri, Listen, Name, Section, Tenant, durations
 from pipeline.devices import Devices
@@ -94,6 +95,8 @@ class Config(Section):
     """What is kept of a message that could not be used."""
     admin: Admin = Admin()
     """Where metrics and health are served."""
+    log: Log = Log()
+    """How the log is written."""
     drain_timeout: Annotated[Duration, durations(0, 3600)] = Field(default=30.0, examples=["30s"])
     """How long a stop may wait for Kafka to confirm what was read."""
     state_dir: FileName | None = Field(default=None, examples=["/var/lib/headrace"])

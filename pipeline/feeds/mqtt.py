@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import random
 import ssl
 import threading
@@ -21,10 +20,11 @@ from pipeline.feeds.mqtt_connection import FIRST_FAILURE, Connection, Connection
 from pipeline.feeds.mqtt_options import FeedEvents, MqttOptions, Trouble
 from pipeline.feeds.mqtt_session import RememberedSession
 from pipeline.feeds.mqtt_socket import BrokerSocket, refuses_us
+from pipeline.logs import Log
 from pipeline.message import Message
 
 T = TypeVar("T")
-_LOG = logging.getLogger(__name__)
+_LOG = Log(__name__)
 # MQTT 5 section 3.2.2.2: unspecified, implementation specific, unavailable, busy, quota, other server, moved, rate.
 _PASSING_REFUSALS = frozenset({0x80, 0x83, 0x88, 0x89, 0x97, 0x9C, 0x9D, 0x9F})
 _HEALTHY_SECONDS = 10.0  # a connection that lasted this long starts the back-off anew
@@ -55,6 +55,7 @@ class MqttFeed:
         self.name = name
         self._options, self._ledger, self._events, self._failpoint = options, ledger, events, failpoint
         self._session = RememberedSession(options)
+        self._who = {"feed": name, "broker": options.broker, "client": options.client_id}
         self._filters = tuple((topic, min(qos, 1)) for topic, qos in options.subscriptions)
         self._connection: Connection | None = None
         self._started = False  # once subscribed, nothing is fatal any more
@@ -101,11 +102,12 @@ class MqttFeed:
         try:
             await asyncio.wait_for(connection.disconnect(), timeout)
         except TimeoutError:
-            _LOG.warning("Feed %s: %s took no leave within %g s.", self.name, self._options.broker, timeout)
+            _LOG.warning("The broker took no leave in time.", seconds=timeout, **self._who)
             connection.end(Trouble.SILENT, "Left without the broker's agreement.")
 
     async def _live(self, out: Stage[Message]) -> None:
         """One connection from its first to its last byte; always ends by raising."""
+        _LOG.debug("The feed connects.", **self._who)
         connection = Connection(self._options, self._ledger, self._events, self._failpoint, out)
         opened = await self._open(connection)
         if self._stopping:
@@ -120,7 +122,7 @@ class MqttFeed:
         refused = await self._subscribe(connection)
         self._started = True
         self._last_report = ""
-        _LOG.info("Feed %s reads from %s as %s.", self.name, self._options.broker, self._options.client_id)
+        _LOG.info("The feed reads.", **self._who)
         self._events.connected(True)  # noqa: FBT003
         while not connection.ended.done():
             await asyncio.wait([connection.ended], timeout=_ASK_AGAIN_SECONDS if refused else None)
@@ -160,12 +162,7 @@ class MqttFeed:
             return
         if self._session.known:
             self._events.session_lost()
-            _LOG.warning(
-                "Feed %s: %s has forgotten the session of %s; what it had not delivered is lost.",
-                self.name,
-                self._options.broker,
-                self._options.client_id,
-            )
+            _LOG.warning("The broker has forgotten the session; what it had not delivered is lost.", **self._who)
         self._session.filters = frozenset()
 
     async def _subscribe(self, connection: Connection) -> Sequence[tuple[str, int]]:
@@ -178,7 +175,9 @@ class MqttFeed:
         if gone:
             await connection.unsubscribe(sorted(gone))
             await in_thread(lambda: session.save(wanted))
-            _LOG.info("Feed %s gave up %s, which the config no longer has.", self.name, ", ".join(sorted(gone)))
+            _LOG.info(
+                "The feed gave up filters that the configuration no longer has.", filters=sorted(gone), **self._who
+            )
         return refused
 
     def _judge(self, filters: Sequence[tuple[str, int]], codes: Sequence[int]) -> Sequence[tuple[str, int]]:
@@ -188,14 +187,16 @@ class MqttFeed:
         pairs = list(zip(filters, codes, strict=True))
         for (topic, qos), code in pairs:
             if code < qos:
-                _LOG.warning("Feed %s: %s is granted at QoS %d only; messages can be lost.", self.name, topic, code)
+                _LOG.warning(
+                    "A filter is granted at a lower QoS; messages can be lost.", filter=topic, qos=code, **self._who
+                )
         refused = [wanted for wanted, code in pairs if code >= FIRST_FAILURE]
         if refused:
             names = ", ".join(topic for topic, _ in refused)
             sentence = f"{self._options.broker} refused to subscribe {names}. Check the broker's access rules."
             if not self._started:
                 raise ConnectionFailedError(Trouble.UNSUBSCRIBED, sentence, fatal=True)
-            _LOG.error("Feed %s: %s It is asked again in %g s.", self.name, sentence, _ASK_AGAIN_SECONDS)
+            _LOG.error("The broker refused filters; they are asked for again.", problem=sentence, **self._who)
         return refused
 
     async def _settle_old_lanes(self) -> None:
@@ -207,7 +208,7 @@ class MqttFeed:
 
         if much():
             waiting = self._ledger.in_flight()
-            _LOG.info("Feed %s connects again once most of %d messages have a fate.", self.name, waiting)
+            _LOG.info("The feed connects again once most of its messages have a fate.", messages=waiting, **self._who)
         while not self._stopping and much():
             await self._rest(_LOOK_SECONDS)
 
@@ -216,6 +217,7 @@ class MqttFeed:
         ceiling = min(longest, shortest * 1.5 ** min(attempt, 64))
         # Spread, so that a thousand gateways do not come back to a broker in the same second.
         delay = random.uniform(shortest, max(shortest, ceiling))  # noqa: S311
+        _LOG.debug("The feed waits before it connects again.", seconds=round(delay, 3), attempt=attempt, **self._who)
         await self._rest(delay)
 
     async def _rest(self, seconds: float) -> None:
@@ -228,7 +230,7 @@ class MqttFeed:
         self._events.reconnecting(problem.trouble)
         if str(problem) != self._last_report:
             self._last_report = str(problem)
-            _LOG.warning("Feed %s: %s It is tried again.", self.name, problem)
+            _LOG.warning("The feed has no connection; it is tried again.", problem=str(problem), **self._who)
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -239,7 +241,7 @@ class MqttFeed:
     def _warn_of_qos2(self) -> None:
         lowered = [topic for topic, qos in self._options.subscriptions if qos > 1]
         if lowered:
-            _LOG.warning("Feed %s: QoS 2 is lowered to 1 for %s.", self.name, ", ".join(lowered))
+            _LOG.warning("QoS 2 is lowered to 1.", filters=lowered, **self._who)
 
 
 def _close(connection: BrokerSocket) -> None:

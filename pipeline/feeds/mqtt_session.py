@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.feeds.mqtt_options import MqttOptions
+from pipeline.logs import Log
 
-_LOG = logging.getLogger(__name__)
+_LOG = Log(__name__)
 
 
 class RememberedSession:
@@ -33,7 +33,9 @@ class RememberedSession:
             state = json.loads(self._file.read_text(encoding="utf-8"))
             filters = frozenset(str(name) for name in state.pop("filters"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            _LOG.warning("%s cannot be read (%s); filters removed from the config stay subscribed.", self._file, error)
+            _LOG.warning(
+                "A session's file cannot be read; filters that were removed stay subscribed.", **self._about(error)
+            )
             return
         if state == self._identity:
             self.filters, self.known = filters, True
@@ -49,4 +51,8 @@ class RememberedSession:
             fresh.write_text(json.dumps({**self._identity, "filters": sorted(self.filters)}), encoding="utf-8")
             fresh.replace(self._file)
         except OSError as error:
-            _LOG.warning("%s cannot be written (%s); later removed filters may stay subscribed.", self._file, error)
+            _LOG.warning("A session's file cannot be written; filters removed later may stay.", **self._about(error))
+
+    def _about(self, error: Exception) -> dict[str, object]:
+        why = error.strerror if isinstance(error, OSError) else type(error).__name__
+        return {"file": self._file, "error": why, "client": self._identity["client_id"]}

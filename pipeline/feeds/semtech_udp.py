@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import socket
 import struct
 from collections.abc import Sequence
@@ -23,9 +22,10 @@ from typing import Any, Protocol
 from pipeline.delivery import Batch, Fate, Lane, Ledger, Stage
 from pipeline.errors import StartError
 from pipeline.feeds.semtech_datagram import Identifier, parse
+from pipeline.logs import Log
 from pipeline.message import Message
 
-_LOG = logging.getLogger(__name__)
+_LOG = Log(__name__)
 _MOST = 512  # datagrams of one read, so that a flood leaves the loop to the others
 _LARGEST = 65_535
 _BUFFER = 4 * 1024**2  # what the kernel may keep for us; net.core.rmem_max limits it
@@ -113,7 +113,7 @@ class SemtechUdpFeed:
         self.address = opened.getsockname()
         asyncio.get_running_loop().add_reader(opened, self._read)
         self._events.connected(True)  # noqa: FBT003
-        _LOG.info("Feed %s listens on %s:%d (UDP).", self.name, *self.address[:2])
+        _LOG.info("The feed listens.", feed=self.name, address=self.address[0], port=self.address[1])
         try:
             await self._stop.wait()
         finally:

@@ -8,7 +8,6 @@ same bytes under the same sequence numbers until Kafka says something final, so 
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from functools import partial
 from time import monotonic
 from typing import Final, Protocol
 
+from pipeline.logs import Log
 from pipeline.publish.batch import NO_PRODUCER, encode_batch
 from pipeline.publish.chunk import SEQUENCES, Chunk, Slot
 from pipeline.publish.cluster import LinkError, Produced
@@ -33,7 +33,7 @@ _PATIENCE: Final = 3  # tries before a person is told, or damaged bytes are take
 _QUIET: Final = 60.0
 _NO_ANSWER: Final = 13
 
-log = logging.getLogger(__name__)
+_LOG = Log(__name__)
 
 
 class PublishEvents(Protocol):
@@ -118,7 +118,7 @@ class Sender:
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at = float("inf")
         self._tending: asyncio.Task[None] | None = None
-        self._said: dict[str, float] = {}
+        self._said: dict[tuple[object, ...], float] = {}
         self._closed = False
 
     async def start(self) -> None:
@@ -278,7 +278,7 @@ class Sender:
         waits = answer_of(problem.code) is Answer.OPERATOR if problem.code is not None else False
         node.not_before = monotonic() + _backoff(node.attempts, _STUBBORN if waits else _BUSY)
         node.trouble = str(problem) if problem.code is None else f"{problem} {remedy(problem.code, slots[0].topic)}"
-        self._say(node.trouble)
+        self._say("Kafka gives no answer.", problem=node.trouble)
         self._stale.set()
         for slot in slots:
             slot.take().uncertain |= problem.uncertain
@@ -317,7 +317,7 @@ class Sender:
         slot.attempts += 1
         slot.not_before = monotonic() + (_backoff(slot.attempts, _BUSY) if slot.attempts > 1 else 0.0)
         self._events.rebuilt(slot.topic, name_of(code))
-        self._say(f"Kafka answered {name_of(code)} for topic {slot.topic}: its records go on with a new producer id.")
+        self._say("Records of a partition go on with a new producer id.", topic=slot.topic, error=name_of(code))
 
     def _take_apart(self, slot: Slot, chunk: Chunk, code: int) -> None:
         if chunk.uncertain and self._options.idempotent:
@@ -335,7 +335,7 @@ class Sender:
         self._events.refused(slot.topic, name_of(code))
         if not self._refuse(slot, chunk, code):
             self._again(slot, code, _STUBBORN)
-            log.error("Kafka refused a dead letter for topic %s (%s); it is kept.", slot.topic, name_of(code))
+            _LOG.error("Kafka refused a dead letter; it is kept.", topic=slot.topic, error=name_of(code))
 
     def _again(self, slot: Slot, code: int, most: float) -> None:
         """Keep the chunk for another try."""
@@ -346,7 +346,7 @@ class Sender:
         if slot.attempts >= _PATIENCE:
             advice = remedy(code, slot.topic)
             slot.trouble = f"Kafka does not store records of topic {slot.topic}: {name_of(code)}. {advice}"
-            self._say(slot.trouble)
+            self._say("Kafka does not store records.", topic=slot.topic, error=name_of(code), fix=advice)
 
     async def _tend(self) -> None:
         """Refresh what is known of the cluster: regularly, and when an answer shows that it is old."""
@@ -374,13 +374,13 @@ class Sender:
                 self.pump()
             await asyncio.sleep(_backoff(attempts, _BUSY))
 
-    def _say(self, sentence: str) -> None:
-        """Log a sentence, but not the same one twice a minute."""
-        now = monotonic()
-        if now - self._said.get(sentence, -_QUIET) >= _QUIET:
+    def _say(self, message: str, **fields: object) -> None:
+        """Log an event, but not the same one twice a minute."""
+        now, said = monotonic(), (message, *fields.values())
+        if now - self._said.get(said, -_QUIET) >= _QUIET:
             self._said = {text: when for text, when in self._said.items() if now - when < _QUIET}
-            self._said[sentence] = now
-            log.warning("%s", sentence)
+            self._said[said] = now
+            _LOG.warning(message, **fields)
 
 
 def _backoff(attempts: int, most: float) -> float:

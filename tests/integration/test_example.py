@@ -9,6 +9,7 @@ import yaml
 from tests.integration.worker_bench import READING, WorkerBench, entity_of, fates, headers_of
 from tests.support.event_headers import REQUIRED
 from tests.support.headrace import ROOT
+from tests.support.log import events
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.real
@@ -43,7 +44,8 @@ def example(bench: WorkerBench, tmp_path: Path) -> WorkerBench:
     metrics = bench.settled(worker, 1)
     assert fates(metrics) == {"published": 1}
     assert worker.stop() == 0
-    assert "all 1 messages have their fate" in worker.logged()
+    [settled] = events(worker.logged(), "All messages have their fate.")
+    assert settled["messages"] == 1
     return bench
 
 

@@ -10,6 +10,7 @@ from tests.conftest import USERS
 from tests.integration.worker_bench import WorkerBench, fates, number_of, reading
 from tests.support.certs import Certificates
 from tests.support.kafka_client import UnsignedToken
+from tests.support.log import events
 
 pytestmark = pytest.mark.real
 [(USER, PASSWORD)] = USERS.items()
@@ -33,7 +34,7 @@ def refusal(bench: WorkerBench, kafka: dict[str, Any]) -> str:
     worker.start(wait=False)
     assert worker.process.wait(40) == 1
     assert "Traceback" not in worker.logged()
-    return worker.logged().splitlines()[-1]
+    return str(events(worker.logged(), "The worker cannot start.")[-1]["problem"])
 
 
 class TestSsl:

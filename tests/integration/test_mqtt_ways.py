@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import USERS
 from tests.integration.worker_bench import WorkerBench, fates, number_of, reading, until
 from tests.support.certs import Certificates, Identity
+from tests.support.log import events
 from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_client import MqttEndpoint
 
@@ -39,7 +40,7 @@ def refusal(bench: WorkerBench, feed: dict[str, Any]) -> str:
     worker.start(wait=False)
     assert worker.process.wait(30) == 1
     assert "Traceback" not in worker.logged()
-    return worker.logged().splitlines()[-1]
+    return str(events(worker.logged(), "The worker cannot start.")[-1]["problem"])
 
 
 @pytest.mark.parametrize("version", ["3.1.1", "5"])

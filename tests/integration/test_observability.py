@@ -12,6 +12,7 @@ from tests.integration.worker_bench import WorkerBench, assert_conserved, fates,
 from tests.support.headrace import Headrace
 from tests.support.kafka import Kafka
 from tests.support.kafka_client import KafkaClient
+from tests.support.log import events
 from tests.support.mosquitto import Mosquitto
 from tests.support.prometheus import Prometheus, check_metrics
 
@@ -120,7 +121,9 @@ def test_signals_and_loops(bench: WorkerBench, number: signal.Signals, loop: str
     worker.process.send_signal(number)
 
     assert worker.process.wait(30) == 0
-    assert f"{number.name}: draining for up to 30 s." in worker.logged()
-    assert "Feed city: all 500 messages have their fate." in worker.logged()
+    [draining] = events(worker.logged(), "Draining.")
+    assert (draining["signal"], draining["seconds"]) == (number.name, 30)
+    [settled] = events(worker.logged(), "All messages have their fate.")
+    assert (settled["feed"], settled["messages"], settled["left"]) == ("city", 500, 0)
     assert "Traceback" not in worker.logged()
     assert len(bench.records()) == 500

@@ -46,7 +46,7 @@ def test_reloaded_under_load_it_loses_nothing(bench: WorkerBench, load: Load) ->
     for turn in range(1, 6):
         load.wait_for(200)
         file.write_text(registry(f"turn-{turn}"))
-        hang_up(worker, "the device registry is reloaded, with 51 devices", turn)
+        hang_up(worker, "the device registry is reloaded", turn)
         load.wait_for(200)
         file.write_text(registry("wrong") + "- {key: wrong-1, connector: acme/nothing}\n")
         hang_up(worker, "the device registry was not reloaded", turn)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.integration.worker_bench import WorkerBench, assert_conserved, fates, headers_of, until
+from tests.support.log import events
 from tests.support.ports import LOOPBACK, free_port
 
 pytestmark = pytest.mark.real
@@ -68,9 +69,9 @@ def test_what_gateways_say_is_published_or_says_why_not(bench: WorkerBench) -> N
     assert_conserved(metrics, "gates")
     assert worker.stop() == 0
 
-    events = bench.client.consume_all(f"{bench.tenant}.device-events.v1")
+    happened = bench.client.consume_all(f"{bench.tenant}.device-events.v1")
     [letter] = bench.letters()
-    told = [json.loads(event.value or b"") for event in events]
+    told = [json.loads(event.value or b"") for event in happened]
     assert len(told) == HOW_MANY + 1
     assert sorted(each["details"]["rxnb"] for each in told if "rxnb" in each["details"]) == list(range(HOW_MANY))
     assert letter.value == b'{"rxpk":[{"tmst":1,'
@@ -79,4 +80,4 @@ def test_what_gateways_say_is_published_or_says_why_not(bench: WorkerBench) -> N
     assert metrics['headrace_datagrams_total{feed="gates",kind="gateway_refused"}'] == 1
     assert metrics['headrace_datagrams_total{feed="gates",kind="push_data"}'] == HOW_MANY + 2
     assert fates(metrics, "gates") == {"published": HOW_MANY + 1, "dead_lettered": 1, "filtered": 1}
-    assert "Feed gates: all" in worker.process.tail()
+    assert "gates" in [each["feed"] for each in events(worker.logged(), "All messages have their fate.")]

@@ -10,12 +10,12 @@ import pytest
 
 from tests.conftest import USERS
 from tests.integration.worker_bench import WorkerBench
+from tests.support.log import events
 from tests.support.mosquitto import Mosquitto
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.real
 GOLDEN = Path(__file__).parent / "golden" / "start_errors.txt"
-_LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ ")
 
 
 def golden(case: str) -> str:
@@ -28,9 +28,9 @@ def sentence(bench: WorkerBench, config: Mapping[str, Any]) -> str:
     worker = bench.new_headrace(config)
     worker.start(wait=False)
     assert worker.process.wait(40) == 1
-    lines = [line for line in worker.logged().splitlines() if not _LOG_LINE.match(line)]
-    assert len(lines) == 1, worker.logged()
-    return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", lines[0].replace(bench.tenant, "TENANT"))
+    assert len(events(worker.logged())) == len(worker.logged().splitlines())
+    [refused] = events(worker.logged(), "The worker cannot start.")
+    return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", refused["problem"].replace(bench.tenant, "TENANT"))
 
 
 def test_kafka_is_not_there(bench: WorkerBench) -> None:

@@ -12,6 +12,7 @@ import pytest
 from pipeline.__main__ import main
 from tests.integration.worker_bench import WorkerBench, entity_of, fates, headers_of, until
 from tests.support.headrace import ROOT
+from tests.support.log import events
 
 pytestmark = pytest.mark.real
 KNOWN, STRANGER = "0011223344556601", "0011223344556602"
@@ -73,7 +74,9 @@ def test_from_refused_to_published(bench: WorkerBench, capsys: pytest.CaptureFix
     assert fates(bench.settled(worker, 4)) == {"published": 1, "dead_lettered": 3}
     assert {headers_of(letter)["ce_reason"] for letter in bench.letters()} == {"device_unknown"}
     until((worker.folder / "state" / "unknown-devices.json").exists, "the note of unknown devices", 20)
-    assert f"Refused 3 uplink(s) of 1 unknown device(s): {STRANGER};" in worker.logged()
+    message = "Uplinks of unknown devices are refused; `headrace devices unknown CONFIG` says more."
+    [refused] = events(worker.logged(), message)
+    assert (refused["uplinks"], refused["devices"], refused["first"]) == (3, 1, [STRANGER])
     assert main(["devices", "unknown", str(worker.file)]) == 0
     [row] = [line for line in capsys.readouterr().out.splitlines() if line.startswith(STRANGER)]
     assert " 3 " in row
@@ -82,7 +85,7 @@ def test_from_refused_to_published(bench: WorkerBench, capsys: pytest.CaptureFix
 
     file.write_text(registry(KNOWN, STRANGER))
     os.kill(worker.process.pid, signal.SIGHUP)
-    until(lambda: "is reloaded, with 2 devices" in worker.logged(), "the reload", 20)
+    until(lambda: any(each.get("devices") == 2 for each in events(worker.logged())), "the reload", 20)
     publish(STRANGER, 4)
     assert fates(bench.settled(worker, 5)) == {"published": 2, "dead_lettered": 3}
     assert worker.stop() == 0

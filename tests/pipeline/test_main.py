@@ -15,6 +15,7 @@ from pipeline.__main__ import main
 from pipeline.config.findings import Finding
 from pipeline.config.schema import schema
 from pipeline.errors import ConfigError, StartError
+from tests.support.log import events
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "deploy" / "examples" / "bench.yaml"
@@ -139,7 +140,10 @@ def test_errors_are_sentences(
     app(monkeypatch, problem)
 
     assert main(["run", str(EXAMPLE)]) == code
-    assert capsys.readouterr().err == f"{problem}\n"
+    said = capsys.readouterr().err
+    refused = events(said, "The worker cannot start.")
+    assert bool(refused) == isinstance(problem, StartError)  # nobody reads on a terminal
+    assert [each["problem"] for each in refused] == [str(problem)] if refused else said == f"{problem}\n"
 
 
 def test_run_starts_nothing_with_a_wrong_configuration(monkeypatch: pytest.MonkeyPatch, wrong: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from pipeline.devices import Device, Devices
 from pipeline.errors import ConfigError
 from pipeline.reload import Reload
+from tests.support.log import told
 
 
 class Taker:
@@ -82,7 +83,7 @@ def test_a_file_that_cannot_be_used_changes_nothing(
         asyncio.run(go())
     assert taker.taken == [["b"]]
     assert [each.levelname for each in caplog.records] == [level, "INFO"]
-    assert said in caplog.records[0].getMessage()
+    assert said in told(caplog)
 
 
 def test_without_a_registry_the_signal_is_answered(caplog: pytest.LogCaptureFixture) -> None:

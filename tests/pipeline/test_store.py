@@ -13,6 +13,7 @@ import pytest
 from pipeline import store as module
 from pipeline.store import Store
 from tests.support.headrace import ROOT
+from tests.support.log import told
 
 FILE = "state.sqlite"
 # Each write holds one number in every key; it is said aloud once it is written.
@@ -173,18 +174,17 @@ def test_a_damaged_file_is_set_aside(tmp_path: Path, damage: str, caplog: pytest
     keep(tmp_path, a=b"1")
     assert kept(tmp_path) == {"a": b"1"}
     assert (tmp_path / "state.damaged").read_bytes() == broken
-    assert "is damaged" in caplog.text
-    assert "what it held is forgotten" in caplog.text
+    assert "The state file is damaged and set aside; what it held is forgotten." in caplog.messages
 
 
 def test_a_file_that_cannot_be_used_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / FILE).mkdir()
     keep(tmp_path, a=b"1")
-    assert caplog.text.count("unable to open") == 1, "said once, though it was tried twice"
+    assert told(caplog).count("unable to open") == 1, "said once, though it was tried twice"
     keep(tmp_path / "not there", a=b"1")
     assert kept(tmp_path) == {}
-    assert "cannot be used (unable to open database file). Set `state_dir` to a folder that we may" in caplog.text
-    assert "cannot be used (No such file or directory)" in caplog.text
+    assert "cannot be used (unable to open database file). Set `state_dir` to a folder that we may" in told(caplog)
+    assert "cannot be used (No such file or directory)" in told(caplog)
 
 
 def test_a_full_disk_costs_nothing_once_it_has_room(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -198,14 +198,14 @@ def test_a_full_disk_costs_nothing_once_it_has_room(tmp_path: Path, caplog: pyte
         store._file._link.execute("PRAGMA max_page_count = 8")
         store.put("t", "b", b"2" * 100_000)
         await store.write()
-        assert "database or disk is full" in caplog.text
+        assert "database or disk is full" in told(caplog)
         assert store.get("t", "b") == b"2" * 100_000
         store.put("t", "c", b"3")
         await store.write()  # opens the file anew, which lifts the limit
         await store.close()
 
     asyncio.run(live())
-    assert "is written again" in caplog.text
+    assert "The state file is written again." in caplog.messages
     assert kept(tmp_path) == {"a": b"1", "b": b"2" * 100_000, "c": b"3"}
 
 
@@ -218,7 +218,7 @@ def test_two_workers_on_one_folder(tmp_path: Path, caplog: pytest.LogCaptureFixt
         second.put("t", "a", b"1")
         asyncio.run(second.write())
         assert second.get("t", "a") == b"1"
-        assert f"Another worker holds {tmp_path / FILE}. Give each worker a `state_dir`" in caplog.text
+        assert f"Another worker holds {tmp_path / FILE}. Give each worker a `state_dir`" in told(caplog)
         assert first.poll() is None
         first.kill()
     second.put("t", "b", b"2")
