@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any
 
+from connectors.network_servers import chirpstack_json
 from connectors.network_servers.reading import (
     address,
     base64,
@@ -78,7 +79,13 @@ def _reader(topic: str) -> Reader:
             return (_said(kind, document(payload), received_at),)
         return (_protobuf(kind)(payload, received_at),)
 
-    return read
+    def read_up(payload: bytes, received_at: int) -> tuple[Said]:
+        if payload[:1] == b"{":
+            uplink = chirpstack_json.uplink(payload, received_at, receptions, names)
+            return (_uplink(document(payload), received_at) if uplink is None else uplink,)
+        return (_protobuf(kind)(payload, received_at),)
+
+    return read_up if kind == "up" else read
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from connectors.network_servers.chirpstack import KINDS, event, still_encrypted
+from connectors.network_servers.later import Later
 from connectors.network_servers.proto import chirpstack_common_pb2 as common
 from connectors.network_servers.proto import chirpstack_integration_pb2 as messages
 from connectors.network_servers.reading import address, gateway, place, port
@@ -37,30 +38,6 @@ _CLASSES: dict[str, type[Message]] = {
 }
 
 
-class Decoded(Mapping[str, Any]):
-    """What the server has decoded (google.protobuf.Struct), taken apart when somebody asks."""
-
-    __slots__ = ("_fields", "_struct")
-
-    def __init__(self, struct: bytes) -> None:
-        self._struct = struct
-        self._fields: dict[str, Any] | None = None
-
-    def _known(self) -> dict[str, Any]:
-        if self._fields is None:
-            self._fields = _object(parsed(Struct.FromString, self._struct))
-        return self._fields
-
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - JSON holds anything
-        return self._known()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._known())
-
-    def __len__(self) -> int:
-        return len(self._known())
-
-
 def reader(kind: str) -> Callable[[bytes, int], Said]:
     """Return what reads the events of one kind (the last level of their topic)."""
     if kind == "up":
@@ -79,7 +56,7 @@ def _uplink(payload: bytes, received_at: int) -> Said:
     return Uplink(
         said.data,
         f_port,
-        Decoded(decoded) if decoded else None,
+        Later(_decoded, decoded) if decoded else None,
         received_at,
         eui(said.device_info.dev_eui),
         milliseconds(moment.seconds, moment.nanos),
@@ -88,6 +65,10 @@ def _uplink(payload: bytes, received_at: int) -> Said:
         partial(_receptions, payload),
         partial(_names, payload),
     )
+
+
+def _decoded(struct: bytes) -> dict[str, Any]:
+    return _object(parsed(Struct.FromString, struct))
 
 
 def parsed(from_string: Callable[[bytes], AnyMessage], payload: bytes) -> AnyMessage:
