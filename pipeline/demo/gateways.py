@@ -17,6 +17,7 @@ from pipeline.demo.outcome import COPY, PUBLISHED, Outcome, Spoken
 _FREQUENCIES: Final = (868_100_000, 868_300_000, 868_500_000)
 _STATS_TURNS: Final = 5
 _LAST_WEEK: Final = 4_000
+_RECORDED: Final = 100  # frames, which come round again
 _BAD_CRC, _CRC_OK = 1, 2
 _ONLINE: Final = 1
 _BY_BOTH: Final = 0.6
@@ -76,7 +77,7 @@ class Air:
             return
         f_cnt = node.f_cnt
         if node.quirk is Quirk.REPLAYED:  # its own first frame, and then those that somebody has recorded
-            f_cnt, outcome = (_LAST_WEEK + node.turn, outcome) if node.turn else (f_cnt, PUBLISHED)
+            f_cnt, outcome = (_LAST_WEEK + node.turn % _RECORDED, outcome) if node.turn else (f_cnt, PUBLISHED)
         phy = radio.data_up(node.session, f_cnt, node.device.kind.port, payload)
         yield from self._heard(node, phy, now, outcome)
 

@@ -22,7 +22,7 @@ _FRAME_SECONDS: Final = 0.25
 _TALL: Final = 40  # lines that the view and the hints need
 _FLOW: Final = 10
 _TOPICS: Final = 9  # lines, with the frame's two: four models, events, two of devices
-_LORAWAN: Final = 12  # nine outcomes, and a heading
+_LORAWAN: Final = 11  # eight outcomes, and a heading
 
 
 class Screen:
@@ -69,7 +69,7 @@ class Screen:
 
 def _rows(title: str, rows: list[tuple[str, str]]) -> Panel:
     table = Table.grid(expand=True, padding=(0, 1))
-    table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     table.add_column(justify="right", style="bold", no_wrap=True)
     for row in rows:
         table.add_row(*row)
@@ -101,21 +101,22 @@ def _topics(moment: Moment) -> Panel:
 def _lorawan(moment: Moment) -> Panel:
     worker = moment.tally.worker
     lists = (
-        ("messages by feed", worker.feeds),
-        (f"raw frames, {worker.gateways} gateways", {name: n for name, n in worker.frames.items() if n}),
-        ("device events", moment.events),
+        ("by feed", worker.feeds),
+        ("raw frames", {name: n for name, n in worker.frames.items() if n}),
+        ("events", moment.events),
     )
     table = Table.grid(expand=True, padding=(0, 1))
     for _ in lists:
         table.add_column(ratio=1)
     table.add_row(*(_counts(title, counts) for title, counts in lists))
-    return Panel(table, title="plain MQTT and LoRaWAN", title_align="left")
+    title = f"plain MQTT and LoRaWAN, {worker.gateways} gateways"
+    return Panel(table, title=title, title_align="left")
 
 
 def _counts(title: str, counts: Mapping[str, int]) -> Group:
-    table = Table.grid(padding=(0, 1))
+    table = Table.grid(expand=True, padding=(0, 1))
     table.add_column(justify="right", style="bold", no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     for name, n in counts.items():
         table.add_row(f"{n:,}", name)
     return Group(Text(title, "dim", no_wrap=True), table)

@@ -146,6 +146,7 @@ class Demo:
             ("explain", f"{headrace} explain {file} --topic {device.topic} --payload '{reading}'"),
             ("tail", f"{headrace} tail demo.dead-letter.v1 {file} --dead-letters"),
             ("tail", f"{headrace} tail demo.device-events.v1 {file}"),
+            ("devices", f"{headrace} devices unknown {file}"),
             ("run", f"curl http://127.0.0.1:{port}/metrics"),
         ]
         return "\n".join(f"  {line}" for command, line in lines if find_spec(f"pipeline.commands.{command}"))

@@ -161,7 +161,7 @@ def test_on_a_terminal_it_draws_and_then_sums_up() -> None:
         os.close(ours)
         shown = text.decode(errors="replace").replace("\r\n", "\n")
         assert process.wait(10) == 0, shown
-    panels = ("from MQTT", "plain MQTT and LoRaWAN", "device events", "dead letters by reason", "the newest entity")
+    panels = ("from MQTT", "plain MQTT and LoRaWAN", "dead letters by reason", "the newest entity")
     for word in (*panels, "2 gateways", "gateway_state", "urn:ngsi-ld:", "second terminal"):
         assert word in shown, word
     books(shown)

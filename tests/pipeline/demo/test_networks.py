@@ -13,6 +13,7 @@ from pipeline.demo.outcome import PUBLISHED, Spoken
 from pipeline.dialect import Event, Frame, Said
 from pipeline.errors import PayloadError, Reason
 from pipeline.json_guard import document
+from pipeline.lorawan.counters import REMEMBERED
 from pipeline.lorawan.crypto import Keys
 from pipeline.lorawan.frames import DataUp, JoinRequest, parse
 from pipeline.uplink import Uplink
@@ -114,6 +115,16 @@ def test_a_device_that_asks_to_join_names_itself() -> None:
     frame = parse(said.phy_payload)
     assert isinstance(frame, JoinRequest)
     assert frame.dev_eui == device.dev_eui
+
+
+def test_what_is_replayed_never_catches_up_with_the_device() -> None:
+    device = node("gateways", Quirk.REPLAYED)
+    air = Air([Gateway("0016c001f1500812", 3.7, 51.0)])
+    frames = [read(each) for _ in range(2000) for each in _turn(air, device)]
+    parsed = [parse(frame.phy_payload) for frame in frames if isinstance(frame, Frame)]
+    first, *old = [frame.f_cnt for frame in parsed if isinstance(frame, DataUp)]
+    assert len(old) == 1999
+    assert max(old) < first - REMEMBERED
 
 
 def test_a_gateway_tells_what_it_has_heard() -> None:
