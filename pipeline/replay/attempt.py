@@ -19,6 +19,7 @@ from pipeline.replay.letter import Letter
 from pipeline.replay.report import Report
 
 _MOST_PENDING = 5000
+_COUNTED = "The frame counter went back. Only `frames: {reset: accept}` of the feed takes such a frame."
 _NO_FEED = "their feed is no longer in the configuration"
 
 
@@ -37,6 +38,7 @@ class Attempts:
         self._done = done
         topics = wiring.topics(config)
         self._gate = _Gate(publisher, frozenset(topics[model] for model in (DEVICE, DEVICE_MODEL) if model in topics))
+        self._resets = {name for name, feed in config.feeds.items() if feed.frames and feed.frames.reset == "accept"}
         self._routers: Mapping[str, Stage[Message]] = {
             name: wiring.router(config, name, publisher=self._gate, letters=letters, events=Deaf())
             for name in config.feeds
@@ -48,6 +50,9 @@ class Attempts:
         if letter.message is None or router is None:
             self._report.unusable[letter.lost or _NO_FEED] += 1
             return
+        if letter.reason == Reason.F_CNT_INVALID.value and letter.feed not in self._resets:
+            self.refused(Reason.F_CNT_INVALID, _COUNTED)
+            return
         self.pending += 1
         verdict: list[tuple[str, str]] = []
 
@@ -56,6 +61,12 @@ class Attempts:
 
         self._gate.verdict = verdict
         router.put(Batch(Delivery(1, [0] * len(Fate), settled, monotonic()), [letter.message]))
+
+    async def passed_on(self, feed: str) -> None:
+        """Let a feed's stages pass on what they keep, so that what they say of it is said of the letter just taken."""
+        router = self._routers.get(feed)
+        if router is not None and router.kept():
+            await router.drain(monotonic())
 
     async def room(self) -> None:
         """Wait while too many letters have no fate yet."""

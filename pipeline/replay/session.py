@@ -94,7 +94,9 @@ class _Session:
         while not await reader.at_end():
             for record in await reader.fetch():
                 if record.offset < reader.ends[record.partition]:
-                    self._judge(letter_of(record), record.timestamp)
+                    letter = letter_of(record)
+                    self._judge(letter, record.timestamp)
+                    await self._attempts.passed_on(letter.feed)
                     await self._attempts.room()
             progress(self._report.seen, total)
             if not self._wanted.dry_run:
