@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import orjson
@@ -18,8 +18,7 @@ Fields = Mapping[str, Any]
 _LONGEST_EUI = 23  # characters: eight bytes in hex, a dash or colon between each
 
 
-@dataclass(frozen=True, slots=True)
-class Reception:
+class Reception(NamedTuple):
     """How one gateway heard a transmission.
 
     gateway: its EUI in 16 lower-case hex digits, or the server's name for it. rssi: dBm. snr: dB. time: the gateway's

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf.json_format import Error, MessageToDict
@@ -24,6 +25,8 @@ _EVENTS: dict[EventKind, type[Message]] = {
     "gateway_mesh": gw.MeshEvent,
     "gateway_state": gw.ConnState,
 }
+_NO_FREQUENCY = "Expected a frequency in Hz; it is absent."
+_head = gw.UplinkFrameHead.FromString  # finding it in the class takes as long as the call
 _CRC = {gw.CRC_OK: True, gw.BAD_CRC: False}
 
 
@@ -34,27 +37,57 @@ def frame(payload: bytes) -> Frame:
         PayloadError: it is none.
     """
     try:
-        said = gw.UplinkFrame.FromString(payload)
+        said = _head(payload)
+        if not said.HasField("rx_info"):
+            return _legacy(payload)
+        frequency, rate, with_snr = _sent(said.tx_info)
     except DecodeError:
         raise PayloadError("Expected an UplinkFrame in protobuf.", Reason.MALFORMED) from None
-    legacy = not said.HasField("rx_info")
-    sent, heard = (said.tx_info_legacy, said.rx_info_legacy) if legacy else (said.tx_info, said.rx_info)
-    rate, with_snr = _data_rate(sent)
+    heard = said.rx_info
+    since = heard.time_since_gps_epoch
+    time = from_gps(since.seconds * 1000 + since.nanos // 1_000_000)  # absent, it is 0, which no set clock says
+    gps = time is not None
+    if time is None:
+        told = heard.gw_time
+        time = plausible(told.seconds * 1000 + told.nanos // 1_000_000)
+    place = _place(heard.location) if heard.HasField("location") else None
+    snr = _snr(heard.snr) if with_snr else None
+    reception = Reception(eui(heard.gateway_id), heard.rssi, snr, time, place, gps)
+    return Frame(said.phy_payload, frequency, rate, reception, _CRC.get(heard.crc_status))
+
+
+def _legacy(payload: bytes) -> Frame:
+    said = gw.UplinkFrame.FromString(payload)
+    sent, heard = said.tx_info_legacy, said.rx_info_legacy
     if not sent.frequency:
-        raise PayloadError("Expected a frequency in Hz; it is absent.")
-    name = heard.gateway_id
-    snr = heard.lora_snr if isinstance(heard, gw.UplinkRxInfoLegacy) else heard.snr
-    time, gps = _time(heard)
+        raise PayloadError(_NO_FREQUENCY)
+    rate, with_snr = _data_rate(sent, sent.WhichOneof("modulation_info"))
+    since, told = heard.time_since_gps_epoch, heard.time
+    by_gps = from_gps(since.seconds * 1000 + since.nanos // 1_000_000)
+    own = plausible(told.seconds * 1000 + told.nanos // 1_000_000)
     reception = Reception(
-        eui(name.hex() if isinstance(name, bytes) else name),
+        eui(heard.gateway_id.hex()),
         heard.rssi,
-        # A float of 32 bits; radios tell quarters of a dB. And -0.0 is 0.0, as it is in JSON.
-        None if not with_snr or number(snr) is None else round(snr, 2) + 0.0,
-        time,
+        _snr(heard.lora_snr) if with_snr else None,
+        own if by_gps is None else by_gps,
         _place(heard.location) if heard.HasField("location") else None,
-        gps,
+        by_gps is not None,
     )
     return Frame(said.phy_payload, sent.frequency, rate, reception, _CRC.get(heard.crc_status))
+
+
+@lru_cache(maxsize=4096)
+def _sent(tx_info: bytes) -> tuple[int, str, bool]:
+    """Return the frequency, the data rate, and whether frames of its modulation have an SNR."""
+    sent = gw.UplinkTxInfo.FromString(tx_info)
+    if not sent.frequency:
+        raise PayloadError(_NO_FREQUENCY)
+    return sent.frequency, *_data_rate(sent.modulation, sent.modulation.WhichOneof("parameters"))
+
+
+def _snr(told: float) -> float | None:
+    # A float of 32 bits; radios tell quarters of a dB. And -0.0 is 0.0, as it is in JSON.
+    return None if number(told) is None else round(told, 2) + 0.0
 
 
 def event(kind: EventKind, payload: bytes) -> dict[str, Any]:
@@ -72,31 +105,15 @@ def event(kind: EventKind, payload: bytes) -> dict[str, Any]:
         raise PayloadError(f"Expected a {form.DESCRIPTOR.name} in protobuf.", Reason.MALFORMED) from None
 
 
-def _data_rate(sent: gw.UplinkTxInfo | gw.UplinkTxInfoLegacy) -> tuple[str, bool]:
-    which: str | None
-    told: Any  # both name the parameters of three modulations, and v3 adds a word
-    if isinstance(sent, gw.UplinkTxInfoLegacy):
-        which, told = sent.WhichOneof("modulation_info"), sent
-    else:
-        told = sent.modulation
-        which = told.WhichOneof("parameters")
-    if which is not None:
-        parameters = getattr(told, which)
-        if which.startswith("lora"):
-            return lora_rate(parameters.spreading_factor, parameters.bandwidth), True
-        if which.startswith("fsk"):
-            return str(parameters.datarate), False
-        return lr_fhss_rate(parameters.operating_channel_width), True
-    raise PayloadError("Expected a modulation, lora, fsk or lrFhss; there is none.")
-
-
-def _time(heard: gw.UplinkRxInfo | gw.UplinkRxInfoLegacy) -> tuple[int | None, bool]:
-    since = heard.time_since_gps_epoch
-    by_gps = from_gps(since.seconds * 1000 + since.nanos // 1_000_000)  # absent, it is 0, which no set clock says
-    if by_gps is not None:
-        return by_gps, True
-    told = heard.time if isinstance(heard, gw.UplinkRxInfoLegacy) else heard.gw_time
-    return plausible(told.seconds * 1000 + told.nanos // 1_000_000), False
+def _data_rate(told: Any, which: str | None) -> tuple[str, bool]:  # noqa: ANN401 - v3 and v4 have a message each
+    if which is None:
+        raise PayloadError("Expected a modulation, lora, fsk or lrFhss; there is none.")
+    parameters = getattr(told, which)
+    if which.startswith("lora"):
+        return lora_rate(parameters.spreading_factor, parameters.bandwidth), True
+    if which.startswith("fsk"):
+        return str(parameters.datarate), False
+    return lr_fhss_rate(parameters.operating_channel_width), True
 
 
 def _place(location: common.Location) -> tuple[float, ...] | None:

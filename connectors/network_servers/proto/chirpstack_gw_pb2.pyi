@@ -274,6 +274,18 @@ class UplinkFrame(_message.Message):
     rx_info: UplinkRxInfo
     def __init__(self, phy_payload: _Optional[bytes] = ..., tx_info_legacy: _Optional[_Union[UplinkTxInfoLegacy, _Mapping]] = ..., rx_info_legacy: _Optional[_Union[UplinkRxInfoLegacy, _Mapping]] = ..., tx_info: _Optional[_Union[UplinkTxInfo, _Mapping]] = ..., rx_info: _Optional[_Union[UplinkRxInfo, _Mapping]] = ...) -> None: ...
 
+class UplinkFrameHead(_message.Message):
+    __slots__ = ("phy_payload", "rx_info_legacy", "tx_info", "rx_info")
+    PHY_PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    RX_INFO_LEGACY_FIELD_NUMBER: _ClassVar[int]
+    TX_INFO_FIELD_NUMBER: _ClassVar[int]
+    RX_INFO_FIELD_NUMBER: _ClassVar[int]
+    phy_payload: bytes
+    rx_info_legacy: UplinkRxInfoLegacy
+    tx_info: bytes
+    rx_info: UplinkRxInfo
+    def __init__(self, phy_payload: _Optional[bytes] = ..., rx_info_legacy: _Optional[_Union[UplinkRxInfoLegacy, _Mapping]] = ..., tx_info: _Optional[bytes] = ..., rx_info: _Optional[_Union[UplinkRxInfo, _Mapping]] = ...) -> None: ...
+
 class PerModulationCount(_message.Message):
     __slots__ = ("modulation", "count")
     MODULATION_FIELD_NUMBER: _ClassVar[int]
