@@ -1,8 +1,9 @@
 """Frame counters: which 32 bits the 16 on air stand for, and whether a frame was accepted before.
 
 A counter is kept once the frame's record is confirmed, and not before: a frame that came, whose record was lost with
-the process, is new when its source sends it again. One that was confirmed, and comes again after a restart, was not
-acknowledged in time: it is published again under the same id, and never refused.
+the process, is new when its source sends it again. One that was confirmed, but perhaps not acknowledged any more, is
+published again under the same id when it comes after a restart, before any newer one. All others are never published
+again: whoever sends them has recorded them.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ class Verdict(Enum):
     """What a frame with a right MIC is to its session."""
 
     NEW = "new"
-    DUPLICATE = "duplicate"  # accepted in this life
-    AGAIN = "again"  # accepted in an earlier life, and not seen in this one
+    DUPLICATE = "duplicate"  # accepted in this life, or acknowledged in an earlier one
+    AGAIN = "again"  # accepted in an earlier life, perhaps not acknowledged, and neither it nor a newer one in this one
     BACK = "back"  # below what is remembered, or an old counter for a new frame
 
 
@@ -71,14 +72,18 @@ class Pending:
 
 
 class Counter:
-    """One session's counter, as accepted in this life and as kept for the next."""
+    """One session's counter, as accepted in this life and as kept for the next.
+
+    kept: how many of the frames were not acknowledged when it was written, and the frames, those as the last.
+    """
 
     __slots__ = ("accepted", "key", "last", "old", "pending", "retired")
 
     def __init__(self, key: str, kept: bytes | None) -> None:
         self.key = key
-        self.accepted = {f_cnt: _ENTRY.pack(f_cnt, mark) for f_cnt, mark in _ENTRY.iter_unpack(kept or b"")}
-        self.old = set(self.accepted)
+        kept = kept or b"\0"
+        self.accepted = {f_cnt: _ENTRY.pack(f_cnt, mark) for f_cnt, mark in _ENTRY.iter_unpack(kept[1:])}
+        self.old = set(list(self.accepted)[len(self.accepted) - kept[0] :])
         self.pending: dict[int, Pending] = {}
         self.last = max(self.accepted, default=None)
         self.retired = False  # a reset began another count: this one is kept no more
@@ -102,13 +107,16 @@ class Counter:
     def accept(self, f_cnt: int, mark: bytes) -> None:
         """Take a frame on its way."""
         self.pending[f_cnt] = Pending(mark)
-        self.old.discard(f_cnt)
         if self.last is None or f_cnt > self.last:
             self.last = f_cnt
+            self.old.clear()  # what was not acknowledged comes first; later only who has recorded it sends it
+        else:
+            self.old.discard(f_cnt)
 
     def confirm(self, f_cnt: int) -> None:
         """Remember a frame whose record is confirmed, in place of the lowest."""
         accepted = self.accepted
+        accepted.pop(f_cnt, None)  # so that it becomes the last
         accepted[f_cnt] = _ENTRY.pack(f_cnt, self.pending[f_cnt].mark)
         if len(accepted) > REMEMBERED:
             lowest = min(accepted)
@@ -117,7 +125,9 @@ class Counter:
 
     def kept(self) -> bytes:
         """Return what the next life is to know."""
-        return b"".join(self.accepted.values())
+        accepted = self.accepted
+        unacknowledged = sum(1 for f_cnt in self.pending if f_cnt in accepted)
+        return bytes([unacknowledged]) + b"".join(accepted.values())
 
 
 @dataclass(slots=True)

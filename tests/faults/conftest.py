@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from tests.faults.rig import Rig
+from tests.integration.worker_bench import WorkerBench
+from tests.support.headrace import Headrace
 from tests.support.kafka import Kafka
+from tests.support.kafka_client import KafkaClient
 from tests.support.mosquitto import Mosquitto
 
 
@@ -16,6 +19,13 @@ def mortal_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """One Kafka for all fault tests, which a test may kill or stall; each finds it running."""
     with Kafka(tmp_path_factory.mktemp("mortal-kafka")) as broker:
         yield broker
+
+
+@pytest.fixture
+def bench(
+    tenant: str, mosquitto: Mosquitto, kafka: Kafka, kafka_client: KafkaClient, new_headrace: Callable[..., Headrace]
+) -> WorkerBench:
+    return WorkerBench(tenant, mosquitto, kafka, kafka_client, new_headrace)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,19 +9,9 @@ import pytest
 from tests.faults.rig import KILLED
 from tests.integration.worker_bench import WorkerBench, entity_of
 from tests.support.headrace import ROOT, Headrace
-from tests.support.kafka import Kafka
-from tests.support.kafka_client import KafkaClient
-from tests.support.mosquitto import Mosquitto
 
 pytestmark = [pytest.mark.real, pytest.mark.fault, pytest.mark.timeout(120)]
 FIRMWARE, BATTERY = 5, 4  # the ports of acme/th-1
-
-
-@pytest.fixture
-def bench(
-    tenant: str, mosquitto: Mosquitto, kafka: Kafka, kafka_client: KafkaClient, new_headrace: Callable[..., Headrace]
-) -> WorkerBench:
-    return WorkerBench(tenant, mosquitto, kafka, kafka_client, new_headrace)
 
 
 def config(bench: WorkerBench) -> dict[str, Any]:

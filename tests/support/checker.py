@@ -8,7 +8,7 @@ folder that HEADRACE_VERDICTS names.
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,8 +45,18 @@ class Counts:
             named.append(str(what))
 
 
-def count(sent: Iterable[Key], records: Iterable[Consumed], unacknowledged: Iterable[Key] = ()) -> Counts:
-    """Compare. sent: acknowledged, in the order of sending. unacknowledged: may be there or not, sent after those."""
+def count(
+    sent: Iterable[Key],
+    records: Iterable[Consumed],
+    unacknowledged: Iterable[Key] = (),
+    *,
+    reading: Callable[[Consumed], Key] | None = None,
+) -> Counts:
+    """Compare. sent: acknowledged, in the order of sending. unacknowledged: may be there or not, sent after those.
+
+    reading: which message became a record; ValueError where it contradicts itself.
+    """
+    reading = reading or reading_of
     owed = list(sent)
     places = {key: place for place, key in enumerate([*owed, *unacknowledged])}
     counts = Counts(sent=len(owed))
@@ -57,7 +67,7 @@ def count(sent: Iterable[Key], records: Iterable[Consumed], unacknowledged: Iter
         counts.records += 1
         where = f"{record.topic}-{record.partition}@{record.offset}"
         try:
-            key = reading_of(record)
+            key = reading(record)
         except ValueError as problem:
             counts.note("unexpected", f"{where}: {problem}")
             continue

@@ -161,9 +161,13 @@ def test_a_session_of_which_nothing_is_known_may_be_old(clock: Clock) -> None:
     assert [uplink.f_cnt for uplink in worker.uplinks.uplinks()] == [3_000_001]
 
 
-def test_after_a_restart_what_was_accepted_is_published_again_once(clock: Clock) -> None:
-    worker = Worker([DEVICE])
-    up(worker, clock, *range(1, 101))
+def test_after_a_restart_what_was_perhaps_not_acknowledged_is_published_again_once(clock: Clock) -> None:
+    worker = Worker([DEVICE], late=True)
+    worker.file.late = True
+    up(worker, clock, 98, 99, 100)
+    for _ in range(3):
+        worker.uplinks.confirm()
+    worker.file.write()
     again = Worker([DEVICE], File(worker.file.written))
     up(again, clock, 99, 100, 98, 101)
     assert [uplink.f_cnt for uplink in again.uplinks.uplinks()] == [99, 100, 98, 101]
@@ -172,8 +176,22 @@ def test_after_a_restart_what_was_accepted_is_published_again_once(clock: Clock)
         again.feeds[0].hear(heard(data_up(KEYS, f_cnt, b"t%d" % f_cnt), frequency=OTHER_FREQUENCY))
     clock.advance(WINDOW * 2)
     assert len(again.uplinks.uplinks()) == 4
+
+
+def test_after_a_restart_what_was_acknowledged_is_never_published_again(clock: Clock) -> None:
+    """Of the last frame nobody knows: it was acknowledged after its counter was written."""
+    worker = Worker([DEVICE])
+    up(worker, clock, *range(1, 101))
+    again = Worker([DEVICE], File(worker.file.written))
+    up(again, clock, 99, 101 - REMEMBERED, 100, 98)
+    assert [uplink.f_cnt for uplink in again.uplinks.uplinks()] == [100]
+    assert counts(again) == {Outcome.UPLINK: 1, Outcome.REDELIVERED: 1, Outcome.RETRANSMISSION: 3}
+    assert again.feeds[0].ledger.fates[Fate.DEDUPLICATED] == 3
     up(again, clock, 100 - REMEMBERED)
     assert again.dead.reasons == [Reason.F_CNT_INVALID], "older than what is remembered"
+    third = Worker([DEVICE], File(worker.file.written))
+    up(third, clock, 101, 100)
+    assert [uplink.f_cnt for uplink in third.uplinks.uplinks()] == [101], "its source would have sent it first"
 
 
 def test_what_was_never_accepted_is_no_replay(clock: Clock) -> None:
