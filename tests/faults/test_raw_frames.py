@@ -1,23 +1,31 @@
 """SIGKILL during raw LoRaWAN frames: nothing lost at QoS 1, nothing recorded accepted again, and UDP's bound holds."""
 
 import random
+import socket
+import struct
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.faults.frames import DEVICES, Air, Fleet, frame_of, replay
+from tests.faults.frames import DEVICES, Air, Fleet, Sent, frame_of, replay
 from tests.faults.rig import KILLED
 from tests.integration.networks import network_config, written
 from tests.integration.worker_bench import WorkerBench, until
 from tests.support.checker import Life, Verdict, count
 from tests.support.headrace import Headrace
+from tests.support.kafka import Kafka
+from tests.support.kafka_client import KafkaClient
 from tests.support.mosquitto import Mosquitto
+from tests.support.ports import LOOPBACK, free_port
 
 pytestmark = [pytest.mark.real, pytest.mark.fault, pytest.mark.timeout(180)]
 KILLS = 5
 WINDOW = 1300
+UDP_WINDOW = 300
+PUSH_ACK = 1
 
 
 class Attacked:
@@ -81,9 +89,9 @@ class Attacked:
         for _ in range(KILLS):
             self.checkpoint()
             self.air.wait_for(DEVICES * 10)
-            before = Life.of(self.worker.exposition()).fates["published"]
+            before = fate(self.worker, "published")
             self.attack()
-            until(lambda: self._published() >= before + DEVICES * 3, "newer frames of each device")  # noqa: B023
+            until(lambda: fate(self.worker, "published") >= before + DEVICES * 3, "newer frames of each")  # noqa: B023
             self.air.wait_for(self.chance.choice((20, 100, 300)))
             self.lives.append(Life.of(self.worker.exposition()))
             assert self.worker.kill() == KILLED
@@ -98,9 +106,6 @@ class Attacked:
         self.attack()
         self.checkpoint()
         self.lives.append(Life.of(self.worker.exposition()))
-
-    def _published(self) -> int:
-        return Life.of(self.worker.exposition()).fates.get("published", 0)
 
 
 def test_sigkills_and_an_attacker(bench: WorkerBench, tmp_path: Path, new_mosquitto: Callable[..., Mosquitto]) -> None:
@@ -122,6 +127,78 @@ def test_sigkills_and_an_attacker(bench: WorkerBench, tmp_path: Path, new_mosqui
     verdict.assert_good()
     assert rig.air.sent[-1].f_cnt > 65_536, "the counters of all devices have rolled over"
     assert not rig.accepted
+
+
+class Forwarder:
+    """A gateway on UDP, which learns by PUSH_ACK what was received, and sends nothing twice."""
+
+    def __init__(self, port: int, fleet: Fleet) -> None:
+        self.received: list[Sent] = []
+        self.sent = 0
+        self._address, self._fleet = (LOOPBACK, port), fleet
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.settimeout(0.1)
+
+    def send(self, count: int) -> int:
+        """Send so many frames, a few at a time, and return how many were received."""
+        before = len(self.received)
+        for first in range(self.sent, self.sent + count, 20):
+            frames = {token: self._fleet.frame(token) for token in range(first, first + 20)}
+            for token, frame in frames.items():
+                self._socket.sendto(frame.datagram(token), self._address)
+            try:
+                while frames:
+                    _, token, kind = struct.unpack(">BHB", self._socket.recv(64))
+                    assert kind == PUSH_ACK
+                    self.received.append(frames.pop(token))
+            except TimeoutError:
+                pass  # shed, or nobody is there: what is not acknowledged was not received
+        self.sent += count
+        return len(self.received) - before
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def test_what_a_sigkill_costs_over_udp(bench: WorkerBench, tmp_path: Path, living_kafka: Kafka) -> None:
+    """Kafka stands still, so that the window is full when the worker dies: that is the most that can be lost."""
+    bench = replace(bench, kafka=living_kafka, client=KafkaClient(living_kafka.bootstrap()))
+    fleet, port = Fleet(), free_port()
+    written(tmp_path, fleet.registry())
+    feed = {"kind": "semtech_udp", "listen": f"{LOOPBACK}:{port}", "max_in_flight": UDP_WINDOW}
+    feed |= {"deduplicate": {"window": "100ms", "rate": 1000}, "frames": {"replay": "filter"}}
+    worker = bench.worker(network_config(tmp_path, bench.tenant, living_kafka, {"packets": feed}))
+    forwarder = Forwarder(port, fleet)
+    try:
+        assert forwarder.send(200) == 200
+        until(lambda: fate(worker, "published") == 200, "the first frames")
+        living_kafka.process.pause()
+        assert forwarder.send(2 * UDP_WINDOW) == UDP_WINDOW
+        life = Life.of(worker.exposition())
+        assert worker.kill() == KILLED
+        living_kafka.process.resume()
+        assert forwarder.send(100) == 0, "nobody is there"
+        worker.start()
+        assert forwarder.send(200) == 200
+        until(lambda: fate(worker, "published") == 200, "the last frames")
+    finally:
+        forwarder.close()
+    lives = [life, Life.of(worker.exposition())]
+    assert worker.stop() == 0
+
+    assert (life.in_flight, life.fates) == (UDP_WINDOW, {"published": 200, "shed": UDP_WINDOW})
+    records = bench.client.consume_all(f"{bench.tenant}.DeviceMeasurement.v1")
+    counts = count([frame.key for frame in forwarder.received], records, reading=frame_of)
+    letters = bench.client.count(bench.letter_topic)
+    faults = ["SIGKILL with a full window, while Kafka stood still"]
+    verdict = Verdict("A SIGKILL over UDP", counts, faults, lives, letters, 0, lost_allowed=UDP_WINDOW)
+    verdict.write()
+    verdict.assert_good()
+    assert counts.lost > 0, "else the test has shown nothing"
+
+
+def fate(worker: Headrace, name: str) -> int:
+    return Life.of(worker.exposition()).fates.get(name, 0)
 
 
 def settled(worker: Headrace) -> None:

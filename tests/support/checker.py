@@ -159,6 +159,7 @@ class Verdict:
     dead_lettered: int
     duplicates_allowed: int
     notes: Mapping[str, Any] = field(default_factory=dict)
+    lost_allowed: int = 0  # of a source that cannot send again
 
     @property
     def conservation(self) -> bool:
@@ -169,6 +170,7 @@ class Verdict:
         """Say in words what is not as promised."""
         counts = self.counts
         wrong = {name: getattr(counts, name) for name in ("lost", "reordered", "scattered", "unexpected")}
+        wrong["lost"] = counts.lost if counts.lost > self.lost_allowed else 0
         wrong["dead_lettered"] = self.dead_lettered
         found = [f"{number} {name}: {counts.examples.get(name, '')}" for name, number in wrong.items() if number]
         if counts.duplicated > self.duplicates_allowed:
@@ -185,6 +187,7 @@ class Verdict:
             **{name: value for name, value in counts.items() if name != "examples"},
             "dead_lettered": self.dead_lettered,
             "duplicates_allowed": self.duplicates_allowed,
+            "lost_allowed": self.lost_allowed,
             "conservation": self.conservation,
             "faults": list(self.faults),
             "lives": [asdict(life) for life in self.lives],

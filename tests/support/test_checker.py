@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,12 @@ def test_each_defect_makes_the_verdict_bad(bad: Verdict) -> None:
     with pytest.raises(AssertionError, match="A planted run"):
         bad.assert_good()
     assert bad.as_json()["good"] is False
+
+
+def test_a_source_that_cannot_send_again_may_lose_what_was_in_flight() -> None:
+    lost = verdict(Counts(lost=3))
+    assert replace(lost, lost_allowed=3).defects() == []
+    assert len(replace(lost, lost_allowed=2).defects()) == 1
 
 
 def test_the_verdict_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
