@@ -1,4 +1,7 @@
-"""The admin server: /metrics for Prometheus, /livez and /readyz for whoever restarts or routes to us."""
+"""The admin server: /metrics for Prometheus, probes for whoever restarts or routes to us, and pages for people.
+
+It only tells. Pages that tell more than a probe needs are guarded: where a token is set, they need it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from hmac import compare_digest
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -20,20 +25,43 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _LOG = Log(__name__)
+UNAUTHORIZED = 401
+_LONGEST_QUERY = 1024
 _TEXT = "text/plain; charset=utf-8"
 _CALLERS = 64  # connections at once: each is a descriptor that a broker's or Kafka's connection might need
 
 
-class Admin:
-    """Answers three questions over HTTP.
+Answer = tuple[int, str, bytes]
+"""Status, content type, body."""
 
-    exposition: the metrics as content type and text. not_ready: why messages do not flow now, one sentence each;
-    empty when they do. `/livez` says only that the event loop turns: restarting cures nothing else.
+
+class Page(NamedTuple):
+    """What stands at one address. guarded: not for everybody who can reach it."""
+
+    answer: Callable[[], Answer]
+    guarded: bool = False
+
+
+def probe(reasons: Callable[[], Sequence[str]]) -> Page:
+    """Return a page that says ok, or (503) why not, a sentence a line."""
+
+    def answer() -> Answer:
+        found = reasons()
+        return (503, _TEXT, "".join(f"{reason}\n" for reason in found).encode()) if found else (200, _TEXT, b"ok\n")
+
+    return Page(answer)
+
+
+class Admin:
+    """Answers GET by address. A key `/path?word` is the page where the query has that word.
+
+    token: gives what a caller must send as `Authorization: Bearer` (RFC 6750, section 2.1) for guarded pages; None:
+    nobody needs one. It is read at each such request, so that a new one counts at once.
     """
 
-    def __init__(self, exposition: Callable[[], tuple[str, bytes]], not_ready: Callable[[], Sequence[str]]) -> None:
-        self._exposition = exposition
-        self._not_ready = not_ready
+    def __init__(self, pages: Mapping[str, Page], token: Callable[[], str] | None = None) -> None:
+        self.token = token
+        self._pages = pages
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -61,27 +89,39 @@ class Admin:
             await asyncio.wait_for(self._task, 1.0)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's shape
-        status, kind, body = self._content(scope["path"], scope["method"])
+        status, kind, body = self._content(scope)
         headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+        if status == UNAUTHORIZED:
+            headers.append((b"www-authenticate", b"Bearer"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    def _content(self, path: str, method: str) -> tuple[int, str, bytes]:
-        if method not in ("GET", "HEAD"):
+    def _content(self, scope: Scope) -> Answer:
+        if scope["method"] not in ("GET", "HEAD"):
             return 405, _TEXT, b"Expected GET.\n"
-        match path:
-            case "/metrics":
-                kind, body = self._exposition()
-                return 200, kind, body
-            case "/livez":
-                return 200, _TEXT, b"ok\n"
-            case "/readyz":
-                reasons = self._not_ready()
-                return (503, _TEXT, "".join(f"{reason}\n" for reason in reasons).encode()) if reasons else _OK
-        return 404, _TEXT, b"There are /metrics, /livez and /readyz.\n"
+        page = self._page(scope["path"], scope["query_string"].decode("latin-1"))
+        if page is None:
+            return 404, _TEXT, f"There are {', '.join(self._pages)}.\n".encode()
+        if page.guarded and not self._allowed(scope["headers"]):
+            return UNAUTHORIZED, _TEXT, b"Expected the token of `admin.token_file`: Authorization: Bearer TOKEN\n"
+        return page.answer()
 
+    def _page(self, path: str, query: str) -> Page | None:
+        words = parse_qs(query, keep_blank_values=True, max_num_fields=16) if len(query) < _LONGEST_QUERY else {}
+        named = (self._pages.get(f"{path}?{word}") for word in words)
+        return next((page for page in named if page is not None), self._pages.get(path))
 
-_OK = (200, _TEXT, b"ok\n")
+    def _allowed(self, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+        if self.token is None:
+            return True
+        try:
+            wanted = self.token().encode()
+        except StartError as problem:
+            _LOG.error("The token of the admin server cannot be read: guarded pages are closed.", problem=str(problem))
+            return False
+        sent = next((value for name, value in headers if name == b"authorization"), b"")
+        scheme, _, token = sent.partition(b" ")
+        return scheme.lower() == b"bearer" and compare_digest(token.strip(), wanted)
 
 
 class _Server(uvicorn.Server):

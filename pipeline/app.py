@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic
@@ -26,9 +27,12 @@ from pipeline.errors import StartError
 from pipeline.feeds.mqtt import MqttFeed
 from pipeline.feeds.mqtt_options import Trouble
 from pipeline.feeds.semtech_udp import Seen, SemtechUdpFeed
+from pipeline.health import FeedHealth, Health, pages
 from pipeline.logs import Log
+from pipeline.loop_lag import LoopLag
 from pipeline.message import Message
 from pipeline.metrics import FeedMetrics, Metrics
+from pipeline.notify import Systemd
 from pipeline.publish import Publisher
 from pipeline.reload import Reload
 from pipeline.shared import Shared
@@ -81,7 +85,8 @@ class Worker:
         self._metrics.gauges = self._publisher.gauges
         state = _state_folder(config)
         self._unknown = UnknownDevices(state)
-        self._reload = Reload(reread, [directory, self._unknown])
+        self._systemd = Systemd()
+        self._reload = Reload(reread, [directory, self._unknown], self._systemd)
         self._guard = CrashGuard(state)
         self._store = Store(state)
         self._shared = Shared(directory, self._store, self._unknown)
@@ -102,9 +107,18 @@ class Worker:
                 first = Careful(name, self._guard, first, **ends)
             self._feeds.append((source, events, first))
         self._topics = wiring.all_topics(config)
-        self._admin = Admin(self._metrics.exposition, self._not_ready)
+        self._health = self._look_after(LoopLag())
+        self._admin = Admin(pages(self._metrics.exposition, self._health), wiring.admin_token(config))
         self._stop = asyncio.Event()
-        self._draining = False
+
+    def _look_after(self, lag: LoopLag) -> Health:
+        self._lag = lag
+        self._metrics.lag = lag.worst
+        health = Health(_version(), lag, lambda: self._publisher.trouble)
+        for source, events, _ in self._feeds:
+            ledger = self._metrics.ledgers[source.name]
+            health.feeds[source.name] = FeedHealth(partial(getattr, events, "is_up"), ledger)
+        return health
 
     def _feed(self, name: str, feed: FeedConfig, state: Path | None) -> tuple[AnyFeed, FeedMetrics]:
         ledger = Ledger()
@@ -117,7 +131,10 @@ class Worker:
     async def run(self) -> None:
         """Start, run until a signal, drain, stop."""
         self._listen_to_signals()
+        beside = [asyncio.create_task(part) for part in (self._lag.run(), self._systemd.run(self._health))]
         try:
+            if self._admin.token is not None:
+                self._admin.token()
             await self._admin.start(*wiring.admin_address(self._config))
             if await self._publisher_started():
                 memory.settle()
@@ -132,6 +149,9 @@ class Worker:
             await self._store.close()
             self._unknown.close()
             await self._admin.stop()
+            for task in beside:
+                task.cancel()
+            self._systemd.close()
 
     async def _publisher_started(self) -> bool:
         """Start the publisher, unless a signal comes first: a Kafka that does not answer takes its time."""
@@ -169,7 +189,8 @@ class Worker:
 
     async def _drain(self) -> None:
         """Read no more; wait until what was read is confirmed and acknowledged, or the time is over."""
-        self._draining = True
+        self._health.draining = True
+        self._systemd.stopping()
         deadline = monotonic() + self._config.drain_timeout
         for feed, _, _ in self._feeds:
             feed.stop_reading()
@@ -192,13 +213,6 @@ class Worker:
                 _LOG.warning("Messages were not confirmed in time; their source sends them again.", **told)
             else:
                 _LOG.warning("Messages were not confirmed in time and are lost, for no gateway sends twice.", **told)
-
-    def _not_ready(self) -> Sequence[str]:
-        reasons = ["Draining."] if self._draining else []
-        if self._publisher.trouble:
-            reasons.append(self._publisher.trouble)
-        reasons += [f"Feed {feed.name} is not connected." for feed, events, _ in self._feeds if not events.is_up]
-        return reasons
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()

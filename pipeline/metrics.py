@@ -185,7 +185,7 @@ class Metrics:
     """All metrics of one worker.
 
     trouble_reasons: the closed list of why a feed reconnects. datagram_kinds: that of what gateways send. gauges: the
-    publisher's records waiting and sent, and the seconds since the oldest was received.
+    publisher's records waiting and sent, and the seconds since the oldest was received. lag: the event loop's.
     """
 
     def __init__(self, version: str, trouble_reasons: Sequence[str], datagram_kinds: Sequence[str] = ()) -> None:
@@ -196,6 +196,7 @@ class Metrics:
         self.raw: dict[str, RawLedger] = {}
         self.frames = FrameLedger()
         self.publish = PublishMetrics(self.registry)
+        self.lag: Callable[[], float] = lambda: 0.0
         self.gauges: Callable[[], tuple[int, int, float]] = lambda: (0, 0, 0.0)
         self._families = _FeedFamilies(self.registry, trouble_reasons, datagram_kinds)
         self._dead = Counter(
@@ -238,6 +239,8 @@ class _Live(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("headrace_build", "What runs.", {"version": self._version})
+        said = "How late the event loop was at its worst, in the last 15 to 30 s."
+        yield GaugeMetricFamily("headrace_event_loop_lag_seconds", said, value=self._metrics.lag())
         yield from self._conservation()
         yield from self._lanes()
         yield from self._published()

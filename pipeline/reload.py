@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pipeline.devices import Devices, TakesDevices
 from pipeline.errors import HeadraceError
 from pipeline.logs import Log
+from pipeline.notify import Systemd
 
 _LOG = Log(__name__)
 
@@ -19,7 +20,10 @@ _LOG = Log(__name__)
 class Reload:
     """Reads the registry again when asked. read: raises HeadraceError with what is wrong; None without a registry."""
 
-    def __init__(self, read: Callable[[], Devices] | None, takers: Sequence[TakesDevices]) -> None:
+    def __init__(
+        self, read: Callable[[], Devices] | None, takers: Sequence[TakesDevices], systemd: Systemd | None = None
+    ) -> None:
+        self._systemd = systemd or Systemd({})
         self._read = read
         self._takers = takers
         self._asked = asyncio.Event()
@@ -35,8 +39,10 @@ class Reload:
         while True:
             await self._asked.wait()
             self._asked.clear()
+            self._systemd.reloading()
             if self._read is not None:
                 await self._once(self._read)
+            self._systemd.reloaded()
 
     async def _once(self, read: Callable[[], Devices]) -> None:
         try:

@@ -26,6 +26,7 @@ from pipeline.dead_letter import DeadLetters
 from pipeline.decode import Decode, DecodeEvents
 from pipeline.delivery import Stage
 from pipeline.directory import Directory
+from pipeline.errors import StartError
 from pipeline.fan_out import Fan, FanOut
 from pipeline.feeds.mqtt_options import MqttOptions, MqttTls
 from pipeline.feeds.semtech_udp import UdpOptions
@@ -41,6 +42,7 @@ from pipeline.shared import Shared
 from pipeline.topics import TopicPattern
 
 Secret = Callable[[], str]
+_SHORTEST_TOKEN = 16
 
 
 def kafka_options(config: Config) -> KafkaOptions:
@@ -165,6 +167,25 @@ def state_folder(config: Config, environment: Mapping[str, str] = os.environ) ->
 def admin_address(config: Config) -> tuple[str, int]:
     """Return host and port of the admin server."""
     return host_port(config.admin.listen, lowest=0)
+
+
+def admin_token(config: Config) -> Secret | None:
+    """Return what reads the token of guarded pages; None where they need none.
+
+    The call raises StartError if the file cannot be read, or its token is easily guessed.
+    """
+    file = config.admin.token_file
+    if file is None:
+        return None
+
+    def read() -> str:
+        token = read_secret(None, file) or ""
+        if len(token) < _SHORTEST_TOKEN:
+            said = f"Expected a token of {_SHORTEST_TOKEN} characters or more in {file}, got {len(token)}."
+            raise StartError(f"{said} Make one: `openssl rand -hex 16`.")
+        return token
+
+    return read
 
 
 def _secret(value: SecretStr | None, file: str | None) -> Secret | None:

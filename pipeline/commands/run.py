@@ -21,7 +21,8 @@ _HELP = f"""examples:
 SIGTERM or SIGINT stops reading, waits up to `drain_timeout` until Kafka has confirmed what was read, and exits.
 SIGUSR1 makes the log tell everything (`debug`); SIGUSR2 takes the configuration's `log.level` again.
 SIGHUP reads the device registry (`devices`) again; one with errors is refused, and the one in use stays.
-Metrics and health are served at `admin.listen`: http://127.0.0.1:9464/metrics, /livez and /readyz.
+Metrics and health are served at `admin.listen`: http://127.0.0.1:9464/metrics, /livez, /readyz,
+/startupz and /healthz. As a systemd service of Type=notify it says when it is ready, and that it lives.
 
 {commands.EXIT_CODES}"""
 

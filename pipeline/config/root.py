@@ -45,7 +45,9 @@ class Admin(Section):
     """Where metrics and health are served."""
 
     listen: Listen = Field(default="127.0.0.1:9464", examples=["127.0.0.1:9464"])
-    """Address and port; port 0 takes a free one."""
+    """Address and port; port 0 takes a free one. On another address than loopback, `token_file` is needed."""
+    token_file: FileName | None = Field(default=None, examples=["/run/secrets/admin-token"])
+    """The file with the token (16 characters or more) for all but `/metrics` and the plain probes."""
 
 
 AnyConnector = Annotated[

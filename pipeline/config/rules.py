@@ -22,6 +22,7 @@ def errors(config: Config, models: Mapping[str, Model], names: frozenset[str]) -
     names: every connector that the file names, also those that could not be read.
     """
     yield from _kafka(config)
+    yield from _admin(config)
     yield from _topics(config)
     yield from _sessions(config)
     yield from _unknown_devices(config)
@@ -58,6 +59,14 @@ def _kafka(config: Config) -> Iterator[Finding]:
         rests_on = (("kafka", "bootstrap_servers"), ("kafka", "sasl"))
         said = "would send credentials to another machine without TLS."
         yield Finding(("kafka", "security_protocol"), said, fix, rests_on=rests_on)
+
+
+def _admin(config: Config) -> Iterator[Finding]:
+    host, _ = host_port(config.admin.listen, lowest=0)
+    if not loopback(host) and config.admin.token_file is None:
+        said = f"`{config.admin.listen}` shows what is configured, and how it is, to whoever reaches it."
+        fix = "Write `token_file: FILE` below it, with a token of 16 characters or more; or listen on 127.0.0.1."
+        yield Finding(("admin", "listen"), said, fix, rests_on=(("admin", "token_file"),))
 
 
 def _topics(config: Config) -> Iterator[Finding]:

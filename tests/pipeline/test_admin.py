@@ -4,12 +4,14 @@ import asyncio
 import http.client
 import logging
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 
-from pipeline.admin import Admin
+from pipeline.admin import Admin, Page, probe
+from pipeline.config.secrets import read_secret
 from pipeline.errors import StartError
 from tests.support.ports import LOOPBACK, free_port, is_open
 
@@ -20,15 +22,22 @@ class Server:
     def __init__(self) -> None:
         self.reasons: Sequence[str] = ()
         self.port = free_port()
-        self.admin = Admin(lambda: ("text/plain; version=1.0.0", b"headrace_up 1\n"), lambda: self.reasons)
+        pages = {
+            "/metrics": Page(lambda: (200, "text/plain; version=1.0.0", b"headrace_up 1\n")),
+            "/livez": probe(lambda: ()),
+            "/readyz": probe(lambda: self.reasons),
+            "/healthz?verbose": Page(lambda: (200, "application/json", b"{}"), guarded=True),
+            "/healthz": probe(lambda: self.reasons),
+        }
+        self.admin = Admin(pages)
 
-    async def ask(self, page: str, method: str = "GET") -> Answer:
-        return await asyncio.to_thread(self._ask, page, method)
+    async def ask(self, page: str, method: str = "GET", **headers: str) -> Answer:
+        return await asyncio.to_thread(self._ask, page, method, headers)
 
-    def _ask(self, page: str, method: str) -> Answer:
+    def _ask(self, page: str, method: str, headers: Mapping[str, str]) -> Answer:
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5)
         try:
-            connection.request(method, page)
+            connection.request(method, page, headers=dict(headers))
             answer = connection.getresponse()
             return answer.status, answer.getheader("content-type"), answer.read()
         finally:
@@ -68,6 +77,30 @@ def test_why_it_is_not_ready() -> None:
             assert (await server.ask("/livez"))[0] == 200
             server.reasons = ()
             assert (await server.ask("/readyz"))[0] == 200
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("page", ["/healthz?verbose", "/healthz?verbose=1", "/healthz?a=b&verbose"])
+def test_a_guarded_page_needs_the_token_where_there_is_one(page: str, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+
+    async def ask() -> None:
+        async with serving() as server:
+            assert await server.ask(page) == (200, "application/json", b"{}")
+            server.admin.token = lambda: read_secret(None, str(file)) or ""
+            assert (await server.ask(page, Authorization="Bearer "))[0] == 401
+            file.write_text("first", encoding="utf-8")
+            for wrong in ({}, {"Authorization": "Bearer second"}, {"Authorization": "Basic first"}):
+                status, _, body = await server.ask(page, **wrong)
+                assert status == 401
+                assert b"first" not in body
+            assert (await server.ask(page, Authorization="bearer first"))[0] == 200
+            file.write_text("second", encoding="utf-8")
+            assert (await server.ask(page, Authorization="Bearer first"))[0] == 401
+            assert (await server.ask(page, Authorization="Bearer second"))[0] == 200
+            for open_to_all in ("/metrics", "/livez", "/readyz", "/healthz", "/healthz?other"):
+                assert (await server.ask(open_to_all))[0] == 200
 
     asyncio.run(ask())
 

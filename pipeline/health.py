@@ -1,0 +1,143 @@
+"""Whether the worker lives, has started and is ready, each with its reasons; and the whole of it for a person.
+
+Only the event loop's lag says that it does not live: a restart cures nothing else. A broker or Kafka that is away makes
+it not ready: nothing comes or goes, and what routes to it or waits for it should know.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pipeline.admin import Answer, Page, probe
+from pipeline.delivery import Ledger
+from pipeline.loop_lag import LoopLag
+
+_DEAD = 10.0  # seconds that the loop may be late
+
+
+@dataclass(slots=True)
+class FeedHealth:
+    """One feed: whether it reads, whether it ever did, and its counts."""
+
+    up: Callable[[], bool]
+    ledger: Ledger
+    was_up: bool = False
+
+    def look(self) -> bool:
+        """Say whether it reads, and remember that it did."""
+        self.was_up = self.was_up or self.up()
+        return self.up()
+
+
+@dataclass(slots=True)
+class ConfigHealth:
+    """The configuration in force. refused: what was wrong with the file at the last reload; empty if nothing."""
+
+    file: str = ""
+    hash: str = ""
+    loaded: float = field(default_factory=time.time)
+    reloads: int = 0
+    refusals: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+class Health:
+    """Looks at the parts when asked. kafka: why Kafka takes nothing now; empty when it does."""
+
+    def __init__(self, version: str, lag: LoopLag, kafka: Callable[[], str]) -> None:
+        self.feeds: dict[str, FeedHealth] = {}
+        self.config = ConfigHealth()
+        self.draining = False
+        self._version, self._lag, self._kafka = version, lag, kafka
+        self._began = time.time()
+        self._started = False
+
+    def not_live(self) -> list[str]:
+        """Why it should be restarted."""
+        late = self._lag.now()
+        return [f"The event loop is {late:.1f} s late."] if late > _DEAD else []
+
+    def not_started(self) -> list[str]:
+        """Why it has not started yet; nothing, once Kafka was there and every feed has read."""
+        if self._started:
+            return []
+        reasons = self._away(ever=True)
+        self._started = not reasons
+        return reasons
+
+    @property
+    def started(self) -> bool:
+        """Whether Kafka was there and every feed has had its subscription."""
+        return not self.not_started()
+
+    def not_ready(self) -> list[str]:
+        """Why messages do not flow now."""
+        return [*(["Draining."] if self.draining else []), *self._away(ever=False)]
+
+    def _away(self, *, ever: bool) -> list[str]:
+        reasons = [self._kafka()] if self._kafka() else []
+        for name, feed in self.feeds.items():
+            if not feed.look() and not (ever and feed.was_up):
+                reasons.append(f"Feed {name} is not connected.")
+        return reasons
+
+    def status(self) -> str:
+        """Return one line."""
+        reasons = self.not_ready()
+        flying = sum(feed.ledger.in_flight() for feed in self.feeds.values())
+        if self.draining:
+            return f"Draining, {flying} messages have no fate yet."
+        return " ".join(reasons) if reasons else f"Ready, {len(self.feeds)} feed(s), {flying} messages in flight."
+
+    def whole(self) -> Mapping[str, Any]:
+        """Return all of it, for JSON. Times are seconds, and seconds since 1970 UTC where they say when."""
+        reasons = {"live": self.not_live(), "started": self.not_started(), "ready": self.not_ready()}
+        return {
+            "status": "ok" if not any(reasons.values()) else "failing",
+            "version": self._version,
+            "started_at": round(self._began, 3),
+            "draining": self.draining,
+            "reasons": reasons,
+            "event_loop_lag": round(self._lag.worst(), 4),
+            "config": asdict(self.config),
+            "kafka": {"ready": not self._kafka(), "problem": self._kafka()},
+            "feeds": {name: _feed(feed) for name, feed in self.feeds.items()},
+        }
+
+
+def pages(exposition: Callable[[], tuple[str, bytes]], health: Health) -> dict[str, Page]:
+    """Return what the admin server serves. exposition: the metrics as content type and text."""
+
+    def metrics() -> Answer:
+        kind, body = exposition()
+        return 200, kind, body
+
+    def verbose() -> Answer:
+        whole = health.whole()
+        status = 200 if whole["status"] == "ok" else 503
+        return status, "application/json", json.dumps(whole, indent=2).encode()
+
+    return {
+        "/metrics": Page(metrics),
+        "/livez": probe(health.not_live),
+        "/readyz": probe(health.not_ready),
+        "/startupz": probe(health.not_started),
+        "/healthz": probe(lambda: [*health.not_live(), *health.not_ready()]),
+        "/healthz?verbose": Page(verbose, guarded=True),
+    }
+
+
+def _feed(feed: FeedHealth) -> dict[str, Any]:
+    ledger = feed.ledger
+    return {
+        "connected": feed.look(),
+        "received": ledger.received,
+        "acknowledged": ledger.acknowledged,
+        "in_flight": ledger.in_flight(),
+        "oldest_unsettled": round(ledger.oldest(), 3),
+        "conserved": ledger.conserved(),
+    }
