@@ -6,11 +6,14 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from errno import EDQUOT, ENOSPC
 
 from pipeline import commands
 from pipeline.commandline.parser import known, parser
 from pipeline.config.findings import Finding
 from pipeline.errors import ConfigError, StartError
+
+_FULL = {ENOSPC, EDQUOT}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,6 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return commands.CONFIG_ERROR
     except StartError as problem:
         _say(parsed, str(problem), [])
+        return commands.START_ERROR
+    except OSError as problem:
+        if problem.errno not in _FULL:
+            raise
+        sys.stderr.write(f"A file, or standard output, cannot be written: {problem.strerror}.\n")
         return commands.START_ERROR
 
 

@@ -2,7 +2,7 @@
 
 A module has one as `connector`, or several as `connectors`; one in the tree's `formats` has a `FORMAT`. What
 cannot be imported is kept as broken, with the line that failed, and the rest is found. Importing runs a module: whoever
-names a folder trusts what is in it.
+names a folder trusts what is in it. What it prints goes to standard error: standard output is the command's report.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ import importlib.util
 import pkgutil
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 from pipeline.connector import Connector, Format
 from pipeline.dialect import Dialect
@@ -29,6 +32,7 @@ TREE = "connectors"
 """The package of the connectors that come with Headrace, by name: the engine knows no vendor."""
 DIALECTS = f"{TREE}.network_servers"
 """The package of the dialects: each of its modules may have one as `dialect`."""
+T = TypeVar("T")
 _NO_VENDORS = {"network_servers", "formats"}
 
 
@@ -57,11 +61,11 @@ def dialects(package: str = DIALECTS) -> Iterator[Dialect | Broken]:
     root = importlib.import_module(package)
     for name in sorted(inner.name for inner in pkgutil.iter_modules(root.__path__) if not inner.ispkg):
         file = Path(root.__path__[0], f"{name}.py")
-        try:
-            declared = getattr(importlib.import_module(f"{package}.{name}"), "dialect", None)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever one module does, the others load
-            yield _broken(file, error)
+        module = _loaded(partial(importlib.import_module, f"{package}.{name}"), file)
+        if isinstance(module, Broken):
+            yield module
             continue
+        declared = getattr(module, "dialect", None)
         if isinstance(declared, Dialect):
             yield declared
         elif declared is not None and not isinstance(declared, ModuleType):
@@ -70,10 +74,9 @@ def dialects(package: str = DIALECTS) -> Iterator[Dialect | Broken]:
 
 def _walk(name: str, place: Path, origin: str) -> Iterator[Found | Broken]:
     file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
-    try:
-        module = importlib.import_module(name)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a vendor's module does, the others load
-        yield _broken(file, error)
+    module = _loaded(partial(importlib.import_module, name), file)
+    if isinstance(module, Broken):
+        yield module
         return
     yield from _of_module(module, file, origin)
     for inner in pkgutil.iter_modules(getattr(module, "__path__", [])):
@@ -84,12 +87,10 @@ def installed(group: str = GROUP) -> Iterator[Found | Broken]:
     """Yield the connectors of installed packages; an entry point is a module, a connector, or a list of them."""
     for point in entry_points(group=group):
         file = _file_of(point.module)
-        try:
-            loaded = point.load()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
-            yield _broken(file, error)
-            continue
-        if isinstance(loaded, ModuleType):
+        loaded = _loaded(point.load, file)
+        if isinstance(loaded, Broken):
+            yield loaded
+        elif isinstance(loaded, ModuleType):
             yield from _walk(point.module, file.parent if file.name == "__init__.py" else file, "package")
         else:
             yield from _declared(loaded, file, "package", f"entry point {point.name}")
@@ -101,14 +102,24 @@ def folder(place: Path) -> Iterator[Found | Broken]:
     A file stands for itself.
     """
     for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
-        if file.suffix != ".py" or file.name.startswith(("_", "test_")):
+        if file.suffix != ".py" or file.name.startswith(("_", "test_")) or not file.is_file():
             continue
-        try:
-            module = _execute(file)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
-            yield _broken(file, error)
+        module = _loaded(partial(_execute, file), file)
+        if isinstance(module, Broken):
+            yield module
         else:
             yield from _of_module(module, file, "folder")
+
+
+def _loaded(load: Callable[[], T], file: Path) -> T | Broken:
+    """Return what is loaded. Whatever a vendor's module does, the others load: compiled ones panic past Exception."""
+    try:
+        with redirect_stdout(sys.stderr):
+            return load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001
+        return _broken(file, error)
 
 
 def _execute(file: Path) -> ModuleType:
@@ -141,8 +152,13 @@ def _declared(declared: object, file: Path, origin: str, name: str) -> Iterator[
             error = f"{name} is a {type(each).__name__}; expected a Connector, or a list of them."
             yield Broken(str(file), lines.assignment(), error)
             continue
-        line = lines.connector(each)
-        examples = {example.name: lines.example(example.name, line) for example in each.examples}
+        try:
+            line = lines.connector(each)
+            examples = {example.name: lines.example(example.name, line) for example in each.examples}
+        except (AttributeError, TypeError) as error:  # devices or examples are of a type that the surface does not have
+            said = f"{name} is not as `Connector` says: {type(error).__name__}: {error}."
+            yield Broken(str(file), lines.assignment(), said)
+            continue
         yield Found(each, str(file), line, examples, origin)
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from time import time
@@ -63,7 +64,8 @@ def run(parsed: argparse.Namespace) -> int:
     topic = os.fsencode(parsed.topic).decode(errors="replace")
     message = Message(topic, _payload(parsed), _arrival(parsed.at), parsed.retained)
     explain: Any = importlib.import_module("pipeline.explain")
-    said = explain.explain(loaded.config, message, feed=parsed.feed, partitions=parsed.partitions)
+    with redirect_stdout(sys.stderr):  # a vendor's decoder may print
+        said = explain.explain(loaded.config, message, feed=parsed.feed, partitions=parsed.partitions)
     if parsed.format == "json":
         sys.stdout.write(json.dumps(asdict(said), indent=2, default=repr) + "\n")
     else:
@@ -83,6 +85,8 @@ def _payload(parsed: argparse.Namespace) -> bytes:
 
 def _content(given: str) -> bytes:
     if given == "-":
+        if sys.stdin is None:
+            raise ConfigError("There is no standard input here. Write the payload itself, or a file.")
         return sys.stdin.buffer.read()
     try:
         if Path(given).is_file():

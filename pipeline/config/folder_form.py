@@ -94,7 +94,7 @@ class FolderConnector(Section):
 def folder(place: Path) -> Iterator[Found | Broken]:
     """Yield the connectors of every `connector.yaml` in a folder and below it; a file stands for itself."""
     for file in [place] if place.is_file() else sorted(place.rglob(FILE)):
-        if file.name == FILE:
+        if file.name == FILE and file.is_file():
             yield _read(file)
 
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pipeline.explain.explanation import Attribute, DeadLetter, Explanation, Field, Network, Published
 from pipeline.explain.fields import shown
 from pipeline.explain.network_text import network
+from pipeline.printable import printable
 
 _MARGIN = 12
 
 
 def text(said: Explanation) -> str:
-    """Return the whole explanation."""
+    """Return the whole explanation; nothing in it can send a terminal control characters."""
     lines = [*_hops(said)]
     if said.dead_letter is not None:
         lines += _letter(said.dead_letter)
@@ -24,7 +25,7 @@ def text(said: Explanation) -> str:
     if said.outcome == "deduplicated":
         lines.append(_line("duplicate", "its other copy counts, as `prefer` in the registry, or on the feed, says."))
     lines += [_line("note", note) for note in said.notes]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _line(name: str, content: str) -> str:

@@ -10,6 +10,7 @@ from pipeline import times
 from pipeline.dead_letter import TYPE
 from pipeline.errors import Reason
 from pipeline.events import TYPE as EVENT_TYPE
+from pipeline.printable import printable
 from pipeline.publish.reader import StoredRecord
 
 _LONGEST = 2000
@@ -42,7 +43,7 @@ def plain(record: StoredRecord) -> dict[str, Any]:
 
 def _lines(record: StoredRecord, headers: dict[str, str]) -> Iterator[str]:
     key = (record.key or b"").decode(errors="replace")
-    yield f"{_time(record.timestamp)}  {record.topic} {record.partition}@{record.offset}  {_printable(key)}"
+    yield f"{_time(record.timestamp)}  {record.topic} {record.partition}@{record.offset}  {printable(key)}"
     if headers.get("ce_type") == TYPE:
         yield from _letter(record.value or b"", headers)
         return
@@ -54,7 +55,7 @@ def _lines(record: StoredRecord, headers: dict[str, str]) -> Iterator[str]:
     shown = _event if headers.get("ce_type", "").startswith(EVENT_TYPE) else _entity
     yield from (f"    {line}" for line in shown(entity))
     if _QUALITY in headers:
-        yield f"    quality: {_printable(headers[_QUALITY])}"
+        yield f"    quality: {printable(headers[_QUALITY])}"
 
 
 def _letter(payload: bytes, headers: dict[str, str]) -> Iterator[str]:
@@ -62,19 +63,19 @@ def _letter(payload: bytes, headers: dict[str, str]) -> Iterator[str]:
     reason = Reason.__members__.get(name.upper())
     where = f"stage {headers.get('ce_stage', '')}, feed {headers.get('ce_feed', '')}"
     connector = headers.get("ce_connector", "")
-    yield _printable(f"    {name} ({where}{f', connector {connector}' if connector else ''})")
-    yield _printable(f"    why      {headers.get('ce_detail', '')}")
+    yield printable(f"    {name} ({where}{f', connector {connector}' if connector else ''})")
+    yield printable(f"    why      {headers.get('ce_detail', '')}")
     if reason is not None:
         yield f"    mend     {reason.explanation}"
     if "ce_payloadhash" in headers:
-        yield _printable(f"    payload  not kept; its SHA-256 is {headers['ce_payloadhash']}")
+        yield printable(f"    payload  not kept; its SHA-256 is {headers['ce_payloadhash']}")
     else:
         yield f"    payload  {len(payload)} bytes: {_text(payload)}"
 
 
 def _entity(entity: Any) -> Iterator[str]:  # noqa: ANN401 - JSON holds anything
     if not isinstance(entity, dict):
-        yield _printable(json.dumps(entity, ensure_ascii=False))
+        yield printable(json.dumps(entity, ensure_ascii=False))
         return
     for name, attribute in entity.items():
         if name in {"id", "type", "@context"} or not isinstance(attribute, dict):
@@ -84,18 +85,18 @@ def _entity(entity: Any) -> Iterator[str]:  # noqa: ANN401 - JSON holds anything
             value = value.get("@value", value.get("coordinates", value))
         unit = f" {attribute['unitCode']}" if "unitCode" in attribute else ""
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        yield _printable(f"{name}: {shown}{unit}")
+        yield printable(f"{name}: {shown}{unit}")
 
 
 def _event(event: Any) -> Iterator[str]:  # noqa: ANN401 - as above
     """Yield what a network told of a device or gateway, in its own words."""
     if not isinstance(event, dict):
-        yield _printable(json.dumps(event, ensure_ascii=False))
+        yield printable(json.dumps(event, ensure_ascii=False))
         return
     for name, value in event.items():
         if name not in {"subject", "time"}:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            line = _printable(f"{name}: {text}")
+            line = printable(f"{name}: {text}")
             yield line if len(line) <= _LONGEST else line[:_LONGEST] + "..."
 
 
@@ -117,15 +118,7 @@ def _is_text(value: bytes) -> bool:
 def _text(value: bytes) -> str:
     """Write bytes as text where they are one, else as hexadecimal digits, and cut them where they are long."""
     try:
-        text = _printable(value.decode())
+        text = printable(value.decode())
     except UnicodeDecodeError:
         text = f"hex {value[:_LONGEST].hex()}"
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
-
-
-def _printable(text: str) -> str:
-    return text if text.isprintable() else "".join(each if each.isprintable() else _escaped(each) for each in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "backslashreplace").decode("ascii")

@@ -181,3 +181,18 @@ def test_the_command_as_a_process() -> None:
     refused = subprocess.run([*command, "check", str(WRONG)], capture_output=True, text=True, check=False, cwd=ROOT)
     assert refused.returncode == 2
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("arguments", [["init", "mqtt"], ["check", "--schema"], ["connectors", "list"]])
+def test_a_full_disk_behind_standard_output(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            cwd=ROOT,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "A file, or standard output, cannot be written: No space left on device.\n"

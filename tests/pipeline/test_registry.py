@@ -1,5 +1,6 @@
 """Device connectors are found, duplicates are refused, and a broken one breaks no other."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,7 @@ def test_a_broken_one_keeps_its_error_and_the_rest_loads(tmp_path: Path) -> None
             "syntax.py": "x = 1\nconnector = (\n",
             "raises.py": "import math\n\nmath.sqrt(-1)\n",
             "leaves.py": "raise SystemExit(3)\n",
+            "panics.py": "raise BaseException('as a compiled module does')\n",
             "text.py": "\nconnector = 'th-1'\n",
             "none.py": "x = 1\n",
             "_helper.py": "raise ValueError\n",
@@ -56,9 +58,21 @@ def test_a_broken_one_keeps_its_error_and_the_rest_loads(tmp_path: Path) -> None
     registry = found(known.in_folder(folder))
     assert registry.names == ["acme/th-1", "acme/th-1b"]
     broken = {(Path(each.file).name, each.line): each.error for each in registry.broken}
-    assert set(broken) == {("syntax.py", 2), ("raises.py", 3), ("leaves.py", 1), ("text.py", 2)}
+    assert set(broken) == {("syntax.py", 2), ("raises.py", 3), ("leaves.py", 1), ("panics.py", 1), ("text.py", 2)}
     assert "ValueError: math domain error" in broken["raises.py", 3]
     assert broken["text.py", 2] == "`connector` is a str; expected a Connector, or a list of them."
+
+
+def test_what_a_module_prints_is_not_in_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    registry = found(known.in_folder(written(tmp_path, {"th1.py": f"{TH1}\nprint('loaded')\n"})))
+    assert registry.names == ["acme/th-1", "acme/th-1b"]
+    assert capsys.readouterr() == ("", "loaded\n")
+
+
+def test_a_pipe_among_the_files_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "th1.py")
+    os.mkfifo(tmp_path / "connector.yaml")
+    assert list(known.in_folder(tmp_path)) == []
 
 
 def test_a_name_that_two_declare_is_refused_in_both(tmp_path: Path) -> None:
@@ -91,6 +105,8 @@ def test_what_is_reached_on_two_ways_is_one() -> None:
         (('hex="32"', 'hex="3"'), "examples non-hexadecimal number"),
         (('"battery only"', '"air"'), "two have the name 'air'"),
         (("decode=decode", "decode=None"), "expected a function, got NoneType"),
+        (('devices=("th-1", "th-1b")', "devices=8"), "is not as `Connector` says: TypeError"),
+        (("    examples=(", "    examples=8 or ("), "is not as `Connector` says: TypeError"),
     ],
 )
 def test_a_declaration_that_cannot_work(tmp_path: Path, change: tuple[str, str], sentence: str) -> None:

@@ -12,7 +12,7 @@ import yaml
 from pipeline.__main__ import main
 from tests.pipeline.commands.golden_text import EXAMPLE, hold
 from tests.pipeline.flow import READING
-from tests.pipeline.vendor_flow import TH1, written
+from tests.pipeline.vendor_flow import TH1, VENDORS, written
 
 PAYLOAD = {"field": "data", "encoding": "hex"}
 AT = ["--at", "2026-01-21T12:53:21Z"]
@@ -175,3 +175,36 @@ def test_the_time_of_a_message_that_tells_of_its_device_only(
         "bench.DeviceModel.v1",
         "bench.Device.v1",
     ]
+
+
+def test_nothing_in_a_message_reaches_the_terminal_as_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = explain(capsys, {"device": "a", "x\x1b[2J": "\x1b[2J"}, topic="city/aq/\x1b[2J\n")
+    assert code == 1
+    assert "city/aq/\\x1b[2J\\n, " in out
+    assert "\x1b" not in out
+
+
+def test_no_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    code, out = explain(capsys, "-")
+    assert code == 2
+    assert out == "There is no standard input here. Write the payload itself, or a file.\n"
+
+
+def test_what_a_decoder_prints_is_not_in_the_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "acme").mkdir()
+    source = (
+        (VENDORS / "acme" / "th1.py")
+        .read_text()
+        .replace("    if uplink.port", "    print('seen')\n    if uplink.port", 1)
+    )
+    assert "print" in source
+    (tmp_path / "acme" / "th1.py").write_text(source)
+    file = tmp_path / "city.yaml"
+    content = written({"th": {**TH1, "payload": PAYLOAD, "port": {"field": "fPort"}}})
+    file.write_text(yaml.safe_dump({**content, "connector_paths": [str(tmp_path)]}))
+    told = ["explain", str(file), "--topic", "city/th/0001", "--payload", '{"fPort": 1, "data": "ffce3764"}']
+    assert main([*told, "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["outcome"] == "published"
+    assert "seen" in err
