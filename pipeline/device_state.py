@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -91,4 +90,4 @@ class DeviceStates:
 def _plain(value: object) -> bool:
     if isinstance(value, str):
         return len(value) <= _LONGEST_TEXT and value.isprintable()
-    return isinstance(value, int | float) and math.isfinite(value) and abs(value) <= _MOST
+    return isinstance(value, int | float) and abs(value) <= _MOST  # which NaN is not

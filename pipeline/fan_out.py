@@ -63,9 +63,9 @@ class Fan:
         """
         try:
             decoded = self.decode(uplink)
-        except PayloadError:
+        except (PayloadError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as bug:
+        except BaseException as bug:  # the panic of a compiled decoder is no Exception
             raise self._failed(f"raised {type(bug).__name__}: {bug}") from bug
         return self.checked(decoded)
 

@@ -140,7 +140,7 @@ class Identify(Stage[Heard]):
             return None
         try:
             fields = device.fan.decode(uplink)
-        except (Exception, SystemExit):  # noqa: BLE001 - told by `_fully`, which decodes again
+        except BaseException:  # noqa: BLE001 - told by `_fully`, which decodes again
             return None
         if fields.__class__ is not dict:
             return None

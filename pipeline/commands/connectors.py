@@ -16,6 +16,7 @@ from pipeline.config import known
 from pipeline.config.findings import did_you_mean
 from pipeline.connector import Connector, Observation
 from pipeline.errors import ConfigError, StartError
+from pipeline.printable import printable
 from pipeline.registry import Broken, Found, Registry
 
 _LIST = """  headrace connectors list
@@ -71,7 +72,8 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _write(parsed: argparse.Namespace, plain: object, lines: Sequence[str]) -> None:
-    text = json.dumps(plain, indent=2, default=str) if parsed.format == "json" else "\n".join(lines)
+    said = (printable(line) for line in "\n".join(lines).split("\n"))  # a decoder may say anything
+    text = json.dumps(plain, indent=2, default=str) if parsed.format == "json" else "\n".join(said)
     sys.stdout.write(f"{text}\n")
 
 

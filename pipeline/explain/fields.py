@@ -13,6 +13,8 @@ from pipeline.explain.explanation import Field
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _SHOWN = 200
 _LONGEST = 60
+_PLAIN = {str, float, bool, type(None)}
+_DEEPEST = 32  # as json_guard.py; what a decoder returns may even hold itself
 
 Steps = tuple[str | int, ...]
 
@@ -35,8 +37,11 @@ def fields_of(
 
 def shown(value: object) -> str:
     """Write a value as JSON does, cut where it is long; nothing in it can break a line."""
-    text = json.dumps(value, ensure_ascii=False, default=repr)
-    text = text if text.isprintable() else json.dumps(value, default=repr)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=repr)
+        text = text if text.isprintable() else json.dumps(value, default=repr)
+    except Exception as error:  # noqa: BLE001 - a decoder may return what holds itself, or refuses to be shown
+        text = f"a {type(value).__name__} that cannot be shown: {type(error).__name__}"
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
@@ -46,10 +51,10 @@ def spelled(steps: Steps) -> str:
     for step in steps:
         if isinstance(step, int):
             text += f"[{step}]"
-        elif _PLAIN_NAME.fullmatch(step):
+        elif _PLAIN_NAME.fullmatch(str(step)):  # a decoder may return any key
             text += f".{step}"
         else:
-            text += f"[{json.dumps(step[:_LONGEST])}]"
+            text += f"[{json.dumps(str(step)[:_LONGEST])}]"
     return text.removeprefix(".")
 
 
@@ -67,11 +72,17 @@ def _takers(binding: Binding) -> Iterator[tuple[Steps, str]]:
 
 
 def _leaves(value: object, steps: Steps) -> Iterator[tuple[Steps, object]]:
-    if isinstance(value, Mapping) and value:
+    if len(steps) == _DEEPEST and isinstance(value, Mapping | list):
+        yield steps, shown(value)
+    elif isinstance(value, Mapping) and value:
         for name, each in value.items():
             yield from _leaves(each, (*steps, name))
     elif isinstance(value, list) and value:
         for index, each in enumerate(value):
             yield from _leaves(each, (*steps, index))
     elif steps:
-        yield steps, value
+        yield steps, value if type(value) in _PLAIN or _short(value) else shown(value)
+
+
+def _short(value: object) -> bool:
+    return type(value) is int and value.bit_length() <= _LONGEST

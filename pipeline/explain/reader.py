@@ -44,8 +44,12 @@ class Reader:
         if len(readings) > 1:
             held = f"The payload holds {len(readings)} readings"
             said.notes.append(f"{held}; fields and attributes are those of the first.")
-        said.fields = fields_of([each.binding for each in self.plans], fields, self.told)
-        said.attributes = attributes_of(self.plans, fields)
+        try:
+            said.fields = fields_of([each.binding for each in self.plans], fields, self.told)
+            said.attributes = attributes_of(self.plans, fields)
+        except Exception as error:  # noqa: BLE001 - as above: a decoder may return objects that fail when they are used
+            said.notes.append(f"What was decoded cannot be shown: {type(error).__name__}.")
+            return None
         return fields
 
 

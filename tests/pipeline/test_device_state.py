@@ -52,7 +52,8 @@ def test_the_memory_is_bounded() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [{"deep": 1}, ["x"], None, "x" * 201, "\ud800", "a\nb", float("nan"), float("-inf"), 2**64, -(2**64)]
+    "value",
+    [{"deep": 1}, ["x"], None, "x" * 201, "\ud800", "a\nb", float("nan"), float("-inf"), 2**64, -(2**64), 10**400],
 )
 def test_what_is_no_state_of_a_device_is_not_heard(value: object) -> None:
     states = DeviceStates(PATHS, 60, Store(None))

@@ -203,7 +203,7 @@ def test_retained_and_too_large() -> None:
 
 @pytest.mark.parametrize(
     "decode",
-    [hostile.leaves, hostile.struct_error, hostile.returns_text, hostile.floods],
+    [hostile.leaves, hostile.panics, hostile.struct_error, hostile.returns_text, hostile.floods],
     ids=lambda made: made.__name__,
 )
 def test_a_connector_that_fails_costs_its_message_only(decode: Any) -> None:

@@ -62,3 +62,11 @@ def test_check_says_where(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
 def test_check_needs_to_know_which(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "Say which" in out(capsys, "check", code=2)
     assert "holds no connector" in out(capsys, "check", str(tmp_path), code=1)
+
+
+def test_a_fault_that_no_terminal_can_show(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    source = (VENDORS / "acme" / "th1.py").read_text(encoding="utf-8")
+    source = source.replace("raise PayloadError(", "raise ValueError('\\ud800\\x1b[2J' +", 1)
+    (tmp_path / "th1.py").write_text(source, encoding="utf-8")
+    said = out(capsys, "check", str(tmp_path), code=1)
+    assert "got ValueError: \\ud800\\x1b[2J" in said

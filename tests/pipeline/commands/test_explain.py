@@ -208,3 +208,49 @@ def test_what_a_decoder_prints_is_not_in_the_report(capsys: pytest.CaptureFixtur
     out, err = capsys.readouterr()
     assert json.loads(out)["outcome"] == "published"
     assert "seen" in err
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(
+    ("decoded", "said"),
+    [
+        ("reading['t'] = reading", "out_of_bounds"),
+        ("for _ in range(100_000): reading = {'t': reading}", "out_of_bounds"),
+        ("reading['t'] = 10 ** 5000", "out_of_bounds"),
+        ("reading['t'] = Odd(1)", "internal_error"),
+        ("reading = Sealed(t=1.0)", "internal_error"),
+        ("reading[None] = 1", "nothing_measured"),
+        ("raise Panic('\\ud800')", "connector_failed"),
+    ],
+)
+def test_whatever_a_decoder_returns(
+    decoded: str, said: str, form: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "odd.py").write_text(
+        f"""
+from headrace import Attribute, Connector
+class Panic(BaseException): pass
+class Odd(float):
+    def __float__(self): raise RuntimeError
+    def __le__(self, other): raise RuntimeError
+    __lt__ = __abs__ = __repr__ = __eq__ = __float__
+    __hash__ = None
+class Sealed(dict):
+    def get(self, *_): raise RuntimeError
+    __getitem__ = items = get
+def decode(uplink):
+    reading = {{}}
+    {decoded}
+    return reading
+connector = Connector(vendor="odd", devices=("d",), owner="@odd", decode=decode, model="WeatherObserved",
+                      attributes={{"temperature": Attribute("t", unit="degC")}})
+"""
+    )
+    file = tmp_path / "city.yaml"
+    content = written({"odd": {"use": "odd/d", "device": {"topic": "device"}, "location": [3.7174, 51.0543]}})
+    content["feeds"]["city"]["routes"] = [{"topic": "city/{device}", "connector": "odd"}]
+    file.write_text(yaml.safe_dump({**content, "connector_paths": [str(tmp_path)]}))
+    code, out = explain(capsys, "00", "--hex", "--format", form, config=file, topic="city/7")
+    assert code == 1
+    assert said in out
+    assert len(out) < 10_000

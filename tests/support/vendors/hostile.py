@@ -20,6 +20,16 @@ def leaves(uplink: Uplink) -> Any:
     return {"t": 21.5}
 
 
+class PanicError(BaseException):
+    """What a decoder in a compiled language raises."""
+
+
+def panics(uplink: Uplink) -> Any:
+    if len(uplink.payload) != 4:
+        raise PanicError("index out of bounds \ud800")
+    return {"t": 21.5}
+
+
 def forgets_nothing(uplink: Uplink) -> Any:
     return {"t": float(next(COUNT)), "size": len(uplink.payload)}
 
