@@ -146,6 +146,6 @@ def _stored(record: Any) -> StoredRecord:  # noqa: ANN401 - aiokafka has no type
         record.offset,
         record.key,
         record.value,
-        tuple(record.headers),
+        tuple((name, value or b"") for name, value in record.headers),  # another producer may write none
         record.timestamp,
     )

@@ -27,7 +27,7 @@ def plain(record: StoredRecord) -> dict[str, Any]:
     value = record.value or b""
     shown: Any
     try:
-        shown = json.loads(value)
+        shown = _json(value)
     except ValueError:
         shown = value.decode() if _is_text(value) else {"hex": value.hex()}
     return {
@@ -48,7 +48,7 @@ def _lines(record: StoredRecord, headers: dict[str, str]) -> Iterator[str]:
         yield from _letter(record.value or b"", headers)
         return
     try:
-        entity = json.loads(record.value or b"")
+        entity = _json(record.value or b"")
     except ValueError:
         yield f"    {_text(record.value or b'')}"
         return
@@ -106,6 +106,24 @@ def _headers(record: StoredRecord) -> dict[str, str]:
 
 def _time(ms: int) -> str:
     return times.text(ms).decode() if times.EARLIEST <= ms <= times.LATEST else str(ms)
+
+
+def _json(value: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
+    """Return what JSON holds.
+
+    Raises:
+        ValueError: it is none, or nested too deep to be written again.
+    """
+    try:
+        held = json.loads(value, parse_constant=_refused)
+        json.dumps(held)
+    except RecursionError as deep:
+        raise ValueError("nested too deep") from deep
+    return held
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _is_text(value: bytes) -> bool:

@@ -1,5 +1,7 @@
 """`headrace tail` through every kind of listener, and what it says when it may not or cannot read."""
 
+import asyncio
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from aiokafka import AIOKafkaProducer
 
 from tests.conftest import USERS
 from tests.integration.worker_bench import WorkerBench
@@ -67,3 +70,35 @@ def test_a_wrong_password(bench: WorkerBench, certificates: Certificates, tmp_pa
     assert "refused our credentials" in done.stderr
     assert "canary" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+STRANGE: tuple[tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]], ...] = (
+    (b"k", None, []),
+    (b"\xff\xfe\x1b[2J", b"\xff\x00\x1b[2J", []),
+    (b"k", b"{}", [("ce_type", None), ("\x1b[2J", b"\x1b")]),
+    (b"k", b"[1,2", [("ce_type", b"org.headrace.DeadLetter"), ("ce_reason", b"\xff"), ("ce_time", None)]),
+    (None, b'"\\ud800"', []),
+    (b"k", b'{"a": {"value": {"@value": [NaN]}, "unitCode": 5}, "b": 5, "c": {}}', []),
+    (b"k", b"[" * 100_000, []),
+)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_whatever_another_producer_wrote(bench: WorkerBench, tmp_path: Path, form: str) -> None:
+    async def produce() -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=bench.kafka.bootstrap())
+        async with producer:
+            for key, value, headers in STRANGE:
+                await producer.send_and_wait(bench.topic, value, key=key, headers=headers)
+
+    bench.client.create_topic(bench.topic, 1)
+    asyncio.run(produce())
+
+    more = ("--from-beginning", "--count", str(len(STRANGE)), "--format", form)
+    done = tail(bench, tmp_path, {}, *more)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    if form == "json":
+        values = [json.loads(line)["value"] for line in done.stdout.splitlines()]
+        assert values[:4] == ["", {"hex": "ff001b5b324a"}, {}, "[1,2"]
