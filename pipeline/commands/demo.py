@@ -41,7 +41,10 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
     if not 1 <= seconds <= 86_400:  # noqa: PLR2004 - a day
         raise argparse.ArgumentTypeError(f"expected 1 to 86400 seconds, got {text}")
     return seconds
