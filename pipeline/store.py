@@ -68,6 +68,7 @@ class Store:
 
     def put(self, table: str, key: str, value: bytes) -> None:
         """Keep a value in place of the one before."""
+        value = bytes(memoryview(value))  # a copy of its own size: the bytes that orjson returns occupy 4 KiB
         self._note(table, key, value)
         self._keep(table, key, value)
 
