@@ -67,7 +67,7 @@ def run(parsed: argparse.Namespace) -> int:
     with redirect_stdout(sys.stderr):  # a vendor's decoder may print
         said = explain.explain(loaded.config, message, feed=parsed.feed, partitions=parsed.partitions)
     if parsed.format == "json":
-        sys.stdout.write(json.dumps(asdict(said), indent=2, default=repr) + "\n")
+        sys.stdout.write(json.dumps(asdict(said), indent=2, default=explain.as_json) + "\n")
     else:
         sys.stdout.write(explain.text(said) + "\n")
     return commands.START_ERROR if said.dead_letter is not None else commands.OK

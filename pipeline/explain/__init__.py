@@ -11,7 +11,8 @@ text.py         the same for a person; network_text.py: of it, what a network sa
 """
 
 from pipeline.explain.explanation import Explanation
+from pipeline.explain.fields import as_json
 from pipeline.explain.text import text
 from pipeline.explain.trace import explain
 
-__all__ = ["Explanation", "explain", "text"]
+__all__ = ["Explanation", "as_json", "explain", "text"]

@@ -38,11 +38,16 @@ def fields_of(
 def shown(value: object) -> str:
     """Write a value as JSON does, cut where it is long; nothing in it can break a line."""
     try:
-        text = json.dumps(value, ensure_ascii=False, default=repr)
-        text = text if text.isprintable() else json.dumps(value, default=repr)
+        text = json.dumps(value, ensure_ascii=False, default=as_json)
+        text = text if text.isprintable() else json.dumps(value, default=as_json)
     except Exception as error:  # noqa: BLE001 - a decoder may return what holds itself, or refuses to be shown
         text = f"a {type(value).__name__} that cannot be shown: {type(error).__name__}"
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def as_json(value: object) -> object:
+    """Return what JSON takes in the place of a value that it does not know: `default` of json.dumps."""
+    return dict(value) if isinstance(value, Mapping) else repr(value)
 
 
 def spelled(steps: Steps) -> str:
