@@ -71,6 +71,7 @@ def test_an_error_that_nobody_expected_is_told_without_its_text(form: logs.Form)
 
 def test_a_library_is_heard_from_warning_on_and_on_one_line() -> None:
     written = Written()
+    logging.getLogger("aiokafka").setLevel(logging.NOTSET)  # `headrace tail` in the same process makes it silent
     logs.set_level("debug")
     for level in (logging.DEBUG, logging.INFO, logging.WARNING):
         logging.getLogger("aiokafka.conn").log(level, "Request %s\nwith what it holds: %s", "Fetch", "more")
