@@ -89,7 +89,8 @@ class Air:
         """Send nothing more until `resume`; what was sent is acknowledged."""
         self._quiet.clear()
         self._going.clear()
-        assert self._quiet.wait(30) or not self._thread.is_alive()
+        while self._thread.is_alive() and not self._quiet.wait(0.05):
+            pass
 
     def resume(self) -> None:
         self._going.set()

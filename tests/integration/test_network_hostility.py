@@ -17,6 +17,8 @@ from tests.connectors.network_servers import fuzz, messages
 from tests.connectors.network_servers.capture import published
 from tests.connectors.network_servers.events import EVENTS
 from tests.connectors.network_servers.messages import UPLINKS
+from tests.connectors.network_servers.test_chirpstack_v3 import TOPIC as V3
+from tests.connectors.network_servers.test_chirpstack_v3 import marshalled
 from tests.integration.captured import BRIDGE, JSON_BRIDGE, SERVER, pushed, registry
 from tests.integration.networks import network_config, written
 from tests.integration.worker_bench import WorkerBench, assert_conserved, fates, until
@@ -34,6 +36,10 @@ def corpora(shared_data: Path) -> dict[str, Messages]:
     found: dict[str, Messages] = {}
     for name, uplink in UPLINKS.items():
         found[name] = [(topic, dumps(said)) for topic, said in (uplink, *EVENTS[name])]
+    found["chirpstack_v3"] += [
+        (f"{V3}up", marshalled("up", form, fCnt=1, fPort=2, data="AAECAw==", object={"t": 1}))
+        for form in ("json", "protobuf")
+    ]
     found["chirpstack"] += [each for file in SERVER.files for each in published(shared_data, file)]
     found["chirpstack_gateway"] = [
         each for way in (BRIDGE, JSON_BRIDGE) for file in way.files for each in published(shared_data, file)
