@@ -1,0 +1,201 @@
+"""The chart, rendered by the real helm for six sets of values, and judged by Kubernetes' schemas and by `check`.
+
+HEADRACE_GOLDEN=write rewrites the golden files; read the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.certs import Certificates
+from tests.support.toolchain import find
+
+pytestmark = pytest.mark.real
+CHART = Path(__file__).resolve().parents[2] / "deploy" / "helm" / "headrace"
+HERE = Path(__file__).parent / "helm"
+SETS = ("minimal", "readers", "secured", "monitored", "strimzi", "placed")
+KUBERNETES = "1.31"
+# Other people's kinds, for which kubernetes-validate has no schema: what their operators cannot do without.
+OTHERS = {
+    "ServiceMonitor": {"selector", "endpoints"},
+    "PrometheusRule": {"groups"},
+    "KafkaTopic": {"topicName", "partitions", "replicas", "config"},
+    "KafkaUser": {"authentication", "authorization"},
+}
+
+
+def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    tool = find("helm")
+    command = [str(tool.path), *map(str, arguments)]
+    return subprocess.run(command, env={**os.environ, **tool.env}, capture_output=True, text=True, check=False)
+
+
+def template(chart: Path, values: str, *options: str) -> subprocess.CompletedProcess[str]:
+    fixed = ("--namespace=headrace", f"--kube-version={KUBERNETES}.0", f"--values={HERE / 'values' / values}.yaml")
+    return helm("template", "city", chart, *fixed, *options)
+
+
+@pytest.fixture(scope="module")
+def chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Take dashboards and rules of the test's own, so that the golden files do not change with the shipped ones."""
+    copy = tmp_path_factory.mktemp("chart") / "headrace"
+    shutil.copytree(CHART, copy, ignore=shutil.ignore_patterns("dashboards", "rules"))
+    for folder in ("dashboards", "rules"):
+        shutil.copytree(HERE / folder, copy / folder)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def rendered(chart: Path) -> dict[str, str]:
+    done = {values: template(chart, values) for values in SETS}
+    assert {values: each.stderr for values, each in done.items() if each.returncode} == {}
+    return {values: each.stdout for values, each in done.items()}
+
+
+def objects(text: str, kind: str) -> list[dict[str, Any]]:
+    return [each for each in yaml.safe_load_all(text) if each["kind"] == kind]
+
+
+@pytest.mark.parametrize("values", SETS)
+def test_it_renders_as_before(values: str, rendered: Mapping[str, str]) -> None:
+    golden = HERE / "golden" / f"{values}.yaml"
+    if os.environ.get("HEADRACE_GOLDEN") == "write":
+        golden.write_text(rendered[values], encoding="utf-8")
+    assert rendered[values] == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("values", SETS)
+def test_lint_finds_nothing(values: str) -> None:
+    done = helm("lint", CHART, "--strict", "--quiet", f"--values={HERE / 'values' / values}.yaml")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_kubernetes_takes_every_object(rendered: Mapping[str, str], tmp_path: Path) -> None:
+    files = []
+    for values, text in rendered.items():
+        files.append(tmp_path / f"{values}.yaml")
+        files[-1].write_text(text, encoding="utf-8")
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(rendered["minimal"].replace("replicas: 1", "replicas: one"), encoding="utf-8")
+    command = [str(Path(sys.executable).with_name("kubernetes-validate")), "-k", KUBERNETES, "--strict"]
+    done = subprocess.run([*command, *map(str, files), str(bad)], capture_output=True, text=True, check=False)
+    said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("INFO")]
+    unknown = {line.split(" for kind ")[1].split()[0] for line in said if "Couldn't find schema" in line}
+    failed = {Path(line.split()[1]).name for line in said if line.startswith("ERROR")}
+    assert unknown == set(OTHERS)
+    assert failed == {"bad.yaml"}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_what_other_operators_take_is_complete(kind: str, rendered: Mapping[str, str]) -> None:
+    found = [each for text in rendered.values() for each in objects(text, kind)]
+    assert found
+    assert all(each["spec"].keys() == OTHERS[kind] for each in found)
+
+
+@pytest.fixture(scope="module")
+def mounted(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Path:
+    """Lay the Secrets of the value sets as a pod sees them."""
+    folder = tmp_path_factory.mktemp("secrets")
+    for name in ("mqtt-credentials", "kafka-credentials", "headrace"):
+        (folder / name).mkdir()
+        shutil.copy(certificates.ca, folder / name / "ca.crt")
+        (folder / name / "password").write_text("secret", encoding="utf-8")
+        (folder / name / "password").chmod(0o440)
+    return folder
+
+
+@pytest.mark.parametrize("values", SETS)
+def test_headrace_takes_every_readers_configuration(
+    values: str, rendered: Mapping[str, str], mounted: Path, tmp_path: Path
+) -> None:
+    [files] = [each["data"] for each in objects(rendered[values], "ConfigMap") if "overview.json" not in each["data"]]
+    for name, content in files.items():
+        (tmp_path / name).write_text(content.replace("- /connectors", f"- {tmp_path}"), encoding="utf-8")
+    [workload] = objects(rendered[values], "StatefulSet")
+    for ordinal in range(workload["spec"]["replicas"]):
+        pod = f"{workload['metadata']['name']}-{ordinal}"
+        env = {**os.environ, "POD_NAME": pod, "CREDENTIALS_DIRECTORY": str(mounted), "KAFKA": "kafka:9092"}
+        command = [sys.executable, "-m", "pipeline", "check", str(tmp_path / f"{pod}.yaml")]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_each_reader_has_sessions_of_its_own(rendered: Mapping[str, str]) -> None:
+    [readers] = [each["data"] for each in objects(rendered["readers"], "ConfigMap")]
+    sessions = [
+        feed["client_id"].replace("${POD_NAME}", pod.removesuffix(".yaml"))
+        for pod, text in readers.items()
+        for feed in yaml.safe_load(text)["feeds"].values()
+    ]
+    assert sessions == ["city-readers-0-city", "city-readers-1-city", "city-readers-2-city", "river-session"]
+
+
+def test_the_stop_outlasts_the_drain(rendered: Mapping[str, str]) -> None:
+    for text in rendered.values():
+        [workload] = objects(text, "StatefulSet")
+        assert workload["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > 30 + 2
+
+
+def test_the_notes_name_sessions_and_warn(chart: Path, tmp_path: Path) -> None:
+    """`helm template` leaves them out, and `helm install` asks a cluster: render them as an object of their own."""
+    copy = tmp_path / "headrace"
+    shutil.copytree(chart, copy)
+    notes = (copy / "templates" / "NOTES.txt").read_text(encoding="utf-8")
+    (copy / "templates" / "_notes.tpl").write_text('{{ define "notes" }}' + notes + "{{ end }}", encoding="utf-8")
+    (copy / "templates" / "notes.yaml").write_text('{kind: Notes, text: {{ include "notes" . | quote }}}')
+    said = {values: objects(template(copy, values).stdout, "Notes")[0]["text"] for values in ("readers", "placed")}
+    assert "Session of feed city, reader 1: city-readers-1-city" in said["readers"]
+    assert "persistence is off" in said["placed"]
+    assert "persistence is off" not in said["readers"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "word"),
+    [
+        ("config.tenant=Ghent", "tenant"),
+        ("replicas=3", "replicas"),
+        ("image.digest=sha256:1", "digest"),
+        ("readers=null", "readers"),
+        ("strimzi.authentication=plain", "authentication"),
+    ],
+)
+def test_the_schema_refuses_what_cannot_work(setting: str, word: str) -> None:
+    done = template(CHART, "minimal", "--set", setting)
+    assert done.returncode != 0
+    assert word in done.stderr
+
+
+def test_everything_that_is_shipped_beside_the_chart_is_in_it() -> None:
+    text = template(CHART, "monitored").stdout
+    deploy = CHART.parents[1]
+    dashboards = {file.name: file.read_text(encoding="utf-8") for file in (deploy / "grafana").glob("*.json")}
+    rules = [
+        yaml.safe_load(file.read_text(encoding="utf-8"))
+        for file in sorted((deploy / "prometheus").glob("*.rules.yaml"))
+    ]
+    maps: dict[str, str] = {}
+    for each in objects(text, "ConfigMap"):
+        maps |= {name: content for name, content in each["data"].items() if name.endswith(".json")}
+    [rule] = objects(text, "PrometheusRule")
+    assert maps == dashboards
+    assert rule["spec"]["groups"] == [group for file in rules for group in file["groups"]]
+
+
+def test_the_chart_agrees_with_what_is_said_elsewhere() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    lines = (CHART.parents[1] / "kafka" / "topic.properties").read_text(encoding="utf-8").splitlines()
+    settings = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    project = tomllib.loads((CHART.parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert values["strimzi"]["topicConfig"] == settings
+    assert yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"] == project["version"]
