@@ -13,7 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, get_args
+
+Lifecycle = Literal["planned", "active", "maintenance", "retired"]
+LIFECYCLES: tuple[Lifecycle, ...] = get_args(Lifecycle)
 
 _KEY_BYTES = 16
 _EUI_LENGTHS = {16, 23}  # characters: plain, and with a dash or colon between each two
@@ -72,7 +75,8 @@ class Device:
     digits. aliases: other names in topics and payloads. name: for people. connector: `vendor/device`, or a name under
     `connectors`. model: instead of the connector's. location: longitude, latitude (, altitude in metres), WGS84.
     attributes: constant attributes of the entity, JSON values in the model's canonical units. prefer: whom to publish
-    when it is heard through a server and raw. line: where it stands in its file.
+    when it is heard through a server and raw. interval: seconds between two readings, as a rule. lifecycle: only an
+    active one is missed when it is silent. line: where it stands in its file.
     """
 
     key: str
@@ -86,6 +90,8 @@ class Device:
     sessions: tuple[Session, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     prefer: Literal["server", "raw"] | None = None
+    interval: float | None = None
+    lifecycle: Lifecycle = "active"
     line: int = 0
 
 

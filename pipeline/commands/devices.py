@@ -84,6 +84,8 @@ def _plain(device: Device) -> dict[str, Any]:
         "sessions": [{"dev_addr": each.dev_addr, "version": each.version} for each in device.sessions],
         "tags": device.tags,
         "prefer": device.prefer,
+        "interval": device.interval,
+        "lifecycle": device.lifecycle,
         "line": device.line,
     }
 

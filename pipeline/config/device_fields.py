@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
 from pipeline.config.connectors import check_coordinates
 from pipeline.config.device_rows import guarded
 from pipeline.config.device_uses import Use, unfit
-from pipeline.config.findings import Finding, Place, did_you_mean, sentence
+from pipeline.config.findings import Finding, Place, did_you_mean, one_of, sentence
+from pipeline.config.values import INTERVALS, seconds, spell_seconds
+from pipeline.devices import LIFECYCLES, Lifecycle
 
 LONGEST_NAME = 200
 """Characters of a name, as in every entity id."""
@@ -117,6 +120,34 @@ class Reading:
             return value
         self._wrong("prefer", f"expected `server` or `raw`, got {guarded(value)}.")
         return None
+
+    def interval(self) -> float | None:
+        """Return the seconds between two readings, or None."""
+        value = self._values["interval"]
+        try:
+            return _interval(value)
+        except (ValueError, TypeError):
+            shortest, longest = map(spell_seconds, INTERVALS)
+            said = f"expected a duration of {shortest} to {longest}, got {guarded(value)}."
+            self._wrong("interval", said, "Write a number with its unit: `30s`, `10min`, `2h`, `1d`.")
+            return None
+
+    def lifecycle(self) -> Lifecycle:
+        """Return whether the device is in use."""
+        value: Any = self._values["lifecycle"]
+        if value in LIFECYCLES:
+            found: Lifecycle = value
+            return found
+        self._wrong("lifecycle", f"expected {one_of(LIFECYCLES)}, got {guarded(value)}.")
+        return "active"
+
+
+@lru_cache(maxsize=256)
+def _interval(text: str) -> float:
+    value = seconds(text)
+    if not INTERVALS[0] <= value <= INTERVALS[1]:
+        raise ValueError(text)
+    return value
 
 
 def _numbers(value: object) -> tuple[float, ...] | None:

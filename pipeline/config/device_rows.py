@@ -23,7 +23,7 @@ SESSION = ("dev_addr", *(f"{key}{end}" for key in SESSION_KEYS for end in ("", "
 """The keys of a session; in CSV, columns."""
 KEYS = (
     *("key", "dev_eui", "aliases", "name", "connector", "model", "location", "attributes", "sessions", "tags"),
-    "prefer",
+    *("prefer", "interval", "lifecycle"),
 )
 _PLACE = ("longitude", "latitude", "altitude")
 COLUMNS = (*(key for key in KEYS if key not in {"location", "sessions"}), *_PLACE, *SESSION)

@@ -14,6 +14,8 @@ YAML, a list of mappings, or CSV with a header of the same names:
         - {dev_addr: "01ab23cd", nwk_s_key_file: keys/th-17.nwk, app_s_key_file: keys/th-17.app}
       tags: {site: hall}                                                         CSV: site=hall;floor=3
       prefer: server                      or raw, when both hear it
+      interval: 10min                     between two readings; a device that is overdue is listed as silent
+      lifecycle: active                   or planned, maintenance, retired: nobody misses those
 
 Only `key` is required. Files are UTF-8; relative ones are taken from the folder of this file. `${NAME}` means nothing
 here. Keys may stand in the file itself (`nwk_s_key`) if only its owner can read it (mode 0600).
@@ -165,6 +167,8 @@ class _Judge:
             sessions=self._read_sessions(key, line, values["sessions"], found) if "sessions" in values else (),
             tags=self._shared(reading.tags()) if "tags" in values else _NOTHING,
             prefer=reading.prefer() if "prefer" in values else None,
+            interval=reading.interval() if "interval" in values else None,
+            lifecycle=reading.lifecycle() if "lifecycle" in values else "active",
             line=line,
         )
         if use.faults or not use.placed or use.lacks:

@@ -17,6 +17,8 @@ from pydantic import WithJsonSchema as Schema
 
 from pipeline.binding import Path
 
+INTERVALS = (1.0, 366 * 86_400.0)
+"""Seconds: the shortest and longest time that may be expected between two readings of a device."""
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "kB": 1000, "MB": 1000**2}
 _DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*(ms|s|min|m|h|d)")

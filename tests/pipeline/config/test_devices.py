@@ -97,15 +97,17 @@ YAML = f"""
     - {{dev_addr: 01AB23CD, nwk_s_key_file: keys/nwk, app_s_key_file: keys/app}}
   tags: {{site: hall, floor: 3}}
   prefer: raw
+  interval: 90 s
+  lifecycle: maintenance
 - {{key: 1e5, sessions: [{{dev_addr: 26000001, app_s_key: {KEY}, f_nwk_s_int_key: {KEY}, s_nwk_s_int_key: {OTHER},
    nwk_s_enc_key: {OTHER}}}]}}
 """
 CSV = """key,dev_eui,aliases,name,connector,model,longitude,latitude,altitude,attributes,tags,prefer,\
-dev_addr,nwk_s_key_file,app_s_key_file
+interval,lifecycle,dev_addr,nwk_s_key_file,app_s_key_file
 th-17,00:11:22:33:44:55:66:aa,hall-3; 0644;no,"Hall, third floor", th,AirQualityObserved,3.7174,51.0543,12,\
-airQualityIndex=3;typeofLocation=outdoor,site=hall;floor=3,raw,01ab23cd,keys/nwk,keys/app
+airQualityIndex=3;typeofLocation=outdoor,site=hall;floor=3,raw,90 s,maintenance,01ab23cd,keys/nwk,keys/app
 
-1e5,,,,,,,,,,,,,,
+1e5,,,,,,,,,,,,,,,,
 """
 NWK, APP = Key(bytes.fromhex(KEY)), Key(bytes.fromhex(OTHER))
 TH_17 = Device(
@@ -120,6 +122,8 @@ TH_17 = Device(
     sessions=(Session("01ab23cd", "1.0", APP, NWK, NWK, NWK),),
     tags={"site": "hall", "floor": "3"},
     prefer="raw",
+    interval=90.0,
+    lifecycle="maintenance",
     line=2,
 )
 
@@ -132,6 +136,7 @@ def test_both_forms_say_the_same(tmp_path: Path, file: str, text: str) -> None:
 
     assert first == TH_17
     assert second.key == "1e5"
+    assert (second.interval, second.lifecycle) == (None, "active")
 
 
 def test_a_session_of_version_1_1(tmp_path: Path) -> None:
