@@ -107,11 +107,12 @@ def test_what_other_operators_take_is_complete(kind: str, rendered: Mapping[str,
 def mounted(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Path:
     """Lay the Secrets of the value sets as a pod sees them."""
     folder = tmp_path_factory.mktemp("secrets")
-    for name in ("mqtt-credentials", "kafka-credentials", "headrace"):
+    for name in ("mqtt-credentials", "kafka-credentials", "headrace", "headrace-admin", "city-admin"):
         (folder / name).mkdir()
         shutil.copy(certificates.ca, folder / name / "ca.crt")
-        (folder / name / "password").write_text("secret", encoding="utf-8")
-        (folder / name / "password").chmod(0o440)
+        for key in ("password", "token", "status-page"):
+            (folder / name / key).write_text("secret" * 4, encoding="utf-8")
+            (folder / name / key).chmod(0o440)
     return folder
 
 

@@ -48,8 +48,8 @@ def test_the_unit_is_valid(unit: Path) -> None:
 
 
 def test_verify_would_say_so(unit: Path) -> None:
-    unit.write_text(unit.read_text(encoding="utf-8").replace("RestartSec=", "RestartSecs="), encoding="utf-8")
-    assert "RestartSecs" in verify(unit)[1]
+    unit.write_text(unit.read_text(encoding="utf-8").replace("WatchdogSec=", "WatchdogSecs="), encoding="utf-8")
+    assert "WatchdogSecs" in verify(unit)[1]
 
 
 def test_the_exposure_is_small(unit: Path) -> None:

@@ -46,10 +46,10 @@ probes and Prometheus can reach.
 {{- $_ := set $feed "client_id" (printf "${POD_NAME}-%s" $name) -}}
 {{- end -}}
 {{- end -}}
-{{- $admin := $config.admin | default dict -}}
-{{- if not $admin.listen -}}
-{{- $_ := set $admin "listen" "0.0.0.0:9464" -}}
+{{- if not $config.admin -}}
+{{- $token := .root.Values.adminToken -}}
+{{- $file := printf "${CREDENTIALS_DIRECTORY}/%s/%s" $token.secret $token.key -}}
+{{- $_ := set $config "admin" (dict "listen" "0.0.0.0:9464" "token_file" $file) -}}
 {{- end -}}
-{{- $_ := set $config "admin" $admin -}}
 {{ toYaml $config }}
 {{- end }}
