@@ -19,7 +19,7 @@ pytestmark = pytest.mark.real
 EXAMPLES = list(dict.fromkeys(example for command in every((root(),)) for example in command.examples()))
 MAY_SAY_NO = {"explain"}
 """A dead letter is an answer too; its exit code is 1."""
-UNENDING = {"run": "TERM 6", "tail": "INT 4", "demo": "INT 8"}
+UNENDING = {"run": "TERM 6", "tail": "INT 10", "demo": "INT 8"}
 """The signal that ends it, and after how many seconds."""
 SHORTER = {"=...": "=x", "--seconds 20": "--seconds 5"}
 TENANT = "ghent"
@@ -40,6 +40,9 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory, mosquitto: Mosquitto, kaf
         (examples / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
     reading = {"device": "aq-0001", "ts": round(time.time() * 1000), "temperature": 21.5, "lat": 52.37, "lon": 4.89}
     shutil.copytree(ROOT / "tests" / "support" / "vendors", person.folder / "my-connectors")
+    person.types("headrace init lorawan --output lorawan.yaml")
+    uplink = {"deviceInfo": {"devEui": "0011223344556677"}, "fCnt": 1, "fPort": 1, "data": "AA=="}
+    (person.folder / "up.json").write_text(json.dumps(uplink), encoding="utf-8")
     (person.folder / "reading.json").write_text(json.dumps(reading), encoding="utf-8")
     client = KafkaClient(kafka.bootstrap())
     for topic in (f"{TENANT}.AirQualityObserved.v1", f"{TENANT}.dead-letter.v1"):
