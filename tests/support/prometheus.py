@@ -84,6 +84,16 @@ def check_rules(file: Path) -> str:
     return _promtool("check", "rules", str(file))
 
 
+def check_config(file: Path) -> str:
+    """Return what promtool finds wrong with a configuration and the rules that it names."""
+    return _promtool("check", "config", str(file))
+
+
+def run_rules(file: Path) -> str:
+    """Return what fails of a file of promtool's unit tests of rules."""
+    return _promtool("test", "rules", str(file))
+
+
 def _promtool(*arguments: str, text: str | None = None) -> str:
     tool = find("promtool")
     command = [str(tool.path), *arguments]

@@ -1,0 +1,81 @@
+"""Every alert fires when it should, is quiet when it should be, and has a page that says what to do."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.deploy.dashboards import ROOT, RULES, RUNBOOK, rules
+from tests.support.prometheus import check_config, check_rules, run_rules
+
+PAGE = ("## What it means", "## How to confirm", "## What to do")
+
+
+ALERTS = {rule["alert"]: rule for rule in rules() if "alert" in rule}
+CASES = yaml.safe_load(Path(__file__).with_name("alerts.yaml").read_text(encoding="utf-8"))
+
+
+def case(name: str, case: dict[str, Any], *, fires: bool) -> dict[str, Any]:
+    """Return one test of promtool's: the alert carries exactly this, or nothing is there."""
+    rule = ALERTS[name]
+    carries = {
+        "exp_labels": {**case.get("labels", {}), **rule["labels"]},
+        "exp_annotations": {**rule["annotations"], "summary": case.get("says")},
+    }
+    return {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in case["series"].items()],
+        "alert_rule_test": [
+            {"eval_time": f"{case['at']}m", "alertname": name, "exp_alerts": [carries] if fires else []}
+        ],
+    }
+
+
+@pytest.mark.real
+def test_each_alert_fires_and_is_quiet(tmp_path: Path) -> None:
+    tests = []
+    for name, cases in CASES.items():
+        assert cases["quiet"], name
+        tests += [case(name, cases["fires"], fires=True), *(case(name, each, fires=False) for each in cases["quiet"])]
+    file = tmp_path / "alert.test.yaml"
+    file.write_text(yaml.safe_dump({"rule_files": list(map(str, RULES)), "evaluation_interval": "1m", "tests": tests}))
+    assert run_rules(file) == ""
+
+
+def test_every_case_is_an_alert() -> None:
+    assert list(CASES) == list(ALERTS)
+
+
+@pytest.mark.real
+def test_promtool_takes_the_rules_and_the_example() -> None:
+    for file in RULES:
+        assert check_rules(file) == ""
+    assert check_config(ROOT / "deploy" / "prometheus" / "prometheus.yaml") == ""
+
+
+def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
+    pages = {page.stem for page in RUNBOOK.glob("Headrace*.md")}
+    assert pages == set(ALERTS)
+    assert {name: rule["annotations"]["runbook_url"] for name, rule in ALERTS.items()} == {
+        name: f"deploy/runbook/{name}.md" for name in ALERTS
+    }
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_a_page_says_what_it_means_how_to_confirm_and_what_to_do(name: str) -> None:
+    text = (RUNBOOK / f"{name}.md").read_text(encoding="utf-8")
+    assert text.startswith(f"# {name}\n")
+    assert [line for line in text.splitlines() if line.startswith("## ")] == list(PAGE)
+    confirm = text.split(PAGE[1])[1].split(PAGE[2])[0]
+    assert re.search(r"^    \S", confirm, re.MULTILINE), "a query or a command to copy"
+    assert "<tenant>" not in re.sub(r"`[^`]*`", "", text), "a placeholder stands in code"
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", text)
+    assert [link for link in links if not (RUNBOOK / link).exists()] == []
+
+
+def test_the_index_lists_every_page() -> None:
+    text = (RUNBOOK / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[(\w+)\]\((\w+)\.md\) \| (\w+) \|", text, re.MULTILINE)
+    assert rows == [(name, name, rule["labels"]["severity"]) for name, rule in ALERTS.items()]
