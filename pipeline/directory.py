@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import WeakMethod
 
 from pipeline.devices import Device, Devices
 
@@ -12,7 +13,7 @@ class Directory:
 
     def __init__(self, devices: Devices | None = None) -> None:
         self.devices = Devices() if devices is None else devices
-        self._changed: list[Callable[[], None]] = []
+        self._changed: list[WeakMethod[Callable[[], None]]] = []
 
     def find(self, name: object) -> Device | None:
         """Return the device that a message calls so: by its key, an alias or its DevEUI."""
@@ -21,11 +22,13 @@ class Directory:
         return self.devices.by_name(name) if isinstance(name, str) else None
 
     def on_change(self, call: Callable[[], None]) -> None:
-        """Call back when another registry is in force."""
-        self._changed.append(call)
+        """Call back a method when another registry is in force, as long as its object is used by anybody else."""
+        self._changed = [each for each in self._changed if each() is not None]
+        self._changed.append(WeakMethod(call))
 
     def take(self, devices: Devices) -> None:
         """Put another registry in force, between two messages."""
         self.devices = devices
-        for call in self._changed:
-            call()
+        for each in self._changed:
+            if (call := each()) is not None:
+                call()

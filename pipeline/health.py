@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.admin import Answer, Page, probe
 from pipeline.delivery import Ledger
+from pipeline.in_force import InForce
 from pipeline.loop_lag import LoopLag
 
 _DEAD = 10.0  # seconds that the loop may be late
@@ -33,24 +34,12 @@ class FeedHealth:
         return self.up()
 
 
-@dataclass(slots=True)
-class ConfigHealth:
-    """The configuration in force. refused: what was wrong with the file at the last reload; empty if nothing."""
-
-    file: str = ""
-    hash: str = ""
-    loaded: float = field(default_factory=time.time)
-    reloads: int = 0
-    refusals: int = 0
-    refused: list[str] = field(default_factory=list)
-
-
 class Health:
     """Looks at the parts when asked. kafka: why Kafka takes nothing now; empty when it does."""
 
     def __init__(self, version: str, lag: LoopLag, kafka: Callable[[], str]) -> None:
         self.feeds: dict[str, FeedHealth] = {}
-        self.config = ConfigHealth()
+        self.config = InForce()
         self.draining = False
         self._version, self._lag, self._kafka = version, lag, kafka
         self._began = time.time()

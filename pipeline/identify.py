@@ -89,7 +89,10 @@ class Identify(Stage[Heard]):
         self._known: dict[str, _Known] = {}
         self._arrival = -1
         self._recorded = b""
-        directory.on_change(self._known.clear)
+        directory.on_change(self._forget)
+
+    def _forget(self) -> None:
+        self._known.clear()
 
     def put(self, batch: Batch[Heard]) -> None:
         """Make the records of each uplink and pass them on, in order."""

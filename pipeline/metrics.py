@@ -30,6 +30,7 @@ from prometheus_client.registry import Collector
 from pipeline import metrics_lorawan
 from pipeline.delivery import Fate, Ledger
 from pipeline.errors import Reason
+from pipeline.in_force import InForce
 from pipeline.lorawan.ledger import FrameLedger, RawLedger
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -196,6 +197,7 @@ class Metrics:
         self.raw: dict[str, RawLedger] = {}
         self.frames = FrameLedger()
         self.publish = PublishMetrics(self.registry)
+        self.in_force = InForce()
         self.lag: Callable[[], float] = lambda: 0.0
         self.gauges: Callable[[], tuple[int, int, float]] = lambda: (0, 0, 0.0)
         self._families = _FeedFamilies(self.registry, trouble_reasons, datagram_kinds)
@@ -215,6 +217,13 @@ class Metrics:
         self._export(name, ledger, limit)
         return DatagramMetrics(name, self._families)
 
+    def forget(self, name: str) -> None:
+        """Export a feed no more that has been removed, and all of whose messages have their fate."""
+        self.ledgers.pop(name, None)
+        self.limits.pop(name, None)
+        self.raw.pop(name, None)
+        self._families.connected.remove(name)
+
     def _export(self, name: str, ledger: Ledger, limit: int) -> None:
         self.ledgers[name] = ledger
         self.limits[name] = limit
@@ -230,6 +239,16 @@ class Metrics:
         return CONTENT_TYPE_LATEST, generate_latest(self.registry)
 
 
+def _in_force(config: InForce) -> Iterator[Metric]:
+    yield InfoMetricFamily("headrace_config", "The configuration in force.", {"hash": config.hash})
+    reloads = CounterMetricFamily("headrace_config_reloads", "Reloads by outcome.", labels=["outcome"])
+    reloads.add_metric(["applied"], config.reloads)
+    reloads.add_metric(["refused"], config.refusals)
+    yield reloads
+    stale = "1 while the file is refused and the configuration before it is in force."
+    yield GaugeMetricFamily("headrace_config_stale", stale, value=float(bool(config.refused)))
+
+
 class _Live(Collector):
     """Metrics that are read where they live, at each scrape, instead of being copied on the hot path."""
 
@@ -239,6 +258,7 @@ class _Live(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("headrace_build", "What runs.", {"version": self._version})
+        yield from _in_force(self._metrics.in_force)
         said = "How late the event loop was at its worst, in the last 15 to 30 s."
         yield GaugeMetricFamily("headrace_event_loop_lag_seconds", said, value=self._metrics.lag())
         yield from self._conservation()

@@ -14,13 +14,17 @@ from pipeline.connector import Connector
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A connector and where it stands. examples: the line of each, by its name; origin: how it was found."""
+    """A connector and where it stands. examples: the line of each, by its name; origin: how it was found.
+
+    digest: of its file as it was read; empty for one that does not change while the process runs.
+    """
 
     connector: Connector
     file: str
     line: int = 1
     examples: Mapping[str, int] = field(default_factory=dict)
     origin: str = "tree"
+    digest: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ def kafka_options(config: Config) -> KafkaOptions:
         chunk_bytes=kafka.chunk_bytes,
         idempotent=kafka.idempotent,
         request_timeout=kafka.request_timeout,
-        create_topics=_create_topics(config),
+        create_topics=create_topics(config),
     )
 
 
@@ -231,7 +231,8 @@ def _sasl(sasl: SaslConfig) -> Sasl:
     )
 
 
-def _create_topics(config: Config) -> CreateTopics | None:
+def create_topics(config: Config) -> CreateTopics | None:
+    """Return how missing topics are made; None: they are not."""
     create = config.kafka.create_topics
     if create is None:
         return None

@@ -20,7 +20,9 @@ _HELP = f"""examples:
 
 SIGTERM or SIGINT stops reading, waits up to `drain_timeout` until Kafka has confirmed what was read, and exits.
 SIGUSR1 makes the log tell everything (`debug`); SIGUSR2 takes the configuration's `log.level` again.
-SIGHUP reads the device registry (`devices`) again; one with errors is refused, and the one in use stays.
+SIGHUP reads the configuration and all that it names again (devices, connectors, secrets). Only what differs is touched,
+and connections whose keys are the same survive; a file with errors is refused, and what is in use stays. A change of
+`tenant`, `kafka`, `state_dir` or `admin.listen` needs a restart.
 Metrics and health are served at `admin.listen`: http://127.0.0.1:9464/metrics, /livez, /readyz,
 /startupz and /healthz. As a systemd service of Type=notify it says when it is ready, and that it lives.
 
@@ -46,9 +48,8 @@ def run(parsed: argparse.Namespace) -> int:
     logs.begin(loaded.config.log.format, loaded.config.log.level)
     _warn(loaded)
     app: Any = importlib.import_module("pipeline.app")  # late: `check` needs neither paho nor aiokafka
-    reread = None if loaded.config.devices is None else loaded.reread_devices
     try:
-        return int(app.run(loaded.config, reread=reread, loop=parsed.loop))
+        return int(app.run(loaded, loop=parsed.loop))
     except StartError as problem:
         if logs.form() == "console":
             raise

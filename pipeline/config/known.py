@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from pipeline import discovery
@@ -18,7 +20,15 @@ def registry(paths: Sequence[str] = ()) -> Registry:
 
 def in_folder(path: Path) -> Iterator[Found | Broken]:
     """Yield the connectors in a folder and below it, or in a file, in both forms."""
-    yield from _judged([*discovery.folder(path), *folder_form.folder(path)])
+    for each in _judged([*discovery.folder(path), *folder_form.folder(path)]):
+        yield replace(each, digest=_digest(Path(each.file))) if isinstance(each, Found) else each
+
+
+def _digest(file: Path) -> str:
+    try:
+        return sha256(file.read_bytes()).hexdigest()
+    except OSError:  # gone meanwhile: another one than any that is there
+        return "unknown"
 
 
 @cache

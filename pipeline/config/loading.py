@@ -62,25 +62,15 @@ class Loaded:
         """Give later findings about this configuration their lines, and put them in order."""
         return _placed(self.document, findings)
 
-    def reread_devices(self) -> Devices:
-        """Return the device registry as its file is now, which is judged as at start.
+    def reread(self) -> Loaded:
+        """Return the configuration as its file is now; everything that it names is read again.
 
         Raises ConfigError; its text lists everything that is wrong.
         """
-        names = frozenset(self.config.connectors)
-        file = _devices(self.config, self.connectors, names)
-        about = [each for name in names for each in _about(name, self.config.connectors[name], self.connectors, file)]
-        errors = self.placed([*file.errors, *about, *self._unready(file)])
-        if errors:
-            raise InvalidConfigError(self.file, errors, "the registry in use stays")
-        return file.devices
-
-    def _unready(self, file: DevicesFile) -> Iterator[Finding]:
-        """Yield the models that devices bring, and whose topics were not made ready at start."""
-        fresh = file.models - set(self.config.models) if self.config.networked else frozenset()
-        for model in sorted(fresh):
-            said = f"names a connector that makes {model}, whose topic was not made ready at start."
-            yield Finding((), said, "Restart the worker: no message is lost.", line=1, file=self.config.devices)
+        try:
+            return read(self.file)
+        except InvalidConfigError as problem:
+            raise InvalidConfigError(self.file, problem.findings, "the configuration in use stays") from None
 
 
 def load(path: str | os.PathLike[str], environment: Mapping[str, str] = os.environ) -> Config:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
@@ -154,6 +156,12 @@ class Config(Section):
     def device_events_topic(self) -> str:
         """The topic of what happens to devices and gateways beside uplinks."""
         return topic(self.kafka.topics.device_events, tenant=self.tenant)
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits that tell one configuration from another; secrets and the device registry play no part."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return sha256(text.encode()).hexdigest()[:12]
 
     @property
     def networked(self) -> bool:

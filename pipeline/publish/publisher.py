@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from time import monotonic
 from typing import NamedTuple
 
@@ -82,6 +83,21 @@ class Publisher:
             self._cluster.close()
             raise
         self._started = True
+
+    async def include(self, topics: Collection[str], create: CreateTopics | None) -> None:
+        """Make further topics ready, while records flow. create: how to make those that are missing, or None.
+
+        Raises:
+            StartError: a sentence that names the broker or the topic, and what to do; those before stay in use.
+        """
+        before, options = list(self._intake.limits), self._cluster.options
+        self._cluster.options = replace(options, create_topics=create)
+        try:
+            self._intake.learn(await prepare(self._cluster, {*before, *topics}))
+        except BaseException:
+            self._cluster.options = options
+            self._cluster.follow(before)
+            raise
 
     def put(self, batch: Batch[Record]) -> None:
         """Take a batch. A record without a message is a dead letter, and its fate is DEAD_LETTERED.

@@ -72,7 +72,7 @@ def test_no_output_holds_a_secret_or_a_payload(
     assert fates(bench.settled(worker, 3 + len(PAYLOADS))) == {"published": 3, "dead_lettered": len(PAYLOADS)}
     registry.write_text(f"- {{key: raw, sessions: {sessions}, wrong: canary}}\n", encoding="utf-8")
     os.kill(worker.process.pid, signal.SIGHUP)
-    until(lambda: "was not reloaded" in worker.logged(), "the refused reload")
+    until(lambda: "refused, what is in use stays" in worker.logged(), "the refused reload")
     registry.write_text(f"- {{key: raw, sessions: {sessions}}}\n", encoding="utf-8")
 
     for page in ("/metrics", "/livez", "/readyz"):

@@ -13,8 +13,7 @@ import pytest
 import yaml
 
 from pipeline.app import Worker
-from pipeline.config.loading import load
-from pipeline.config.root import Config
+from pipeline.config.loading import Loaded, read
 from pipeline.crash_guard import CrashGuard
 from pipeline.errors import StartError
 from tests.support.ports import LOOPBACK, free_port
@@ -29,14 +28,14 @@ def silent_kafka() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def config(folder: Path, kafka: int, admin: int) -> Config:
+def config(folder: Path, kafka: int, admin: int) -> Loaded:
     text = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
     text["kafka"]["bootstrap_servers"] = [f"{LOOPBACK}:{kafka}"]
     text["admin"] = {"listen": f"{LOOPBACK}:{admin}"}
     text["state_dir"] = str(folder)
     file = folder / "headrace.yaml"
     file.write_text(yaml.safe_dump(text), encoding="utf-8")
-    return load(file)
+    return read(file)
 
 
 def deaths(folder: Path) -> int:

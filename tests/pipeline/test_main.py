@@ -32,9 +32,8 @@ def wrong(tmp_path: Path) -> Path:
 def app(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> list[tuple[Any, str]]:
     calls: list[tuple[Any, str]] = []
 
-    def run(config: Any, *, reread: Any, loop: str) -> int:
-        assert reread is None  # there is no registry
-        calls.append((config, loop))
+    def run(loaded: Any, *, loop: str) -> int:
+        calls.append((loaded.config, loop))
         if isinstance(outcome, Exception):
             raise outcome
         return int(outcome)

@@ -261,7 +261,7 @@ def test_the_registry_is_read_anew_and_refused_as_at_start(tmp_path: Path) -> No
     read = loaded(tmp_path, "- {key: a, location: [3.7, 51.05]}", connectors={"city-aq": TH})
     file = tmp_path / "devices.yaml"
     file.write_text("- {key: b, location: [3.7, 51.05]}")
-    assert [device.key for device in read.reread_devices()] == ["b"]
+    assert [device.key for device in read.reread().devices] == ["b"]
     for text, said in [
         ("- key: b", "nothing supplies it"),
         ("- kye: b", "devices.yaml:1"),
@@ -269,23 +269,11 @@ def test_the_registry_is_read_anew_and_refused_as_at_start(tmp_path: Path) -> No
     ]:
         file.write_text(text)
         with pytest.raises(ConfigError, match=said) as problem:
-            read.reread_devices()
-        assert "; the registry in use stays." in str(problem.value)
+            read.reread()
+        assert "; the configuration in use stays." in str(problem.value)
     file.unlink()
     with pytest.raises(ConfigError, match="cannot be read"):
-        read.reread_devices()
-
-
-def test_a_reload_that_needs_another_topic_asks_for_a_restart(tmp_path: Path) -> None:
-    content = yaml.safe_load(EXAMPLE.read_text())
-    feed = {**content["feeds"]["city"], "dialect": "auto"}
-    del feed["routes"]
-    text = '- {key: a, dev_eui: "00112233445566aa", connector: acme/th-1, location: [3.7, 51.05]}\n'
-    read = loaded(tmp_path, text, feeds={"city": feed}, connectors={}, streams={})
-    assert len(read.reread_devices()) == 1
-    (tmp_path / "devices.yaml").write_text(text + "- {key: b, connector: elsys/ers, location: [3.7, 51.05]}\n")
-    with pytest.raises(ConfigError, match="makes IndoorEnvironmentObserved, whose topic was not made ready at start"):
-        read.reread_devices()
+        read.reread()
 
 
 @pytest.mark.parametrize("command", [["check"], ["check", "--format", "json"], ["explain"], ["topics"]])
