@@ -21,7 +21,13 @@ MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 PYTHONS = ("3.11", "3.13")  # Debian 12 and 13
 # The C libraries that wheels may want, at most Debian 12's (2.36); pip takes a list of platforms by the word.
 LIBRARIES = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
-BESIDE = ("deploy/bundle/install.sh", "deploy/systemd/headrace.service", "LICENSE")
+BESIDE = (
+    "deploy/bundle/install.sh",
+    "deploy/systemd/headrace.service",
+    "deploy/mosquitto/mosquitto.conf",
+    "deploy/mosquitto/acl",
+    "LICENSE",
+)
 
 
 def main() -> int:

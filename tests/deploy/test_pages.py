@@ -21,6 +21,16 @@ def test_every_link_and_path_leads_somewhere(page: str) -> None:
     assert [path for path in links + paths if not path.exists()] == []
 
 
+def test_every_verb_and_command_that_operators_are_told_exists() -> None:
+    text = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
+    verbs = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    commands = (ROOT / "deploy" / "reference" / "commands.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"(?:bin/|`)headrace ([a-z]+)", text))
+    assert told >= {"init", "check", "topics"}
+    assert {each for each in told if f"## headrace {each}" not in commands} == set()
+    assert set(re.findall(r"(?:`|^    )make ([a-z-]+)", text, flags=re.MULTILINE)) <= verbs
+
+
 @pytest.mark.parametrize("figure", ["105,732", "13.51", "27.92", "14.9 ms", "69 MiB"])
 def test_capacity_rests_on_measured_figures(figure: str) -> None:
     page = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
