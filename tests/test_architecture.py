@@ -56,7 +56,7 @@ def importers(library: str) -> set[str]:
         ("yaml", ("pipeline.config",)),
         ("rich", ("pipeline.demo",)),
         ("sqlite3", ("pipeline.store",)),
-        ("cryptography", ("pipeline.lorawan.crypto", "pipeline.demo.radio")),
+        ("cryptography", ("pipeline.lorawan.crypto", "pipeline.demo.radio", "pipeline.doctor.certificates")),
         ("google.protobuf", ("connectors.network_servers.proto",)),
     ],
 )

@@ -24,6 +24,8 @@ from pipeline.paper import Deaf, Paper
 from pipeline.record import Record, decode_headers
 from pipeline.shared import Shared
 
+NOTHING_CAME = "no message came within"
+"""How the finding begins that nobody sent anything."""
 _ENOUGH = 1000  # readings whose fields are looked at, for one connector: they are all alike
 _KEPT_NAMES = 200
 _SHOWN = 20
@@ -122,7 +124,7 @@ class Arrivals(Stage[Message]):
     def findings(self, seconds: float) -> Iterator[Finding]:
         """Say what came of it, a sentence each."""
         if not self._received:
-            said = f"no message came within {seconds:g} s, so no route or connector could be tried."
+            said = f"{NOTHING_CAME} {seconds:g} s, so no route or connector could be tried."
             yield _warning(("feeds", self._feed), said, "Publish one meanwhile, or let a device retain its last one.")
         for name, seen in sorted(self._seen.items()):
             entry = self._connectors.get(name)

@@ -65,7 +65,7 @@ async def _address(name: str, options: UdpOptions) -> list[Finding]:
 
 async def _feed(config: Config, name: str, feed: MqttFeed, seconds: float) -> list[Finding]:
     arrivals = Arrivals(config, name)
-    trial = Trial(name, _as_a_visitor(wiring.mqtt_options(name, feed, None)), Ledger())
+    trial = Trial(name, as_a_visitor(wiring.mqtt_options(name, feed, None), "check"), Ledger())
     running = asyncio.create_task(trial.run(arrivals), name=f"trial of {name}")
     connected = asyncio.create_task(trial.subscribed.wait())
     try:
@@ -85,8 +85,8 @@ async def _feed(config: Config, name: str, feed: MqttFeed, seconds: float) -> li
     return [*trial.findings, *arrivals.findings(seconds)]
 
 
-def _as_a_visitor(options: MqttOptions) -> MqttOptions:
-    """Return the feed's own way in, without its session.
+def as_a_visitor(options: MqttOptions, errand: str) -> MqttOptions:
+    """Return the feed's own way in, without its session. errand: a word for the client id.
 
     A broker closes the older of two connections with one client id, and what it then sends to the newer it takes for
     delivered: a trial under the feed's own id would stop the running worker and take its messages. So the id is a
@@ -94,7 +94,7 @@ def _as_a_visitor(options: MqttOptions) -> MqttOptions:
     the same reason `$share/group/filter` is tried as `filter`: the group would give some of its messages to the trial.
     """
     filters = tuple((_alone(topic), qos) for topic, qos in options.subscriptions)
-    client_id = f"{options.client_id}-check-{token_hex(4)}"
+    client_id = f"{options.client_id}-{errand}-{token_hex(4)}"
     return replace(options, client_id=client_id, subscriptions=filters, session_expiry=0, clean=True)
 
 

@@ -1,0 +1,19 @@
+"""`headrace doctor`: connects, measures, and says what is wrong, how bad it is, and which line to change.
+
+examination.py  asks everything, and puts the judgements in order
+finding.py      one judgement
+worker.py       a running worker, by its /metrics
+window.py       the in-flight window against the wanted throughput
+broker.py       the MQTT broker, by `$SYS`
+topics.py       Kafka: copies, sizes, times, retention, rights
+certificates.py TLS: until when
+machine.py      open files, clock, state folder, disk
+registry.py     holes of the device registry, levels of connectors
+text.py         the report for a person
+"""
+
+from pipeline.doctor.examination import examine
+from pipeline.doctor.finding import SEVERITIES, Finding, worst
+from pipeline.doctor.text import text
+
+__all__ = ["SEVERITIES", "Finding", "examine", "text", "worst"]

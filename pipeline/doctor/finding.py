@@ -1,0 +1,56 @@
+"""One judgement of the doctor: what was looked at, how bad it is, what was seen, and what to write where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pipeline.config import findings
+from pipeline.config.findings import Place
+
+Severity = Literal["ok", "info", "warning", "critical"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("ok", "info", "warning", "critical")
+"""From good to bad. info: worth knowing, or what nobody can measure from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One judgement.
+
+    check: what was looked at, such as `kafka.replication`. evidence: what was measured or read, a sentence. place:
+    where in the configuration the line to change stands. change: the text to write there, or the command to give.
+    file, line: where that is; file without a line is another program's file, none is the configuration's.
+    """
+
+    check: str
+    severity: Severity
+    evidence: str
+    place: Place = ()
+    change: str = ""
+    file: str | None = None
+    line: int | None = None
+
+    def plain(self) -> dict[str, str | int | None]:
+        """Return what a program reads: `--format json`."""
+        return {
+            "check": self.check,
+            "severity": self.severity,
+            "evidence": self.evidence,
+            "file": self.file,
+            "line": self.line,
+            "path": findings.spell(self.place),
+            "change": self.change,
+        }
+
+
+def worst(found: Iterable[Finding]) -> Severity:
+    """Return the highest severity; `ok` of nothing."""
+    return max((each.severity for each in found), key=SEVERITIES.index, default="ok")
+
+
+def told(check: str, each: findings.Finding) -> Finding:
+    """Take what `headrace check` has found: its errors are critical here."""
+    severity: Severity = "critical" if each.severity == "error" else "warning"
+    said = f"{each.path}: {each.message}" if each.path else each.message
+    return Finding(check, severity, said, each.place, each.fix, each.file, each.line)
