@@ -27,7 +27,7 @@ SETS = ("minimal", "readers", "secured", "monitored", "strimzi", "placed")
 KUBERNETES = ("1.27", "1.37")  # the oldest that the chart takes, and the newest that there are schemas of
 # Other people's kinds, for which kubernetes-validate has no schema: what their operators cannot do without.
 OTHERS = {
-    "ServiceMonitor": {"selector", "endpoints"},
+    "ServiceMonitor": {"jobLabel", "selector", "endpoints"},
     "PrometheusRule": {"groups"},
     "KafkaTopic": {"topicName", "partitions", "replicas", "config"},
     "KafkaUser": {"authentication", "authorization"},
