@@ -11,12 +11,13 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from hmac import compare_digest
-from typing import Any, NamedTuple
-from urllib.parse import parse_qs
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import parse_qs, urlsplit
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from pipeline.config.values import loopback
 from pipeline.errors import StartError
 from pipeline.logs import Log
 
@@ -26,6 +27,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _LOG = Log(__name__)
 UNAUTHORIZED = 401
+_READING = ("GET", "HEAD")
 _LONGEST_QUERY = 1024
 _TEXT = "text/plain; charset=utf-8"
 _CALLERS = 64  # connections at once: each is a descriptor that a broker's or Kafka's connection might need
@@ -33,6 +35,12 @@ _CALLERS = 64  # connections at once: each is a descriptor that a broker's or Ka
 
 Answer = tuple[int, str, bytes]
 """Status, content type, body."""
+
+_CLOSED: Answer = (
+    UNAUTHORIZED,
+    _TEXT,
+    b"Expected the token of `admin.token_file`: Authorization: Bearer TOKEN\n",
+)
 
 
 class Page(NamedTuple):
@@ -52,15 +60,37 @@ def probe(reasons: Callable[[], Sequence[str]]) -> Page:
     return Page(answer)
 
 
+class Mounted(Protocol):
+    """Answers some addresses itself, from `start` to `stop`."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End answers under way."""
+
+    def has(self, path: str) -> bool:
+        """Say whether it answers at that path."""
+
+    def guarded(self, path: str) -> bool:
+        """Say whether that path is not for everybody who can reach it."""
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; an ASGI application."""
+
+
 class Admin:
-    """Answers GET by address. A key `/path?word` is the page where the query has that word.
+    """Answers GET by address. A key `/path?word` is the page where the query has that word. mounted: the status page.
 
     token: gives what a caller must send as `Authorization: Bearer` (RFC 6750, section 2.1) for guarded pages; None:
     nobody needs one. It is read at each such request, so that a new one counts at once.
     """
 
-    def __init__(self, pages: Mapping[str, Page], token: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self, pages: Mapping[str, Page], token: Callable[[], str] | None = None, mounted: Mounted | None = None
+    ) -> None:
         self.token = token
+        self._mounted = mounted
         self._pages = pages
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
@@ -77,6 +107,8 @@ class Admin:
         config = uvicorn.Config(
             self._answer, http=_Caller, ws="none", lifespan="off", interface="asgi3", log_config=None, access_log=False
         )
+        if self._mounted is not None:
+            self._mounted.start()
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="admin")
 
@@ -84,26 +116,34 @@ class Admin:
         """Stop listening; answers under way are given up after a second."""
         if self._server is None or self._task is None:
             return
+        if self._mounted is not None:
+            self._mounted.stop()
         self._server.should_exit = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._task, 1.0)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's shape
-        status, kind, body = self._content(scope)
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, mounted = scope["path"], self._mounted
+        if mounted is not None and scope["method"] in _READING and mounted.has(path):
+            if not mounted.guarded(path) or self._allowed(scope["headers"]):
+                return await mounted.answer(scope, receive, send)
+            status, kind, body = _CLOSED
+        else:
+            status, kind, body = self._content(scope)
         headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
         if status == UNAUTHORIZED:
             headers.append((b"www-authenticate", b"Bearer"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        return await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
     def _content(self, scope: Scope) -> Answer:
-        if scope["method"] not in ("GET", "HEAD"):
+        if scope["method"] not in _READING:
             return 405, _TEXT, b"Expected GET.\n"
         page = self._page(scope["path"], scope["query_string"].decode("latin-1"))
         if page is None:
             return 404, _TEXT, f"There are {', '.join(self._pages)}.\n".encode()
         if page.guarded and not self._allowed(scope["headers"]):
-            return UNAUTHORIZED, _TEXT, b"Expected the token of `admin.token_file`: Authorization: Bearer TOKEN\n"
+            return _CLOSED
         return page.answer()
 
     def _page(self, path: str, query: str) -> Page | None:
@@ -113,7 +153,7 @@ class Admin:
 
     def _allowed(self, headers: Sequence[tuple[bytes, bytes]]) -> bool:
         if self.token is None:
-            return True
+            return _asked_here(headers)
         try:
             wanted = self.token().encode()
         except StartError as problem:
@@ -122,6 +162,19 @@ class Admin:
         sent = next((value for name, value in headers if name == b"authorization"), b"")
         scheme, _, token = sent.partition(b" ")
         return scheme.lower() == b"bearer" and compare_digest(token.strip(), wanted)
+
+
+def _asked_here(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Say whether the caller called us by a name of this machine.
+
+    A page from elsewhere, in a browser on this machine, can have its own name resolved to our address (DNS rebinding)
+    and would then read what we answer; but it cannot change the name that the browser sends.
+    """
+    host = next((value for name, value in headers if name == b"host"), b"localhost").decode("latin-1")
+    try:
+        return loopback(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        return False
 
 
 class _Server(uvicorn.Server):

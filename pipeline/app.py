@@ -28,6 +28,7 @@ from pipeline.logs import Log
 from pipeline.loop_lag import LoopLag
 from pipeline.metrics import Metrics
 from pipeline.notify import Systemd
+from pipeline.page import Letters, Newest, Page, Sources, about
 from pipeline.publish import Publisher
 from pipeline.record import Record
 from pipeline.reload import Reload, Touched
@@ -70,7 +71,7 @@ class Worker:
         self._metrics.lag = self._lag.worst
         self._health = Health(_version(), self._lag, lambda: self._publisher.trouble)
         self._metrics.in_force = self._health.config
-        self._admin = Admin(pages(self._metrics.exposition, self._health), wiring.admin_token(config))
+        self._admin = Admin(pages(self._metrics.exposition, self._health), wiring.admin_token(config), self._page())
         self._systemd = Systemd()
         state = _state_folder(config)
         directory = Directory(config.registered)
@@ -87,6 +88,12 @@ class Worker:
 
     def _take(self, config: Config) -> None:
         self._config, self._letters = config, wiring.dead_letters(config)
+
+    def _page(self) -> Page:
+        newest, letters = Newest(), Letters()
+        self._publisher.seen_by(newest.note, letters.note)
+        look = Sources(lambda: about(self._config), self._metrics, self._health.not_ready, letters, newest)
+        return Page(look)
 
     def _refused(self, record: Record, reason: Reason, detail: str) -> Record | None:
         return self._letters.refused(record, reason, detail)

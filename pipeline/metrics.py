@@ -7,7 +7,7 @@ configuration and closed lists: never a device, a topic of MQTT, or a text of an
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 
 from prometheus_client import (
@@ -233,6 +233,11 @@ class Metrics:
     def dead_lettered(self, feed: str, reason: Reason) -> None:
         """Count a message that became a dead letter before it was a record."""
         self._dead_by[feed, reason]()
+
+    def samples(self) -> Iterator[tuple[str, Mapping[str, str], float]]:
+        """Yield name, labels and value of all that `exposition` tells."""
+        for family in self.registry.collect():
+            yield from ((sample.name, sample.labels, sample.value) for sample in family.samples)
 
     def exposition(self) -> tuple[str, bytes]:
         """Return the content type and the text that Prometheus reads."""

@@ -67,7 +67,8 @@ class Demo:
         started = monotonic()
         config = await self._stack.start()
         say(f"All run, after {monotonic() - started:.1f} s. Broken in the city of {len(self._city.citizens)} devices:")
-        say(f"{broken_devices()}\nTry next, in a second terminal:\n{self._hints()}\n")
+        say(f"{broken_devices()}\nThe status page, for a browser: http://127.0.0.1:{self._stack.admin_port}/")
+        say(f"Try next, in a second terminal:\n{self._hints()}\n")
         consumer = Consumer(self._stack.bootstrap, Topics.of(config))
         publisher = await MqttPublisher.connect(self._stack.mqtt_port, "headrace-demo-city")
         watch = Watch(self._city, publisher, consumer)
@@ -147,6 +148,7 @@ class Demo:
             ("tail", f"{headrace} tail demo.dead-letter.v1 {file} --dead-letters"),
             ("tail", f"{headrace} tail demo.device-events.v1 {file}"),
             ("devices", f"{headrace} devices unknown {file}"),
+            ("run", f"a browser: http://127.0.0.1:{port}/"),
             ("run", f"curl http://127.0.0.1:{port}/metrics"),
         ]
         return "\n".join(f"  {line}" for command, line in lines if find_spec(f"pipeline.commands.{command}"))

@@ -60,6 +60,7 @@ class Intake:
         self.limits: dict[str, int] = {}  # topic -> max.message.bytes
         self.opened: Callable[[Slot], None] = _ignore
         self.full: Callable[[], None] = _nothing
+        self.dead: Callable[[Record], object] = _unseen
         self._chunk_bytes = chunk_bytes
         self._partitions = partitions
         self._dead_letter = dead_letter
@@ -132,6 +133,8 @@ class Intake:
             slot.since = monotonic()
             self.opened(slot)
         fate = Fate.PUBLISHED if record.message is not None else Fate.DEAD_LETTERED
+        if fate is Fate.DEAD_LETTERED:
+            self.dead(record)
         if slot.delivery is not delivery or fate is Fate.DEAD_LETTERED:
             slot.runs.append((delivery, fate, len(slot.records)))
         slot.delivery = delivery if fate is Fate.PUBLISHED else None
@@ -173,4 +176,8 @@ def _ignore(_: Slot) -> None:
 
 
 def _nothing() -> None:
+    pass
+
+
+def _unseen(_: Record) -> None:
     pass

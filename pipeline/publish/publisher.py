@@ -37,6 +37,10 @@ def _nothing(_: str) -> None:
     pass
 
 
+def _unseen(_: Record) -> None:
+    pass
+
+
 class Publisher:
     """A stage that keeps records until Kafka confirmed them. Make it, `start` it and use it on one event loop.
 
@@ -62,6 +66,12 @@ class Publisher:
         self._sender.refreshed = self._relearn
         self._learned = 0.0
         self._started = False
+        self._last: Callable[[Record], object] = _unseen
+
+    def seen_by(self, last: Callable[[Record], object], dead: Callable[[Record], object]) -> None:
+        """Show the last record of each batch, and each dead letter, to somebody who only takes note of them."""
+        self._last = last
+        self._intake.dead = dead
 
     async def start(self, topics: Collection[str]) -> None:
         """Connect, see that every topic is there (or make it), and be ready for `put`.
@@ -106,6 +116,8 @@ class Publisher:
             DeliveryError: a record's topic was not named to `start`.
         """
         self._intake.put(batch)
+        if batch.items:
+            self._last(batch.items[-1])
         self._failpoint("after_put")
 
     def kept(self) -> int:

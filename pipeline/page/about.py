@@ -1,0 +1,30 @@
+"""What the page says of the configuration: names and addresses, no secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.config.feeds_udp import SemtechUdpFeed
+from pipeline.config.root import Config
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """feeds: kind and source by name. connectors: models by name."""
+
+    tenant: str = ""
+    feeds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    connectors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def about(config: Config) -> About:
+    """Read a configuration."""
+    return About(
+        config.tenant,
+        {
+            name: (feed.kind, feed.listen if isinstance(feed, SemtechUdpFeed) else str(feed.url))
+            for name, feed in config.feeds.items()
+        },
+        {name: connector.models for name, connector in config.connectors.items()},
+    )

@@ -1,0 +1,149 @@
+"""One document of all that the page shows; who watches gets the same bytes, made once a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from heapq import nlargest
+from time import time
+from typing import Any
+
+from pipeline.errors import Reason
+from pipeline.metrics import Metrics
+from pipeline.page.about import About
+from pipeline.page.history import History
+from pipeline.page.letters import Letters
+from pipeline.page.newest import Newest
+from pipeline.page.samples import Samples
+
+_GATEWAYS = 12
+_EXPLAINED = {reason.value: reason.explanation for reason in Reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the page looks. about: the configuration in force. not_ready: why messages do not flow."""
+
+    about: Callable[[], About]
+    metrics: Metrics
+    not_ready: Callable[[], Sequence[str]]
+    letters: Letters
+    newest: Newest
+
+
+def snapshot(sources: Sources, history: History, started: float) -> dict[str, Any]:
+    """Return what the page shows now, as JSON has it.
+
+    Times are milliseconds since 1970, durations seconds, counts those of the process's life; `point` is the newest of
+    the history. started: seconds since 1970.
+    """
+    about, samples = sources.about(), Samples(sources.metrics.samples())
+    return {
+        "time": round(time() * 1000),
+        "uptime": round(time() - started),
+        "version": next(iter(samples.by("version", "headrace_build_info")), ""),
+        "tenant": about.tenant,
+        "not_ready": list(sources.not_ready()),
+        "config_refused": list(sources.metrics.in_force.refused),
+        "point": history.points[-1] if history.points else None,
+        "received": samples.sum("headrace_received_messages_total"),
+        "in_flight": samples.sum("headrace_in_flight_messages"),
+        "fates": samples.by("fate", "headrace_messages_total"),
+        "conserved": all(samples.by("feed", "headrace_conserved").values()),
+        "feeds": [*_feeds(about, samples)],
+        "connectors": [*_connectors(about, sources)],
+        "dead_letters": [*_dead_letters(samples, sources.letters)],
+        "topics": [*_topics(samples)],
+        "kafka": _kafka(samples),
+        "raw": [*_raw(sources.metrics, samples)],
+        "frames": {
+            **samples.by("kind", "headrace_device_frames_total"),
+            "missing": samples.sum("headrace_device_frames_missing"),
+        },
+        "entities": sources.newest.entities(),
+    }
+
+
+def _feeds(about: About, samples: Samples) -> Iterator[dict[str, Any]]:
+    for name, (kind, source) in about.feeds.items():
+        yield {
+            "name": name,
+            "kind": kind,
+            "source": source,
+            "connected": samples.sum("headrace_feed_connected", feed=name) == 1,
+            "received": samples.sum("headrace_received_messages_total", feed=name),
+            "fates": samples.by("fate", "headrace_messages_total", feed=name),
+            "in_flight": samples.sum("headrace_in_flight_messages", feed=name),
+            "limit": samples.sum("headrace_in_flight_limit", feed=name),
+            "unacknowledged": samples.sum("headrace_unacknowledged_messages", feed=name),
+            "oldest": round(samples.sum("headrace_oldest_unsettled_seconds", feed=name), 3),
+            "stale": samples.sum("headrace_stale_messages_total", feed=name),
+            "reconnects": _some(samples.by("reason", "headrace_reconnects_total", feed=name)),
+            "sessions_lost": samples.sum("headrace_sessions_lost_total", feed=name),
+            "dropped": samples.sum("headrace_datagrams_dropped_total", feed=name),
+            "conserved": samples.sum("headrace_conserved", feed=name) == 1,
+        }
+
+
+def _connectors(about: About, sources: Sources) -> Iterator[dict[str, Any]]:
+    heard, letters = sources.newest.heard, sources.letters.by_connector
+    for name in dict.fromkeys([*about.connectors, *heard, *letters]):
+        if name:
+            yield {
+                "name": name,
+                "models": about.connectors.get(name, ()),
+                "heard": heard.get(name),
+                "dead_letters": letters[name],
+            }
+
+
+def _dead_letters(samples: Samples, letters: Letters) -> Iterator[dict[str, Any]]:
+    recent = letters.recent()
+    counts = samples.by("reason", "headrace_dead_letters_total")
+    for reason, count in sorted(counts.items(), key=lambda each: -each[1]):
+        if count:
+            feeds = _some(samples.by("feed", "headrace_dead_letters_total", reason=reason))
+            explained = _EXPLAINED.get(reason, "")
+            yield {
+                "reason": reason,
+                "explanation": explained,
+                "count": count,
+                "feeds": feeds,
+                "recent": recent.get(reason),
+            }
+
+
+def _topics(samples: Samples) -> Iterator[dict[str, Any]]:
+    sizes = samples.by("topic", "headrace_published_bytes_total")
+    for topic, records in sorted(samples.by("topic", "headrace_published_records_total").items()):
+        yield {"name": topic, "records": records, "bytes": sizes.get(topic, 0)}
+
+
+def _kafka(samples: Samples) -> dict[str, Any]:
+    return {
+        "waiting": samples.sum("headrace_publisher_waiting_records"),
+        "sent": samples.sum("headrace_publisher_sent_records"),
+        "oldest": round(samples.sum("headrace_publisher_oldest_seconds"), 3),
+        "failures": _some(samples.by("error", "headrace_publish_failures_total")),
+        "refused": _some(samples.by("error", "headrace_refused_records_total")),
+        "rebuilds": samples.sum("headrace_producer_rebuilds_total"),
+        "bisections": samples.sum("headrace_bisections_total"),
+    }
+
+
+def _raw(metrics: Metrics, samples: Samples) -> Iterator[dict[str, Any]]:
+    for feed, ledger in metrics.raw.items():
+        loudest = nlargest(_GATEWAYS, ledger.gateways.items(), key=lambda each: each[1])
+        receptions = samples.sum("headrace_reception_rssi_dbm_count", feed=feed)
+        yield {
+            "feed": feed,
+            "gateways": samples.sum("headrace_gateways_heard", feed=feed),
+            "busiest": [{"gateway": gateway, "receptions": count} for gateway, count in loudest],
+            "rssi": round(ledger.rssi.total / receptions, 1) if receptions else None,
+            "packets": samples.by("kind", "headrace_gateway_packets_total", feed=feed),
+            "outcomes": _some(samples.by("outcome", "headrace_raw_frames_total", feed=feed)),
+        }
+
+
+def _some(counts: dict[str, float]) -> dict[str, float]:
+    return {name: count for name, count in counts.items() if count}

@@ -1,0 +1,213 @@
+import { byId, list, make, say, terms } from "./dom.js";
+import { Plan } from "./map.js";
+import { Plot } from "./plot.js";
+import { Refused, listen } from "./stream.js";
+import { ago, bytes, count, counts, lasted, plain, rate, seconds, short } from "./words.js";
+
+const POINTS = 300;
+const FULL = 0.9; // of a lane
+const OLD = 10; // seconds without a fate
+const MANY_DEAD = 0.05; // of the messages of a minute
+
+const throughput = new Plot(byId("throughput"), ["received", "published", "dead letters"], short, 1);
+const latency = new Plot(byId("latency"), ["median", "99th percentile"], seconds, 4);
+const plan = new Plan(byId("map"));
+let points = [];
+
+function show(now) {
+  if (now.point && now.point[0] !== points.at(-1)?.[0]) points = [...points, now.point].slice(-POINTS);
+  byId("figures").hidden = false;
+  say(byId("tenant"), now.tenant);
+  say(byId("since"), `up ${lasted(now.uptime)}`);
+  say(byId("version"), `Headrace ${now.version}`);
+  verdict(now);
+  tiles(now);
+  throughput.show(points);
+  latency.show(points);
+  fates(now);
+  feeds(now);
+  deadLetters(now);
+  connectors(now);
+  kafka(now);
+  lorawan(now);
+  plan.show(now.entities, now.time);
+}
+
+const last = (column) => points.slice(-10).map((point) => point[column]).findLast((value) => value !== null);
+const summed = (column, n) => points.slice(-n).reduce((sum, point) => sum + point[column], 0);
+
+function verdict(now) {
+  const bad = [...now.not_ready];
+  if (!now.conserved) bad.push("A message is unaccounted for. Please report it: it is a bug of Headrace.");
+  const warnings = now.config_refused.length ? ["The configuration file was refused at the last reload; the one before it is in force."] : [];
+  warnings.push(...now.feeds.filter((feed) => feed.in_flight > FULL * feed.limit).map((feed) => `The lane of feed ${feed.name} is nearly full: Kafka confirms more slowly than messages come.`));
+  warnings.push(...now.feeds.filter((feed) => feed.oldest > OLD).map((feed) => `A message of feed ${feed.name} has waited for more than ${OLD} s.`));
+  const [dead, received] = [summed(3, 60), summed(1, 60)];
+  if (dead > MANY_DEAD * received) warnings.push("Of the last minute's messages more than 5 % became dead letters: see the reasons below.");
+  const all = [...bad, ...warnings];
+  const words = bad.length ? "Messages do not all flow" : warnings.length ? "Messages flow; something wants a look" : "All is well: every feed is connected, and Kafka takes what comes";
+  judge(bad.length ? "bad" : warnings.length ? "" : "good", words, all);
+}
+
+function judge(kind, words, reasons) {
+  const element = byId("verdict");
+  element.className = `verdict ${kind}`;
+  say(element.querySelector("h2"), words);
+  list(element.querySelector("ul"), reasons, (text) => text, (text) => make("li", {}, text), () => {});
+  document.title = `${kind === "good" ? "" : "⚠ "}Headrace${byId("tenant").textContent ? ` ${byId("tenant").textContent}` : ""}`;
+}
+
+function tiles(now) {
+  terms(byId("tiles"), [
+    ["From the feeds, messages/s", rate(last(1) ?? 0)],
+    ["Published, messages/s", rate(last(2) ?? 0)],
+    ["Latency, median", seconds(last(4))],
+    ["Latency, 99th percentile", seconds(last(5))],
+    ["In flight", count(now.in_flight)],
+    ["Dead letters, last 5 min", count(Math.round(summed(3, POINTS)))],
+  ]);
+}
+
+function fates(now) {
+  const parts = [...Object.entries(now.fates), ["in_flight", now.in_flight]];
+  const told = parts.filter(([name, n]) => n || name === "published" || name === "in_flight");
+  terms(byId("fates"), [["received", count(now.received)], ...told.map(([name, n]) => [plain(name), count(n), `f-${name}`])]);
+  list(byId("fates-bar"), told, ([name]) => name, ([name]) => make("i", { class: `f-${name}` }), (bar, [, n]) => { bar.style.flexGrow = n; });
+  say(byId("kept"), now.conserved ? "✓ the sum is right" : "✗ the sum is wrong");
+  byId("kept").className = `badge ${now.conserved ? "good" : "bad"}`;
+}
+
+const KINDS = { mqtt: "MQTT", semtech_udp: "gateways, Semtech UDP" };
+
+function feeds(now) {
+  list(byId("feeds"), now.feeds, (feed) => feed.name, (feed) => {
+    const lane = make("div", { class: "lane", role: "meter", "aria-valuemin": 0, "aria-label": `Lane of ${feed.name}` }, make("i"));
+    return make("li", { "data-feed": feed.name }, make("h3", {}, make("span", {}, feed.name), make("span", { class: "dot" })), make("p"), make("dl", { class: "sum" }), make("p", { class: "room" }, make("span", {}, "lane"), make("span")), lane, make("p", { class: "trouble" }));
+  }, (card, feed) => {
+    const [title, source, figures, room, lane, trouble] = card.children;
+    say(title.lastChild, feed.connected ? "connected" : "not connected");
+    title.lastChild.className = `dot ${feed.connected ? "good" : "bad"}`;
+    say(source, `${KINDS[feed.kind] ?? feed.kind} · ${feed.source}`);
+    terms(figures, [
+      ["received", count(feed.received)],
+      ["published", count(feed.fates.published ?? 0)],
+      ["dead-lettered", count(feed.fates.dead_lettered ?? 0)],
+      ["lag", seconds(feed.oldest)],
+    ]);
+    say(room.lastChild, `${count(feed.in_flight)} of ${count(feed.limit)} in flight`);
+    lane.setAttribute("aria-valuemax", feed.limit);
+    lane.setAttribute("aria-valuenow", feed.in_flight);
+    lane.classList.toggle("full", feed.in_flight > FULL * feed.limit);
+    lane.firstChild.style.width = `${Math.min(100, 100 * feed.in_flight / (feed.limit || 1))}%`;
+    say(trouble, troubles(feed).join(" · "));
+    trouble.hidden = !trouble.textContent;
+  });
+}
+
+function troubles(feed) {
+  const told = [];
+  if (Object.keys(feed.reconnects).length) told.push(`reconnected: ${counts(feed.reconnects)}`);
+  if (feed.sessions_lost) told.push(`sessions lost: ${count(feed.sessions_lost)}`);
+  if (feed.stale) told.push(`settled after their connection: ${count(feed.stale)}`);
+  if (feed.dropped) told.push(`datagrams dropped: ${count(feed.dropped)}`);
+  if (!feed.conserved) told.push("messages unaccounted for");
+  return told;
+}
+
+function deadLetters(now) {
+  const none = { reason: "", count: 0 };
+  const letters = now.dead_letters.length ? now.dead_letters : [none];
+  list(byId("dead"), letters, (letter) => letter.reason, (letter) => (letter === none
+    ? make("li", { class: "none" }, "None: every message could be used.")
+    : make("li", { "data-reason": letter.reason }, make("h3", {}, make("code", {}, letter.reason), make("span")), make("p", {}, letter.explanation), make("details", {}, make("summary", {}, "a recent one"), make("p", { class: "recent" })))
+  ), (item, letter) => {
+    if (letter === none) return;
+    const [title, , details] = item.children;
+    say(title.lastChild, count(letter.count));
+    const from = letter.recent;
+    say(details.lastChild, from ? [ago(from.at, now.time), `feed ${from.feed}`, from.topic, from.detail].filter(Boolean).join(" · ") : counts(letter.feeds));
+  });
+}
+
+function row(first, ...cells) {
+  return make("tr", {}, make("th", { scope: "row" }, first), ...cells);
+}
+
+function connectors(now) {
+  list(byId("connectors"), now.connectors, (each) => each.name, (each) => {
+    const name = row(each.name, make("td"), make("td", { class: "n" }));
+    if (each.models.length) name.firstChild.append(make("small", {}, each.models.join(", ")));
+    return name;
+  }, (line, each) => {
+    say(line.children[1], ago(each.heard, now.time));
+    say(line.children[2], count(each.dead_letters));
+    line.children[2].classList.toggle("bad", each.dead_letters > 0);
+  });
+}
+
+function kafka(now) {
+  const { kafka: k } = now;
+  const pairs = [["waiting to be sent", count(k.waiting)], ["sent, not confirmed", count(k.sent)], ["oldest", seconds(k.oldest)]];
+  if (Object.keys(k.failures).length) pairs.push(["tries that failed", counts(k.failures), "", "warn"]);
+  if (Object.keys(k.refused).length) pairs.push(["refused for good", counts(k.refused), "", "bad"]);
+  if (k.rebuilds) pairs.push(["producer rebuilt", count(k.rebuilds), "", "warn"]);
+  if (k.bisections) pairs.push(["batches cut in halves", count(k.bisections), "", "warn"]);
+  terms(byId("kafka"), pairs);
+  list(byId("topics"), now.topics, (topic) => topic.name, (topic) => row(topic.name, make("td", { class: "n" }), make("td", { class: "n" })), (line, topic) => {
+    say(line.children[1], count(topic.records));
+    say(line.children[2], bytes(topic.bytes));
+  });
+}
+
+function lorawan(now) {
+  const told = Object.values(now.frames).some(Boolean);
+  byId("lorawan").hidden = !now.raw.length && !told;
+  say(byId("frames"), told ? `Frames, by the devices' own counters: ${counts(now.frames)}.` : "");
+  list(byId("raw"), now.raw, (raw) => raw.feed, (raw) => make("div", {}, make("h3", {}, raw.feed), make("p"), make("dl", { class: "sum" }), make("p", { class: "gateways" })), (card, raw) => {
+    const [, radio, outcomes, gateways] = card.children;
+    const strength = raw.rssi === null ? "" : `, heard at ${raw.rssi} dBm on average`;
+    say(radio, `${count(raw.gateways)} ${raw.gateways === 1 ? "gateway" : "gateways"}${strength}`);
+    terms(outcomes, Object.entries(raw.outcomes).map(([name, n]) => [plain(name), count(n)]));
+    say(gateways, raw.busiest.length ? `Receptions by gateway: ${raw.busiest.map(({ gateway, receptions }) => `${gateway} ${count(receptions)}`).join(", ")}` : "");
+  });
+}
+
+function online(on, words) {
+  say(byId("live"), words);
+  byId("live").className = `live ${on ? "on" : "off"}`;
+}
+
+function heard(name, value) {
+  if (name === "history") points = value;
+  else {
+    online(true, "live");
+    byId("token").hidden = true;
+    show(value);
+  }
+}
+
+function lost(why) {
+  online(false, "not connected");
+  judge("bad", "This page has lost the worker", [`What stands below is old: ${why}. It is tried again every two seconds.`]);
+}
+
+const KEY = "headrace-token";
+
+function begin() {
+  const token = () => sessionStorage.getItem(KEY);
+  listen("events", token, heard, lost).catch((error) => {
+    if (!(error instanceof Refused)) throw error;
+    say(byId("refused"), token() ? "That is not the token." : "");
+    byId("token").hidden = false;
+    byId("secret").focus();
+    online(false, "closed");
+    judge("", "These figures are not for everybody", []);
+  });
+}
+
+byId("token").addEventListener("submit", (event) => {
+  event.preventDefault();
+  sessionStorage.setItem(KEY, byId("secret").value);
+  begin();
+});
+begin();

@@ -1,0 +1,145 @@
+"""What the page is told: the figures of Prometheus, the last of each list, and never more than a bounded document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import time
+
+import orjson
+import pytest
+
+from pipeline import config
+from pipeline.dead_letter import DeadLetters
+from pipeline.delivery import Fate, Lane, Ledger
+from pipeline.errors import Reason
+from pipeline.lorawan.ledger import RawLedger
+from pipeline.message import Message
+from pipeline.metrics import Metrics
+from pipeline.page import Letters, Newest, Sources, about
+from pipeline.page.about import About
+from pipeline.page.history import POINTS, History, quantile
+from pipeline.page.newest import MOST
+from pipeline.page.snapshot import snapshot
+from pipeline.record import Destination, Record, encode_headers
+from tests.support.headrace import example_config
+
+CITY = About("ghent", {"city": ("mqtt", "mqtt://127.0.0.1:1883")}, {"city-aq": ("AirQualityObserved",)})
+LETTERS = DeadLetters("ghent", "ghent.dead-letter.v1")
+
+
+def message(topic: str = "city/aq/1") -> Message:
+    return Message(topic, b"{}", 1_700_000_000_000)
+
+
+def entity(number: int, place: object = (3.7, 51.0)) -> Record:
+    identity = f"urn:ngsi-ld:AirQualityObserved:ghent:{number}"
+    document = {"id": identity, "type": "AirQualityObserved", "pm10": {"value": 12.5, "unitCode": "GQ"}}
+    if place is not None:
+        document["location"] = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": place}}
+    destination = Destination("ghent.AirQualityObserved.v1", identity.encode(), "city", "city-aq@1")
+    return Record.make(destination, orjson.dumps(document), encode_headers([]), 1_700_000_000_000 + number, message())
+
+
+def letter(reason: Reason, connector: str = "city-aq@1") -> Record:
+    told = {"feed": "city", "connector": connector, "stage": "decode", "detail": "expected a number, got a text"}
+    return LETTERS.record(message(), reason=reason, **told)
+
+
+def sources(about: About = CITY) -> Sources:
+    return Sources(lambda: about, Metrics("1.2.3", ["closed"]), list, Letters(), Newest())
+
+
+def test_the_figures_are_those_of_the_metrics() -> None:
+    looked = sources()
+    ledger = Ledger()
+    looked.metrics.feed("city", ledger, 5000).connected(up=True)
+    lane: Lane[bytes] = Lane(None, 5000, ledger=ledger)
+    lane.receive(5, b"").seal(Fate.PUBLISHED, 3)
+    looked.metrics.dead_lettered("city", Reason.MALFORMED)
+    looked.metrics.publish.confirmed("ghent.AirQualityObserved.v1", 3, 900, [(0.02, 3)])
+
+    told = snapshot(looked, History(looked.metrics), time())
+
+    assert (told["version"], told["tenant"], told["conserved"], told["not_ready"]) == ("1.2.3", "ghent", True, [])
+    assert (told["received"], told["in_flight"], told["fates"]["published"]) == (5, 2, 3)
+    [feed] = told["feeds"]
+    assert (feed["connected"], feed["received"], feed["in_flight"], feed["limit"]) == (True, 5, 2, 5000)
+    [dead] = told["dead_letters"]
+    assert dead == {
+        "reason": "malformed",
+        "explanation": Reason.MALFORMED.explanation,
+        "count": 1,
+        "feeds": {"city": 1},
+        "recent": None,
+    }
+    assert told["topics"] == [{"name": "ghent.AirQualityObserved.v1", "records": 3, "bytes": 900}]
+    assert orjson.loads(orjson.dumps(told)) is not None
+
+
+def test_the_newest_entities() -> None:
+    newest = Newest()
+    for record in (entity(1), entity(2), entity(1), entity(3, place=None), letter(Reason.MALFORMED)):
+        newest.note(record)
+    newest.look()
+    assert [each["id"].rpartition(":")[2] for each in newest.entities()] == ["1", "2"]
+    assert newest.entities()[0]["values"] == {"pm10": "12.5 µg/m3"}
+    assert newest.entities()[0]["place"] == [3.7, 51.0]
+    assert newest.heard == {"city-aq": 1_700_000_000_003}
+
+
+def test_dead_letters_by_connector_and_one_of_each_reason() -> None:
+    looked = sources()
+    for each in (letter(Reason.MALFORMED), letter(Reason.MALFORMED), letter(Reason.NO_ROUTE, connector="")):
+        looked.letters.note(each)
+    looked.letters.look()
+    assert looked.letters.by_connector == {"city-aq": 2, "": 1}
+    assert looked.letters.recent()["malformed"]["detail"] == "expected a number, got a text"
+    assert looked.letters.recent()["no_route"]["topic"] == "city/aq/1"
+    told = snapshot(looked, History(looked.metrics), time())["connectors"]
+    assert [(each["name"], each["dead_letters"]) for each in told] == [("city-aq", 2)]
+
+
+def test_throughput_and_latency_by_the_second() -> None:
+    metrics = Metrics("1", [])
+    ledger = Ledger()
+    metrics.feed("city", ledger, 10)
+    history = History(metrics)
+    history.look(10.0, 1)
+    ledger.received, ledger.fates[Fate.PUBLISHED], ledger.fates[Fate.DEAD_LETTERED] = 30, 20, 10
+    metrics.publish.confirmed("t", 20, 1, [(0.0125, 20)])
+    history.look(12.0, 2)
+    history.look(13.0, 3)
+    assert list(history.points) == [(2, 15.0, 10.0, 5.0, 0.0125, 0.01495), (3, 0.0, 0.0, 0.0, None, None)]
+    for second in range(2 * POINTS):
+        history.look(14.0 + second, second)
+    assert len(history.points) == POINTS
+
+
+@pytest.mark.parametrize(("share", "seconds"), [(0.5, 0.001), (0.99, 60.0)])
+def test_a_quantile_stays_within_the_buckets(share: float, seconds: float) -> None:
+    assert quantile([5, *[0] * 16, 5], share) == seconds
+    assert quantile([0] * 18, share) is None
+
+
+def test_100_000_devices_and_4_096_gateways_make_no_larger_document() -> None:
+    looked = sources()
+    raw = looked.metrics.raw["radio"] = RawLedger()
+    raw.gateways = {f"{number:016x}": number for number in range(4096)}
+    for number in range(100_000):
+        looked.newest.note(entity(number))
+        looked.metrics.frames.received(f"{number:016x}", "00000000", 1)
+        if number % 50 == 0:
+            looked.newest.look()
+    looked.newest.look()
+    told = snapshot(looked, History(looked.metrics), time())
+    assert told["frames"]["received"] == 100_000
+    assert len(told["entities"]) == MOST
+    assert [each["receptions"] for each in told["raw"][0]["busiest"]] == list(range(4095, 4083, -1))
+    assert len(orjson.dumps(told)) < 64 * 1024
+
+
+def test_what_it_says_of_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "city.yaml"
+    file.write_bytes(orjson.dumps(example_config("ghent", "mqtt://127.0.0.1:1883", "127.0.0.1:9092")))
+    told = about(config.read(str(file)).config)
+    assert told == CITY
