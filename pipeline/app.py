@@ -33,6 +33,7 @@ from pipeline.publish import Publisher
 from pipeline.record import Record
 from pipeline.reload import Reload, Touched
 from pipeline.shared import Shared
+from pipeline.silent_devices import SilentDevices
 from pipeline.store import Store
 from pipeline.unknown_devices import UnknownDevices
 
@@ -79,6 +80,8 @@ class Worker:
         self._guard = CrashGuard(state)
         self._store = Store(state)
         shared = Shared(directory, self._store, self._unknown)
+        shared.watch = self._metrics.silent = self._silent = SilentDevices(self._store, state, shared.raw)
+        self._silent.configure(wiring.patience(config), config.registered)
         self._metrics.raw, self._metrics.frames = shared.raw, shared.frames
         parts = (self._publisher, self._metrics, self._health, shared, self._guard, self._failpoint, state)
         self._feeds = FeedSet(config, Around(*parts))
@@ -88,6 +91,7 @@ class Worker:
 
     def _take(self, config: Config) -> None:
         self._config, self._letters = config, wiring.dead_letters(config)
+        self._silent.configure(wiring.patience(config), config.registered)
 
     def _page(self) -> Page:
         newest, letters = Newest(), Letters()
@@ -116,6 +120,7 @@ class Worker:
             self._guard.stopped()  # any other error is a death: a message may have caused it, and will come again
         finally:
             await self._publisher.close(monotonic() + _LEAVE_SECONDS)
+            self._silent.close()
             await self._store.close()
             self._unknown.close()
             await self._admin.stop()
@@ -140,7 +145,8 @@ class Worker:
 
     async def _work(self) -> None:
         parts = [(self._publisher.watch(), "publisher"), (self._store.run(), "store"), (self._reload.run(), "reload")]
-        parts += [(self._unknown.run(), "unknown devices"), (self._feeds.run(), "feeds")]
+        parts += [(self._unknown.run(), "unknown devices"), (self._silent.run(), "silent devices")]
+        parts.append((self._feeds.run(), "feeds"))
         watched = [asyncio.create_task(part, name=name) for part, name in parts]
         asyncio.get_running_loop().call_later(_HEALTHY_SECONDS, self._guard.settle)
         stop = asyncio.create_task(self._stop.wait(), name="stop")

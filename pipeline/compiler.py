@@ -25,7 +25,7 @@ from pipeline.message import Message
 from pipeline.models import MODELS
 from pipeline.models.device import controlled_properties
 from pipeline.plan import Plan, Terms
-from pipeline.shared import Shared
+from pipeline.shared import Blind, Shared
 from pipeline.slot import slots_of
 from pipeline.uplink import Names, Uplink
 
@@ -59,7 +59,7 @@ class Compiler:
         self._config = config
         self._feed = feed
         self._store, self._directory, self._frames = shared.store, shared.directory, shared.frames
-        self._strangers = shared.strangers
+        self._strangers, self._watch = shared.strangers, shared.watch
         self._fans: dict[tuple[str, str | None], Fan] = {}
 
     def plan(self, name: str) -> Plan:
@@ -143,6 +143,8 @@ class Compiler:
     def _plan(self, binding: Binding) -> Plan:
         model = MODELS[binding.model]
         stream = self._config.stream(model.name)
+        nobody = binding is _GATEWAY or model.name == DEVICE_MODEL
+        watch = Blind() if nobody else self._watch
         plan = Plan(
             binding=binding,
             model=model,
@@ -151,7 +153,8 @@ class Compiler:
             feed=self._feed,
             topic=self._config.topic(model.name),
             terms=Terms(stream.classification, stream.licence),
-            lookup=_nobody if binding is _GATEWAY or model.name == DEVICE_MODEL else self._who,
+            lookup=_nobody if nobody else self._who,
+            seen=lambda key: watch.find(key, binding.name, model.name),
         )
         self._directory.on_change(plan.forget)
         return plan

@@ -22,11 +22,11 @@ class Entity:
 
     key: the device's name, percent-encoded. head: the record's value up to its first time. place: the text of the
     location that is known of the device beforehand, which stands in the head unless the payload may have a better one.
-    subject: the headers that name the entity, and `ce_id` up to its discriminator of thirteen digits. headers_size:
-    bytes of all headers of a reading in which all is as expected, the same each time.
+    seen: when its device spoke. subject: the headers that name the entity, and `ce_id` up to its discriminator of
+    thirteen digits. headers_size: bytes of all headers of a reading in which all is as expected, the same each time.
     """
 
-    __slots__ = ("_starts", "destination", "head", "headers_size", "id", "key", "place", "plan", "subject")
+    __slots__ = ("_starts", "destination", "head", "headers_size", "id", "key", "place", "plan", "seen", "subject")
 
     def __init__(self, plan: Plan, key: str, head: str, place: bytes = b"") -> None:
         self.plan = plan
@@ -35,6 +35,7 @@ class Entity:
         self.destination = Destination(plan.topic, self.id.encode(), plan.feed, plan.provenance)
         self.head = f'{{"id":"{self.id}"{head}'.encode()
         self.place = place
+        self.seen = plan.seen(key)
         self.subject = self._subject(_MS_DIGITS)
         self.headers_size = len(self.subject) + _MS_DIGITS + plan.headers_size
         self._starts: dict[int, bytes] = {}

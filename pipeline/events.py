@@ -31,6 +31,7 @@ from pipeline.uplink import Names, Uplink
 TYPE = "org.headrace.DeviceEvent"
 _CONTENT_TYPE = "application/json"
 _DEVICE = "Device"
+_OWN_WORDS = {"gateway_stats", "gateway_ack"}  # a gateway's own; its state is its server's word
 
 
 class Events(Stage[Told]):
@@ -38,7 +39,8 @@ class Events(Stage[Told]):
 
     fan: what makes the records of a device, by its DevEUI and the server's names; it raises PayloadError for a device
     that nobody knows, whose events are published all the same. gateways: what makes the Device entities of gateways.
-    ledger: where their packets are counted, on a feed of gateways.
+    ledger: where their packets are counted, on a feed of gateways. heard: takes note of a gateway that told of itself,
+    and when (ms since 1970).
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Events(Stage[Told]):
         fan: Callable[[str, Names], Fan],
         gateways: Fan,
         ledger: RawLedger | None,
+        heard: Callable[[str, int], None],
         refusals: Refusals,
     ) -> None:
         self._tenant = tenant
@@ -58,6 +61,7 @@ class Events(Stage[Told]):
         self._fan = fan
         self._gateways = gateways
         self._ledger = ledger
+        self._heard = heard
         self._refusals = refusals
 
     def put(self, batch: Batch[Told]) -> None:
@@ -82,6 +86,8 @@ class Events(Stage[Told]):
         own = self.record(event, message)
         if event.packets is not None and self._ledger is not None:
             self._ledger.counted(*event.packets)
+        if event.gateway is not None and event.kind in _OWN_WORDS and not message.retained:
+            self._heard(event.gateway, message.arrival)
         found = self._whose(event)
         if found is None:
             return [own], None, False

@@ -190,6 +190,7 @@ class Outcome:
             index = self._seen.get(place, 0)
             body, size = plan.carefully(fields, entity, self.message, self._recorded, index=index, uplink=self.uplink)
             self._seen[place] = index + 1
+        entity.seen.last = self.message.arrival
         self.records.append(Record(entity.destination, body, size, self.message.arrival, self.message))
 
     def refuse(self, error: Exception, prefix: str) -> None:

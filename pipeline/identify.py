@@ -153,6 +153,7 @@ class Identify(Stage[Heard]):
         body = plan.fast_uplink(fields, entity, arrival, self._recorded, uplink.received_at, named)
         if body is None:
             return None
+        entity.seen.last = arrival
         size = len(body) - plan.headers_size - len(named)
         return _new(Record, (entity.destination, body, size, arrival, message))
 

@@ -27,7 +27,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from pipeline import metrics_lorawan
+from pipeline import metrics_lorawan, metrics_silent
 from pipeline.delivery import Fate, Ledger
 from pipeline.errors import Reason
 from pipeline.in_force import InForce
@@ -196,6 +196,7 @@ class Metrics:
         self.limits: dict[str, int] = {}
         self.raw: dict[str, RawLedger] = {}
         self.frames = FrameLedger()
+        self.silent: metrics_silent.Watched = metrics_silent.Nobody()
         self.publish = PublishMetrics(self.registry)
         self.in_force = InForce()
         self.lag: Callable[[], float] = lambda: 0.0
@@ -270,6 +271,7 @@ class _Live(Collector):
         yield from self._lanes()
         yield from self._published()
         yield from metrics_lorawan.collect(self._metrics.raw, self._metrics.frames)
+        yield from metrics_silent.collect(self._metrics.silent)
 
     def _conservation(self) -> Iterator[Metric]:
         received = CounterMetricFamily("headrace_received_messages", "Messages received.", labels=["feed"])

@@ -65,6 +65,7 @@ def unwrap(
         fan=identify.told,
         gateways=compiler.gateways(),
         ledger=shared.raw.setdefault(refusals.feed, RawLedger()) if raw(feed) else None,
+        heard=shared.watch.gateway,
         refusals=refusals,
     )
     uplinks, told = watch(identify), watch(events)

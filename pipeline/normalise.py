@@ -41,6 +41,7 @@ class Normalise(Stage[Reading]):
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
                 self._refuse(batch.delivery, (entity, fields, message), as_refusal(error))
             else:
+                entity.seen.last = arrival
                 records.append(new(Record, (entity.destination, body, size, arrival, message)))
         if records:
             self._publisher.put(Batch(batch.delivery, records))

@@ -35,6 +35,7 @@ from pipeline.ngsi_ld import (
 )
 from pipeline.plan_fast import AHEAD_MS, Fast, FastUplink, compile_fast, compile_fast_uplink
 from pipeline.record import header, varint
+from pipeline.seen import UNSEEN, Seen
 from pipeline.slot import Slot, ValueRefusedError
 from pipeline.uplink import Uplink
 
@@ -59,8 +60,15 @@ def _nobody(_: object) -> None:
     return None
 
 
+def _unseen(_: str) -> Seen:
+    return UNSEEN
+
+
 class Plan:
-    """Everything known beforehand about the readings of one connector on one feed."""
+    """Everything known beforehand about the readings of one connector on one feed.
+
+    lookup: who a device is. seen: where it is noted that a device spoke, by its key.
+    """
 
     def __init__(
         self,
@@ -73,6 +81,7 @@ class Plan:
         topic: str,
         terms: Terms,
         lookup: Lookup = _nobody,
+        seen: Callable[[str], Seen] = _unseen,
     ) -> None:
         self.binding = binding
         self.model = model
@@ -81,6 +90,7 @@ class Plan:
         self.feed = feed
         self.topic = topic
         self._lookup = lookup
+        self.seen = seen
         self.provenance = f"{binding.name}@{binding.version}"
         self.shared, self._shared_count = self._shared_headers(terms)
         self.headers_size = len(self.headers_start()) + len(TIME_START) + len(recorded_header(0)) + len(times.text(0))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline.directory import Directory
 from pipeline.identify import Strangers
 from pipeline.lorawan.ledger import FrameLedger, RawLedger
+from pipeline.seen import UNSEEN, Seen
 from pipeline.store import Store
 from pipeline.uplink import Names
 
@@ -22,10 +23,32 @@ class Nobody:
         """Do nothing."""
 
 
+class Watch(Protocol):
+    """Whoever takes note of devices and gateways that speak."""
+
+    def find(self, key: str, connector: str, model: str) -> Seen:
+        """Return where it is noted that a device speaks. key: as in entity ids."""
+
+    def gateway(self, name: str, arrival: int) -> None:
+        """Take note that a gateway told of itself. arrival: milliseconds since 1970 UTC."""
+
+
+class Blind:
+    """Takes no note of who speaks."""
+
+    def find(self, key: str, connector: str, model: str) -> Seen:  # noqa: ARG002 - the watch's shape
+        """Return one for all."""
+        return UNSEEN
+
+    def gateway(self, name: str, arrival: int) -> None:
+        """Do nothing."""
+
+
 class Shared:
     """One for each worker. store: None for a run that shall leave no trace. strangers: who notes unknown devices.
 
     raw: what is counted of the frames of each feed that brings any. frames: what the counters of all devices tell.
+    watch: who notes that devices and gateways speak; to be set before any feed's stages are made.
     """
 
     def __init__(
@@ -36,6 +59,7 @@ class Shared:
         self.strangers: Strangers = strangers or Nobody()
         self.raw: dict[str, RawLedger] = {}
         self.frames = FrameLedger()
+        self.watch: Watch = Blind()
 
     @cached_property
     def counters(self) -> Counters:

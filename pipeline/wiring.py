@@ -39,6 +39,7 @@ from pipeline.record import Record
 from pipeline.refusals import Refusals
 from pipeline.route import Route, Router
 from pipeline.shared import Shared
+from pipeline.silent import Patience
 from pipeline.topics import TopicPattern
 
 Secret = Callable[[], str]
@@ -76,6 +77,12 @@ def all_topics(config: Config) -> set[str]:
 def dead_letters(config: Config) -> DeadLetters:
     """Return the maker of dead letters."""
     return DeadLetters(config.tenant, config.dead_letter_topic, config.dead_letters.payload)
+
+
+def patience(config: Config) -> Patience:
+    """Return how long devices may be silent."""
+    told = config.silent_devices
+    return Patience(told.after, told.interval, told.intervals)
 
 
 def mqtt_options(name: str, feed: FeedConfig, state: Path | None) -> MqttOptions:

@@ -1,4 +1,4 @@
-"""`headrace devices`: the device registry, and who is not in it."""
+"""`headrace devices`: the device registry, who is not in it, and who does not speak."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from time import time
 from typing import Any
 
 from pipeline import commands, config
 from pipeline.config import Loaded
+from pipeline.config.values import spell_seconds
 from pipeline.devices import Device
 
 _HELP = f"""examples:
   headrace devices list city.yaml
   headrace devices unknown city.yaml
+  headrace devices silent city.yaml
 
-`unknown` reads what the worker has noted in its state folder, at most 1,000 devices and five seconds old, so it runs
-where the worker runs, as its user. Session keys are never shown.
+`unknown` and `silent` read what the worker has noted in its state folder, at most 1,000 and 5,000 devices and some
+seconds old, so they run where the worker runs, as its user. Session keys are never shown.
 
 {commands.EXIT_CODES}"""
 _ACTIONS = {
@@ -28,6 +31,10 @@ _ACTIONS = {
     "unknown": (
         "devices that were refused as unknown",
         "List devices that were refused as unknown, those of late last: how often, when, what the server calls them.",
+    ),
+    "silent": (
+        "devices and gateways that are overdue",
+        "List devices and gateways of which nothing was published for longer than `silent_devices` allows.",
     ),
 }
 _FORM = "deploy/reference/devices.md"
@@ -38,11 +45,11 @@ def add(to: commands.Subparsers) -> None:
     parser = commands.parser(
         to.add_parser,
         "devices",
-        help="list the device registry, and the devices that were refused as unknown",
+        help="list the device registry, unknown devices, and silent ones",
         epilog=_HELP,
-        description="List the device registry, or the devices that were refused because nobody knows them.",
+        description="List the device registry, the devices that nobody knows, or those that should have spoken.",
     )
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list|unknown")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|unknown|silent")
     for name, (short, description) in _ACTIONS.items():
         epilog = f"examples:\n  headrace devices {name} city.yaml\n  headrace devices {name} city.yaml --format json"
         each = commands.parser(actions.add_parser, name, help=short, epilog=epilog, description=description)
@@ -52,8 +59,7 @@ def add(to: commands.Subparsers) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """List, and return the exit code."""
-    actions: dict[str, Callable[[Loaded], tuple[object, list[str]]]] = {"list": _list, "unknown": _unknown}
-    plain, lines = actions[parsed.action](config.read(parsed.config))
+    plain, lines = _DONE[parsed.action](config.read(parsed.config))
     text = json.dumps(plain, indent=2) if parsed.format == "json" else "\n".join(lines)
     sys.stdout.write(f"{text}\n")
     return commands.OK
@@ -103,6 +109,36 @@ def _unknown(loaded: Loaded) -> tuple[object, list[str]]:
     into = loaded.config.devices or f"a file that `devices:` of {loaded.file} names"
     hint = f'Add those that are yours to {into}: `- {{key: <asset>, dev_eui: "{found[-1].device}", ...}}`; see {_FORM}.'
     return [asdict(each) for each in found], [*_table(rows), "", hint]
+
+
+def _silent(loaded: Loaded) -> tuple[object, list[str]]:
+    wiring: Any = importlib.import_module("pipeline.wiring")
+    noted: Any = importlib.import_module("pipeline.silent_devices")
+    folder = wiring.state_folder(loaded.config)
+    found = noted.read(folder)
+    if not found:
+        return [], [f"No silent device is noted in {folder}."]
+    now = round(time() * 1000)
+    rows = [["silent", "last seen", "for", "expected every", "connector", "name"]]
+    plain = []
+    for each in found:
+        device = None if each.kind == "gateway" else loaded.devices.by_name(each.name)
+        called, connector = (None, None) if device is None else (device.name, device.connector)
+        every = spell_seconds(round(each.interval)) + ("" if each.known == "configured" else f" ({each.known})")
+        last = _time(each.last) if each.last else "never"
+        waited = spell_seconds(_coarse((now - each.since) / 1000))
+        what = connector or ("(gateway)" if each.kind == "gateway" else "")
+        rows.append([_printable(each.name), last, waited, every, what, called or ""])
+        plain.append({**asdict(each), "connector": connector, "called": called})
+    return plain, _table(rows)
+
+
+def _coarse(seconds: float) -> float:
+    unit = next((each for each in (86_400, 3600, 60) if seconds >= 2 * each), 1)
+    return max(1, seconds // unit) * unit
+
+
+_DONE: dict[str, Callable[[Loaded], tuple[object, list[str]]]] = {"list": _list, "unknown": _unknown, "silent": _silent}
 
 
 def _time(ms: int) -> str:

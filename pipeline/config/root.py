@@ -13,6 +13,7 @@ from pipeline.config.feeds import FEED_KINDS, MqttFeed, Route
 from pipeline.config.feeds_udp import SemtechUdpFeed
 from pipeline.config.kafka import Kafka, topic
 from pipeline.config.log import Log
+from pipeline.config.silent import SilentDevices
 from pipeline.config.used import DEVICE, DEVICE_MODEL, UsedConnector, connector_kind
 from pipeline.config.values import Duration, FileName, Iri, Listen, Name, Section, Tenant, durations
 from pipeline.devices import Devices
@@ -93,6 +94,8 @@ class Config(Section):
     """The device registry, a YAML or CSV file: who each device is, and where; read again on SIGHUP."""
     unknown_devices: Literal["accept", "dead_letter"] | None = Field(default=None, examples=["accept"])
     """What becomes of devices that are not in the registry; absent, `dead_letter` with `devices`, else `accept`."""
+    silent_devices: SilentDevices = SilentDevices()
+    """When a device that does not speak is overdue: counted, logged, and listed by `headrace devices silent`."""
     streams: dict[str, Stream] = Field(default={}, examples=[{"AirQualityObserved": {"classification": "public"}}])
     """The terms of use, by model."""
     dead_letters: DeadLetters = DeadLetters()

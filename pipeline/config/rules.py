@@ -26,6 +26,7 @@ def errors(config: Config, models: Mapping[str, Model], names: frozenset[str]) -
     yield from _topics(config)
     yield from _sessions(config)
     yield from _unknown_devices(config)
+    yield from _silent_devices(config, models, names)
     for name, feed in config.feeds.items():
         if isinstance(feed, SemtechUdpFeed):
             yield from _open(name, feed)
@@ -67,6 +68,15 @@ def _admin(config: Config) -> Iterator[Finding]:
         said = f"`{config.admin.listen}` shows what is configured, and how it is, to whoever reaches it."
         fix = "Write `token_file: FILE` below it, with a token of 16 characters or more; or listen on 127.0.0.1."
         yield Finding(("admin", "listen"), said, fix, rests_on=(("admin", "token_file"),))
+
+
+def _silent_devices(config: Config, models: Mapping[str, Model], names: frozenset[str]) -> Iterator[Finding]:
+    known = [*sorted(names), *config.found.names, *sorted(models)]
+    for name in config.silent_devices.intervals:
+        if name not in known and config.found.fault(name) is None:
+            meant = did_you_mean(name, known)
+            fix = f"Did you mean `{meant}`?" if meant else "`headrace connectors list` shows all vendors'."
+            yield Finding(("silent_devices", "intervals", name), "is neither a connector nor a model.", fix)
 
 
 def _topics(config: Config) -> Iterator[Finding]:

@@ -1,11 +1,19 @@
 """`headrace devices`: the registry, and who is not in it."""
 
+import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+from time import time
 
 import pytest
 
 from pipeline.__main__ import main
+from pipeline.devices import Device, Devices
+from pipeline.lorawan.ledger import RawLedger
+from pipeline.silent import Patience
+from pipeline.silent_devices import SilentDevices
+from pipeline.store import Store
 from pipeline.unknown_devices import UnknownDevices
 from pipeline.uplink import Names
 from tests.pipeline.config.test_devices import CANARY, KEY, OTHER, WITH_TH, YAML, keys, written
@@ -69,3 +77,46 @@ def test_unknown_devices_are_listed_until_the_registry_knows_them(
     assert main(["devices", "unknown", str(city), "--format", "json"]) == 0
     [told] = json.loads(capsys.readouterr().out)
     assert (told["device"], told["count"], told["last"]) == (EUI, 2, 1_769_000_001_000)
+
+
+def test_silent_devices_are_listed(city: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["devices", "silent", str(city)]) == 0
+    assert "No silent device is noted in " in capsys.readouterr().out
+
+    state = city.parent / "state"
+    state.mkdir()
+    now = round(time() * 1000)
+    clock = [now - 14_500_000]
+    watch = SilentDevices(Store(None), state, {"g": RawLedger()}, lambda: clock[0])
+    watch.configure(
+        Patience(),
+        Devices([Device("th-17", interval=90), Device("1e5", interval=3600), Device("quiet", lifecycle="retired")]),
+    )
+    watch.gateway("gate\x1b[2J", clock[0])
+    _ = list(watch.look())
+    watch.find("th-17", "th", "WeatherObserved").last = clock[0] + 1000
+    _ = list(watch.look())
+    clock[0] = now
+    watch.find("1e5", "th", "WeatherObserved").last = now
+    asyncio.run(once(watch))
+
+    assert main(["devices", "silent", str(city)]) == 0
+    first, second = (
+        datetime.fromtimestamp((now - 14_500_000 + later) // 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        for later in (0, 1000)
+    )
+    assert capsys.readouterr().out.splitlines() == [
+        "silent         last seen             for  expected every  connector  name",
+        f"'gate\\x1b[2J'  {first}  4h   1h (assumed)    (gateway)",
+        f"th-17          {second}  4h   90s             th         Hall, third floor",
+    ]
+    assert main(["devices", "silent", str(city), "--format", "json"]) == 0
+    _, told = json.loads(capsys.readouterr().out)
+    assert (told["kind"], told["name"], told["interval"], told["known"]) == ("device", "th-17", 90, "configured")
+
+
+async def once(watch: SilentDevices) -> None:
+    """Let it look, and write, once."""
+    running = asyncio.create_task(watch.run())
+    await asyncio.sleep(0.3)
+    running.cancel()

@@ -1,0 +1,91 @@
+"""When a device spoke, and how long it may be silent: one small object a device, which all of its entities share.
+
+The hot path only sets `last`. All else is worked out by whoever looks at it, every few seconds (silent.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+_FEW = 3  # gaps, below which nothing is taken for learned
+_OLD = 8  # gaps: about as many count for the estimate
+_REGULAR = 4.0  # deviations above the mean that still are regular
+_LATE = 2.0  # deviations above the mean that are no surprise
+_SHORTEST = 60.0  # seconds; less would call for a person at each hiccup of a network
+
+
+class Seen:
+    """What is known of one device.
+
+    last: when a record of it was made, in milliseconds since 1970 UTC; 0: never. looked: the same at the last look.
+    since: from when on its silence counts: then, or when it was first expected. interval: seconds that are configured;
+    0: learn them. expected: False while nobody misses it. registered: whether the device registry has it. silent:
+    whether it was overdue at the last look. written: when it was last kept, in milliseconds since 1970 UTC.
+    """
+
+    __slots__ = (
+        *("_deviation", "_gaps", "_mean", "expected", "interval", "key", "last", "looked", "registered", "silent"),
+        *("since", "written"),
+    )
+
+    def __init__(self, key: str, since: int = 0) -> None:
+        self.key = key
+        self.last = 0
+        self.looked = 0
+        self.since = since
+        self.interval = 0.0
+        self.expected = True
+        self.registered = False
+        self.silent = False
+        self.written = 0
+        self._mean = 0.0
+        self._deviation = 0.0
+        self._gaps = 0
+
+    @property
+    def learned(self) -> float:
+        """The seconds that may lie between two readings, by those seen; 0 while there are too few."""
+        return 0.0 if self._gaps < _FEW else max(_SHORTEST, self._mean + _LATE * self._deviation)
+
+    def look(self) -> None:
+        """Take in when it spoke.
+
+        Mean and deviation of the gaps run as in RFC 6298, section 2, over about eight of them. A gap counts for no more
+        than what is still regular, so that one night without power does not teach a device to be late.
+        """
+        if self.last > self.looked > 0:
+            self._learn((self.last - self.looked) / 1000)
+        self.looked = self.since = self.last
+
+    def _learn(self, gap: float) -> None:
+        if not self._gaps:
+            self._mean = gap
+        else:
+            gap = min(gap, 2 * self._mean + _REGULAR * self._deviation)
+            share = 1 / min(self._gaps + 1, _OLD)
+            self._deviation += (abs(gap - self._mean) - self._deviation) * share
+            self._mean += (gap - self._mean) * share
+        self._gaps = min(self._gaps + 1, _OLD)
+
+    def kept(self) -> bytes:
+        """Return what outlives the process."""
+        learned = [round(self._mean, 1), round(self._deviation, 1), self._gaps]
+        return orjson.dumps([self.looked, self.since, self.silent, *learned])
+
+    def restore(self, kept: bytes) -> None:
+        """Take up what an earlier process has kept; what is no such thing changes nothing."""
+        try:
+            values: list[Any] = orjson.loads(kept)
+            looked, since, gaps = int(values[0]), int(values[1]), int(values[5])
+            mean, deviation = float(values[3]), float(values[4])
+        except (ValueError, TypeError, IndexError, KeyError):
+            return
+        self.last = self.looked = looked
+        self.since, self.silent = since, values[2] is True
+        self._mean, self._deviation, self._gaps = mean, deviation, gaps
+
+
+UNSEEN = Seen("")
+"""Of all devices that nobody watches."""

@@ -1,0 +1,189 @@
+"""Who is silent: devices, or gateways, that have not spoken for some of their intervals.
+
+All is looked through every few seconds, in slices between which the event loop serves others. What was seen is kept in
+the store, each device once a minute at most, so that a restart neither forgets who is silent nor who was expected.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.devices import Device, Devices
+from pipeline.entity import device_key
+from pipeline.seen import UNSEEN, Seen
+from pipeline.store import Store
+
+AGES = {"1h": 3600, "6h": 21_600, "1d": 86_400, "7d": 604_800}
+"""Bounds of how long the silent have been so, in seconds; beyond them stand `longer` and `never`."""
+_LABELS = (*AGES, "longer")
+_BOUNDS = tuple(bound * 1000 for bound in AGES.values())
+_SLICE = 200  # looked at, and kept, in less than 1 ms
+_MOST = 131_072
+_MOST_KEYS = 8 * 1024**2  # characters of all keys of unregistered devices: one can have 2,400
+_FORGOTTEN = 7 * 86_400_000  # ms; whom no registry knows need not come back
+_KEEP_EVERY = 60_000  # ms
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one may be silent.
+
+    after: intervals. interval: seconds, of whom nothing else is known. intervals: seconds, by connector or model.
+    """
+
+    after: float = 3.0
+    interval: float = 3600.0
+    intervals: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, *names: str | None) -> float:
+        """Return the seconds of the first of these names that has any; 0 if none has."""
+        return next((found for name in names if name and (found := self.intervals.get(name))), 0.0)
+
+    def allowed(self, seen: Seen) -> float:
+        """Return how many milliseconds it may be silent."""
+        return (seen.interval or seen.learned or self.interval) * self.after * 1000
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many have spoken, and how many are silent, by age."""
+
+    seen: int = 0
+    silent: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*_LABELS, "never"), 0))
+
+
+class Silence:
+    """The devices, or the gateways, of one worker. table: of the store. clock: milliseconds since 1970 UTC.
+
+    counts: as of the last look. silent: those that are, of late last. gone, back: who became so, and who spoke again,
+    until somebody takes the lists away. changed: whether others are silent than before, until somebody says otherwise.
+    """
+
+    def __init__(self, table: str, store: Store, clock: Callable[[], int], most: int = _MOST) -> None:
+        self.counts = Counts()
+        self.silent: dict[str, Seen] = {}
+        self.gone: list[str] = []
+        self.back: list[str] = []
+        self.changed = False
+        self._table = table
+        self.patience = Patience()
+        self._store = store
+        self._clock = clock
+        self._seen: dict[str, Seen] = {}
+        self._room = most
+        self._key_room = _MOST_KEYS
+
+    def find(self, key: str, connector: str | None = None, model: str | None = None) -> Seen:
+        """Return what is known of a device that speaks. key: as in entity ids."""
+        seen = self._seen.get(key)
+        if seen is None:
+            if self._room <= 0 or self._key_room < len(key):
+                return UNSEEN
+            self._room -= 1
+            self._key_room -= len(key)
+            seen = self._new(key)
+        if not seen.interval:
+            seen.interval = self.patience.of(connector, model)
+        return seen
+
+    def _new(self, key: str, device: Device | None = None) -> Seen:
+        now = self._clock()
+        seen = self._seen[key] = Seen(key, now)
+        kept = self._store.get(self._table, key)
+        if device is not None:
+            self._register(seen, device)
+        if kept is not None:
+            seen.restore(kept)
+            seen.written = now
+            if seen.silent:
+                self.silent[key] = seen
+            else:  # while we were away nobody could be heard
+                seen.since = max(seen.since, now - round(self.patience.allowed(seen) / 2))
+        return seen
+
+    def _register(self, seen: Seen, device: Device) -> None:
+        expected = device.lifecycle == "active"
+        if expected and not seen.expected:
+            seen.since = self._clock()
+        seen.registered, seen.expected = True, expected
+        seen.interval = device.interval or self.patience.of(device.connector, device.model)
+
+    def restore(self) -> Iterator[None]:
+        """Take up who was seen by an earlier process, and is in no registry; pauses after each slice."""
+        for number, (key, _) in enumerate(list(self._store.items(self._table))):
+            if key not in self._seen:
+                self.find(key)
+            if number % _SLICE == 0:
+                yield
+
+    def take(self, devices: Devices) -> Iterator[None]:
+        """Expect these devices from now on, and no other that was registered before; pauses after each slice."""
+        keys: set[str] = set()
+        for number, device in enumerate(devices):
+            key = device_key(device.key)
+            keys.add(key)
+            seen = self._seen.get(key)
+            if seen is None:
+                self._new(key, device)
+            else:
+                self._register(seen, device)
+            if number % _SLICE == 0:
+                yield
+        for number, (key, seen) in enumerate(list(self._seen.items())):
+            if seen.registered and key not in keys:
+                del self._seen[key]
+                self.changed = self.silent.pop(key, None) is not None or self.changed
+                self._store.delete(self._table, key)
+            if number % _SLICE == 0:
+                yield
+
+    def look(self) -> Iterator[None]:
+        """Look who has spoken, and who is silent; pauses after each slice."""
+        counts, everybody = Counts(), list(self._seen.values())
+        for start in range(0, len(everybody), _SLICE):
+            self._look(everybody[start : start + _SLICE], self._clock(), counts)
+            yield
+        self.counts = counts
+
+    def _look(self, slice_: Sequence[Seen], now: int, counts: Counts) -> None:
+        allowed = self.patience.allowed
+        for seen in slice_:
+            spoke = seen.last != seen.looked
+            if spoke:
+                seen.look()
+            forgotten = not seen.registered and now - seen.last > _FORGOTTEN
+            silent = seen.expected and not forgotten and now - seen.since > allowed(seen)
+            counts.seen += seen.last > 0 and not forgotten
+            if silent:
+                age = _LABELS[bisect_left(_BOUNDS, now - seen.last)] if seen.last else "never"
+                counts.silent[age] += 1
+            if silent is not seen.silent:
+                self._turn(seen, silent=silent, spoke=spoke)
+            elif not spoke or now - seen.written < _KEEP_EVERY:
+                continue
+            self._keep(seen, now)
+
+    def _turn(self, seen: Seen, *, silent: bool, spoke: bool) -> None:
+        seen.silent = silent
+        self.changed = True
+        if silent:
+            self.silent[seen.key] = seen
+            self.gone.append(seen.key)
+            return
+        self.silent.pop(seen.key, None)
+        if spoke:
+            self.back.append(seen.key)
+
+    def _keep(self, seen: Seen, now: int) -> None:
+        seen.written = now
+        self._store.put(self._table, seen.key, seen.kept())
+
+    def close(self) -> None:
+        """Keep what is not yet kept."""
+        for seen in self._seen.values():
+            if seen.last != seen.looked:
+                seen.look()
+            if seen.looked > seen.written:
+                self._keep(seen, self._clock())

@@ -1,0 +1,186 @@
+"""The worker's watch over silent devices and gateways: looked for, said, and noted where a person can look.
+
+`headrace devices silent` reads the file that the worker writes behind, a few seconds after somebody fell silent or
+spoke again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from time import monotonic, time
+from typing import Literal
+from urllib.parse import unquote
+
+from pipeline.devices import Devices
+from pipeline.logs import Log
+from pipeline.lorawan.ledger import RawLedger
+from pipeline.seen import Seen
+from pipeline.silent import Patience, Silence
+from pipeline.store import Store
+
+_LOG = Log(__name__)
+_FILE = "silent-devices.json"
+_MOST = 5000
+_MOST_GATEWAYS = 4096
+_LOOK_SECONDS = 5.0
+_SAY_SECONDS = 60.0
+_SHOWN = 5
+
+Kind = Literal["device", "gateway"]
+
+
+@dataclass(frozen=True, slots=True)
+class SilentDevice:
+    """One that is overdue. name: its key in the registry, or what messages call it.
+
+    last: when it spoke, in milliseconds since 1970 UTC; 0: never. since: from when on its silence counts. interval:
+    seconds that may lie between two readings; known: who says so, `assumed` where nobody does.
+    """
+
+    kind: Kind
+    name: str
+    last: int
+    since: int
+    interval: float
+    known: Literal["configured", "learned", "assumed"]
+
+
+def _now() -> int:
+    return round(time() * 1000)
+
+
+class SilentDevices:
+    """Devices and gateways that are overdue; for use on the event loop's thread.
+
+    folder: where the list is; None: nowhere. raw: by feed, how many receptions each gateway brought. clock:
+    milliseconds since 1970 UTC.
+    """
+
+    def __init__(
+        self, store: Store, folder: Path | None, raw: Mapping[str, RawLedger], clock: Callable[[], int] = _now
+    ) -> None:
+        self.devices = Silence("seen", store, clock)
+        self.gateways = Silence("seen-gateway", store, clock, _MOST_GATEWAYS)
+        self._file = None if folder is None else folder / _FILE
+        self._raw = raw
+        self._receptions: dict[str, int] = {}
+        self._clock = clock
+        self._fresh: Devices | None = None
+        self._begun = False
+        self._unwritten = True
+        self._quiet_until = 0.0
+        self._broken = False
+
+    def find(self, key: str, connector: str, model: str) -> Seen:
+        """Return what is known of a device that speaks. key: as in entity ids."""
+        return self.devices.find(key, connector, model)
+
+    def gateway(self, name: str, arrival: int) -> None:
+        """Take note that a gateway told of itself. arrival: milliseconds since 1970 UTC."""
+        self.gateways.find(name).last = arrival
+
+    def configure(self, patience: Patience, devices: Devices) -> None:
+        """Have that patience from now on, and expect the devices of this registry from the next look on."""
+        self.devices.patience = patience
+        self.gateways.patience = replace(patience, intervals={})
+        self._fresh = devices
+
+    async def run(self) -> None:
+        """Look each few seconds, until cancelled."""
+        while True:
+            for _ in self.look():
+                await asyncio.sleep(0)
+            self.say()
+            if self._unwritten:
+                self._unwritten = False
+                await asyncio.to_thread(self._write, self._listed())
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def look(self) -> Iterator[None]:
+        """Look through all once; pauses after each slice."""
+        fresh, self._fresh = self._fresh, None
+        if fresh is not None:
+            yield from self.devices.take(fresh)
+        if not self._begun:
+            self._begun = True
+            yield from self.devices.restore()
+            yield from self.gateways.restore()
+        self._hear()
+        for each in (self.devices, self.gateways):
+            yield from each.look()
+            self._unwritten = self._unwritten or each.changed
+            each.changed = False
+
+    def _hear(self) -> None:
+        """Take note of gateways that brought frames since the last look."""
+        heard = self._receptions
+        for ledger in self._raw.values():
+            for gateway, count in ledger.gateways.items():
+                if heard.get(gateway) != count:
+                    self.gateways.find(gateway).last = self._clock()
+        self._receptions = {gateway: n for ledger in self._raw.values() for gateway, n in ledger.gateways.items()}
+
+    def say(self) -> None:
+        """Log who fell silent and who is back, once a minute."""
+        now = monotonic()
+        if now < self._quiet_until:
+            return
+        for kind, each in (("device", self.devices), ("gateway", self.gateways)):
+            if each.gone:
+                told = {"kind": kind, "count": len(each.gone), "all": len(each.silent), "first": _first(each.gone)}
+                _LOG.warning("Overdue: `headrace devices silent CONFIG` says more.", **told)
+            if each.back:
+                _LOG.info("Back again after a silence.", kind=kind, count=len(each.back), first=_first(each.back))
+            if each.gone or each.back:
+                self._quiet_until = now + _SAY_SECONDS
+                each.gone, each.back = [], []
+
+    def _listed(self) -> list[tuple[Kind, Seen]]:
+        found: list[tuple[Kind, Seen]] = []
+        found += [("gateway", seen) for seen in islice(reversed(self.gateways.silent.values()), _MOST_GATEWAYS)]
+        found += [("device", seen) for seen in islice(reversed(self.devices.silent.values()), _MOST)]
+        return found
+
+    def _row(self, kind: Kind, seen: Seen) -> SilentDevice:
+        known: Literal["configured", "learned"] | None = (
+            "configured" if seen.interval else "learned" if seen.learned else None
+        )
+        interval = seen.interval or seen.learned or self.devices.patience.interval
+        return SilentDevice(kind, unquote(seen.key), seen.last, seen.since, interval, known or "assumed")
+
+    def _write(self, listed: list[tuple[Kind, Seen]]) -> None:
+        if self._file is None:
+            return
+        text = json.dumps([asdict(self._row(kind, seen)) for kind, seen in listed])
+        fresh = self._file.with_suffix(".new")
+        try:
+            fresh.write_text(text, encoding="utf-8")
+            fresh.replace(self._file)
+            self._broken = False
+        except OSError as problem:
+            if not self._broken:
+                _LOG.warning("Silent devices cannot be noted.", file=self._file, error=problem.strerror)
+            self._broken = True
+
+    def close(self) -> None:
+        """Keep what is new, for the last time."""
+        self.devices.close()
+        self.gateways.close()
+
+
+def read(folder: Path) -> list[SilentDevice]:
+    """Return what a worker has noted in its state folder, those of late first; nothing without a usable file."""
+    try:
+        rows = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        return [SilentDevice(**row) for row in rows]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def _first(keys: list[str]) -> list[str]:
+    return [unquote(key) for key in keys[:_SHOWN]]
