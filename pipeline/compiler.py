@@ -144,7 +144,7 @@ class Compiler:
         model = MODELS[binding.model]
         stream = self._config.stream(model.name)
         nobody = binding is _GATEWAY or model.name == DEVICE_MODEL
-        watch = Blind() if nobody else self._watch
+        watch, called = Blind() if nobody else self._watch, (binding.name, model.name)
         plan = Plan(
             binding=binding,
             model=model,
@@ -154,7 +154,7 @@ class Compiler:
             topic=self._config.topic(model.name),
             terms=Terms(stream.classification, stream.licence),
             lookup=_nobody if nobody else self._who,
-            seen=lambda key: watch.find(key, binding.name, model.name),
+            seen=lambda key: watch.find(key, called),
         )
         self._directory.on_change(plan.forget)
         return plan

@@ -21,13 +21,14 @@ class Seen:
 
     last: when a record of it was made, in milliseconds since 1970 UTC; 0: never. looked: the same at the last look.
     since: from when on its silence counts: then, or when it was first expected. interval: seconds that are configured;
-    0: learn them. expected: False while nobody misses it. registered: whether the device registry has it. silent:
-    whether it was overdue at the last look. written: when it was last kept, in milliseconds since 1970 UTC.
+    0: learn them. called: the connector and the model by which it spoke first. expected: False while nobody misses it.
+    registered: whether the device registry has it. silent: whether it was overdue at the last look. written: when it
+    was last kept, in milliseconds since 1970 UTC.
     """
 
     __slots__ = (
-        *("_deviation", "_gaps", "_mean", "expected", "interval", "key", "last", "looked", "registered", "silent"),
-        *("since", "written"),
+        *("_deviation", "_gaps", "_mean", "called", "expected", "interval", "key", "last", "looked", "registered"),
+        *("silent", "since", "written"),
     )
 
     def __init__(self, key: str, since: int = 0) -> None:
@@ -36,6 +37,7 @@ class Seen:
         self.looked = 0
         self.since = since
         self.interval = 0.0
+        self.called: tuple[str, ...] = ()
         self.expected = True
         self.registered = False
         self.silent = False

@@ -26,8 +26,8 @@ class Nobody:
 class Watch(Protocol):
     """Whoever takes note of devices and gateways that speak."""
 
-    def find(self, key: str, connector: str, model: str) -> Seen:
-        """Return where it is noted that a device speaks. key: as in entity ids."""
+    def find(self, key: str, called: tuple[str, ...]) -> Seen:
+        """Return where it is noted that a device speaks. key: as in entity ids. called: its connector and model."""
 
     def gateway(self, name: str, arrival: int) -> None:
         """Take note that a gateway told of itself. arrival: milliseconds since 1970 UTC."""
@@ -36,7 +36,7 @@ class Watch(Protocol):
 class Blind:
     """Takes no note of who speaks."""
 
-    def find(self, key: str, connector: str, model: str) -> Seen:  # noqa: ARG002 - the watch's shape
+    def find(self, key: str, called: tuple[str, ...]) -> Seen:  # noqa: ARG002 - the watch's shape
         """Return one for all."""
         return UNSEEN
 

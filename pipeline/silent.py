@@ -24,6 +24,7 @@ _MOST = 131_072
 _MOST_KEYS = 8 * 1024**2  # characters of all keys of unregistered devices: one can have 2,400
 _FORGOTTEN = 7 * 86_400_000  # ms; whom no registry knows need not come back
 _KEEP_EVERY = 60_000  # ms
+_SHORTEST = 10_000.0  # ms; twice the time between two looks, or one could miss that somebody is back
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Patience:
 
     def allowed(self, seen: Seen) -> float:
         """Return how many milliseconds it may be silent."""
-        return (seen.interval or seen.learned or self.interval) * self.after * 1000
+        return max(_SHORTEST, (seen.interval or seen.learned or self.interval) * self.after * 1000)
 
 
 @dataclass(slots=True)
@@ -75,8 +76,8 @@ class Silence:
         self._room = most
         self._key_room = _MOST_KEYS
 
-    def find(self, key: str, connector: str | None = None, model: str | None = None) -> Seen:
-        """Return what is known of a device that speaks. key: as in entity ids."""
+    def find(self, key: str, called: tuple[str, ...] = ()) -> Seen:
+        """Return what is known of a device that speaks. key: as in entity ids. called: its connector and model."""
         seen = self._seen.get(key)
         if seen is None:
             if self._room <= 0 or self._key_room < len(key):
@@ -84,8 +85,9 @@ class Silence:
             self._room -= 1
             self._key_room -= len(key)
             seen = self._new(key)
-        if not seen.interval:
-            seen.interval = self.patience.of(connector, model)
+        if not seen.called:
+            seen.called = called
+            seen.interval = seen.interval or self.patience.of(*called)
         return seen
 
     def _new(self, key: str, device: Device | None = None) -> Seen:
@@ -108,7 +110,7 @@ class Silence:
         if expected and not seen.expected:
             seen.since = self._clock()
         seen.registered, seen.expected = True, expected
-        seen.interval = device.interval or self.patience.of(device.connector, device.model)
+        seen.interval = device.interval or self.patience.of(device.connector, device.model, *seen.called)
 
     def restore(self) -> Iterator[None]:
         """Take up who was seen by an earlier process, and is in no registry; pauses after each slice."""
@@ -136,6 +138,8 @@ class Silence:
                 del self._seen[key]
                 self.changed = self.silent.pop(key, None) is not None or self.changed
                 self._store.delete(self._table, key)
+            elif not seen.registered:
+                seen.interval = self.patience.of(*seen.called)
             if number % _SLICE == 0:
                 yield
 

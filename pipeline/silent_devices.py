@@ -76,9 +76,9 @@ class SilentDevices:
         self._quiet_until = 0.0
         self._broken = False
 
-    def find(self, key: str, connector: str, model: str) -> Seen:
-        """Return what is known of a device that speaks. key: as in entity ids."""
-        return self.devices.find(key, connector, model)
+    def find(self, key: str, called: tuple[str, ...]) -> Seen:
+        """Return what is known of a device that speaks. key: as in entity ids. called: its connector and model."""
+        return self.devices.find(key, called)
 
     def gateway(self, name: str, arrival: int) -> None:
         """Take note that a gateway told of itself. arrival: milliseconds since 1970 UTC."""

@@ -94,10 +94,10 @@ def test_silent_devices_are_listed(city: Path, capsys: pytest.CaptureFixture[str
     )
     watch.gateway("gate\x1b[2J", clock[0])
     _ = list(watch.look())
-    watch.find("th-17", "th", "WeatherObserved").last = clock[0] + 1000
+    watch.find("th-17", ()).last = clock[0] + 1000
     _ = list(watch.look())
     clock[0] = now
-    watch.find("1e5", "th", "WeatherObserved").last = now
+    watch.find("1e5", ()).last = now
     asyncio.run(once(watch))
 
     assert main(["devices", "silent", str(city)]) == 0
