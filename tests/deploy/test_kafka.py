@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +13,10 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from pipeline.publish.partition import partition_of
 from tests.support.kafka import Kafka
 from tests.support.kafka_client import KafkaClient
+from tests.support.toolchain import kafka_command
 
 SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "kafka"
 FILES = ("broker.properties", "topic.properties")
@@ -63,6 +68,23 @@ def test_a_topic_takes_each_of_its_settings(broker: Kafka) -> None:
     client = KafkaClient(broker.bootstrap())
     client.create_topic("t.settings.v1", configs=shipped("topic.properties"))
     assert client.configs("t.settings.v1").items() >= shipped("topic.properties").items()
+
+
+@pytest.mark.real
+def test_a_device_is_erased_by_the_command_that_the_readme_says(broker: Kafka) -> None:
+    """The null must reach the partition where Headrace put the device, or compaction never meets the two."""
+    page = (SHIPPED.parent / "README.md").read_text(encoding="utf-8")
+    said = re.search(r"^    echo '(.+)' \| kafka-console-producer.sh ((?:.*\\\n)*.*)$", page, flags=re.MULTILINE)
+    assert said is not None
+    client = KafkaClient(broker.bootstrap())
+    client.create_topic("city.Device.v1", 6, {"cleanup.policy": "compact"})
+    arguments = shlex.split(said[2].replace("\\\n", " ").replace("KAFKA", broker.bootstrap()))
+    command = [*kafka_command("org.apache.kafka.tools.ConsoleProducer"), *arguments]
+    done = subprocess.run(command, input=f"{said[1]}\n", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    [null] = client.wait_for(1, "city.Device.v1")
+    key = b"urn:ngsi-ld:Device:city:aq-0001"
+    assert (null.key, null.value, null.partition) == (key, None, partition_of(key, 6))
 
 
 @pytest.mark.parametrize("file", FILES)
