@@ -57,7 +57,7 @@ bundle: .venv/.ready  ## dist/headrace-VERSION-linux-{amd64,arm64}.tar.gz: all t
 sbom: .venv/.ready  ## dist/headrace.cdx.json: what an installation consists of, with versions and licences (CycloneDX)
 	@mkdir -p dist
 	@$(PYTHON) -m venv --clear --without-pip build/sbom
-	@$(BIN)/pip --python build/sbom/bin/python install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/pip --python build/sbom/bin/python install --quiet --no-compile --require-hashes -r requirements.lock
 	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON --validate \
 		-o dist/headrace.cdx.json build/sbom/bin/python
 
