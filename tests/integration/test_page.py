@@ -1,0 +1,169 @@
+"""The status page in a real browser: it says what /metrics says, shows a fault at once, and is good to read and use."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.integration.worker_bench import WorkerBench, reading
+from tests.support.browser import DESKTOP, PHONE, Window, browser, open_window
+from tests.support.mosquitto import Mosquitto
+from tests.support.ports import LOOPBACK, free_port
+
+pytestmark = pytest.mark.real
+
+WELL = re.compile("All is well")
+TOKEN = "0123456789abcdef"
+# The contrast of each text that is seen, by WCAG 2.2 (1.4.3): the worst one, and whose it is.
+CONTRAST = """() => {
+  const light = (color) => color.match(/[\\d.]+/g).slice(0, 3).map((n) => n / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (e) => { for (; e; e = e.parentElement) {
+    const c = getComputedStyle(e).backgroundColor; if (!c.endsWith(", 0)")) return c; } };
+  const texts = [...document.querySelectorAll("body *")].filter((e) => e.checkVisibility()
+    && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()));
+  const found = texts.map((e) => { const style = getComputedStyle(e);
+    const [a, b] = [light(e instanceof SVGElement ? style.fill : style.color), light(behind(e))].sort((x, y) => y - x);
+    return [(a + 0.05) / (b + 0.05), `${e.tagName} ${e.textContent}`]; });
+  return [found.length, ...found.sort((x, y) => x[0] - y[0])[0]]; }"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as started:
+        yield started
+
+
+def number(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def settled(window: Window, received: int) -> None:
+    expect(window.page.locator("#fates [data-term=received]")).to_have_text(f"{received:,}", timeout=5000)
+
+
+def test_what_the_page_says_is_what_prometheus_reads(bench: WorkerBench, chromium: Browser) -> None:
+    worker = bench.worker()
+    poison = [b"poison", b"[]", b"[]"]
+    bench.publish(*[reading(n, device=n % 40) for n in range(1500)], *poison)
+    bench.settled(worker, 1503)
+    window = open_window(chromium, worker.admin)
+    settled(window, 1503)
+
+    metric = worker.metric
+    assert {name: number(value) for name, value in window.terms("#fates").items()} == {
+        "received": metric("headrace_received_messages_total"),
+        "published": metric("headrace_messages_total", fate="published"),
+        "dead lettered": metric("headrace_messages_total", fate="dead_lettered"),
+        "in flight": metric("headrace_in_flight_messages"),
+    }
+    assert window.text("#kept") == "✓ the sum is right"
+    feed = window.terms("[data-feed=city]")
+    assert number(feed["published"]) == metric("headrace_messages_total", feed="city", fate="published")
+    assert window.text("[data-feed=city] .room").split("\n")[-1] == "0 of 5,000 in flight"
+    for reason in ("malformed", "not_an_object"):
+        told = window.text(f"[data-reason={reason}] h3").split()
+        assert number(told[-1]) == metric("headrace_dead_letters_total", reason=reason)
+    assert "Name a format on the route." in window.text("[data-reason=not_an_object]")
+    topics = {row.split("\t")[0]: row.split("\t")[1] for row in window.page.locator("#topics tr").all_inner_texts()}
+    assert {topic: number(count) for topic, count in topics.items()} == {
+        topic: metric("headrace_published_records_total", topic=topic)
+        for topic in (f"{bench.tenant}.AirQualityObserved.v1", f"{bench.tenant}.dead-letter.v1")
+    }
+    assert re.search(r"^city-aq.*\b3$", window.text("#connectors"), flags=re.DOTALL)
+    assert "with a place" in window.text("#map-count")
+    assert (window.complaints, window.elsewhere) == ([], [])
+    assert worker.stop() == 0
+
+
+def test_a_fault_shows_within_two_seconds(
+    bench: WorkerBench, new_mosquitto: Callable[..., Mosquitto], chromium: Browser
+) -> None:
+    bench.mosquitto = new_mosquitto()
+    worker = bench.worker()
+    window = open_window(chromium, worker.admin)
+    verdict = window.page.locator("#verdict")
+    expect(verdict).to_contain_text(WELL)
+
+    killed = time.monotonic()
+    bench.mosquitto.process.hard_kill()
+    expect(verdict).to_contain_text("Feed city is not connected.", timeout=2000)
+    assert time.monotonic() - killed < 2
+    expect(window.page.locator("[data-feed=city] .dot")).to_have_text("not connected")
+    bench.mosquitto.start()
+    worker.wait_ready()
+    expect(verdict).to_contain_text(WELL)
+
+    killed = time.monotonic()
+    worker.kill()
+    expect(verdict).to_contain_text("This page has lost the worker", timeout=2000)
+    assert time.monotonic() - killed < 2
+    worker.start()
+    expect(verdict).to_contain_text(WELL, timeout=10_000)
+    assert worker.stop() == 0
+
+
+def test_it_is_good_to_read_and_to_use(bench: WorkerBench, chromium: Browser, tmp_path: Path) -> None:
+    worker = bench.worker()
+    bench.publish(*[reading(n, device=n, lat=52 + n / 100) for n in range(40)], b"poison")
+    bench.settled(worker, 41)
+    for size in (DESKTOP, PHONE):
+        for scheme in ("light", "dark"):
+            window = open_window(chromium, worker.admin, size, scheme)
+            settled(window, 41)
+            expect(window.page.locator("#throughput polyline")).to_have_count(3)
+            window.page.screenshot(path=tmp_path / f"{size[0]}-{scheme}.png", full_page=True)
+            assert window.page.evaluate("document.documentElement.scrollWidth") == size[0]
+            assert_readable(window)
+            assert_usable_by_keyboard(window)
+            assert (window.complaints, window.elsewhere) == ([], [])
+            window.page.close()
+    assert worker.stop() == 0
+
+
+def assert_readable(window: Window) -> None:
+    texts, worst, whose = window.page.evaluate(CONTRAST)
+    assert texts > 50
+    assert 4.5 <= worst < 21, whose
+    landmarks = ("header", "main", "footer", "h1", "[aria-live]", "[role=meter][aria-valuenow]")
+    assert [window.page.locator(each).count() for each in landmarks] == [1] * len(landmarks)
+
+
+def assert_usable_by_keyboard(window: Window) -> None:
+    page = window.page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the figures"
+    page.locator("#throughput svg").focus()
+    page.keyboard.press("ArrowLeft")
+    assert re.search(r"\d:\d\d:\d\d", window.text("#throughput .keys small"))
+    page.locator("#map svg").focus()
+    page.keyboard.press("ArrowRight")
+    assert window.text("#picked").startswith("urn:ngsi-ld:AirQualityObserved:")
+    assert page.locator("#map svg").get_attribute("aria-label") == window.text("#picked")
+
+
+def test_the_page_asks_for_the_token(bench: WorkerBench, chromium: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(TOKEN, encoding="utf-8")
+    file.chmod(0o600)
+    admin = {"listen": f"{LOOPBACK}:{free_port()}", "token_file": str(file)}
+    worker = bench.worker({**bench.config(), "admin": admin})
+    window = open_window(chromium, worker.admin)
+    page = window.page
+    expect(page.locator("#token")).to_be_visible()
+    expect(page.locator("#figures")).to_be_hidden()
+    assert page.evaluate("document.activeElement.id") == "secret"
+    page.keyboard.type("wrong")
+    page.keyboard.press("Enter")
+    expect(page.locator("#refused")).to_have_text("That is not the token.")
+    page.locator("#secret").fill(TOKEN)
+    page.keyboard.press("Enter")
+    expect(page.locator("#verdict")).to_contain_text(WELL)
+    expect(page.locator("#token")).to_be_hidden()
+    assert worker.stop() == 0
