@@ -83,6 +83,7 @@ class Worker:
         shared.watch = self._metrics.silent = self._silent = SilentDevices(self._store, state, shared.raw)
         self._silent.configure(wiring.patience(config), config.registered)
         self._metrics.raw, self._metrics.frames = shared.raw, shared.frames
+        self._metrics.costs = shared.costs
         parts = (self._publisher, self._metrics, self._health, shared, self._guard, self._failpoint, state)
         self._feeds = FeedSet(config, Around(*parts))
         touched = Touched(self._feeds, self._publisher, self._admin, [directory, self._unknown], self._take)

@@ -127,6 +127,11 @@ class Identify(Stage[Heard]):
     async def drain(self, deadline: float) -> None:
         """Nothing stays here."""
 
+    def connector(self, device: str) -> str | None:
+        """Return the name of the connector that reads a device's uplinks, if it is known."""
+        known = self._known.get(device)
+        return None if known is None else known.fan.plans[0].binding.name
+
     def told(self, device: str, names: Names) -> Fan:
         """Return what makes the records of a device of which an event tells.
 

@@ -34,6 +34,7 @@ from pipeline.in_force import InForce
 from pipeline.lorawan.ledger import FrameLedger, RawLedger
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+AGE_BUCKETS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21_600.0, 86_400.0, 604_800.0)
 CHUNK_BUCKETS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 
 
@@ -68,6 +69,7 @@ class TopicMetrics:
         self.size = 0
         self.latency = Buckets(LATENCY_BUCKETS)
         self.chunks = Buckets(CHUNK_BUCKETS)
+        self.age = Buckets(AGE_BUCKETS)
 
 
 class PublishMetrics:
@@ -86,8 +88,13 @@ class PublishMetrics:
         )
         self._bisected = Counter("headrace_bisections", "Refused batches cut in halves.", registry=registry)
 
-    def confirmed(self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]]) -> None:
-        """Count a chunk that Kafka holds; waits: seconds since receipt, and how many records waited so long."""
+    def confirmed(
+        self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]], age: float | None = None
+    ) -> None:
+        """Count a chunk that Kafka holds.
+
+        waits: seconds since receipt, and how many records waited so long. age: seconds since one of them was observed.
+        """
         metrics = self.topics.get(topic)
         if metrics is None:
             metrics = self.topics[topic] = TopicMetrics()
@@ -96,6 +103,8 @@ class PublishMetrics:
         metrics.chunks.observe(float(records))
         for seconds, n in waits:
             metrics.latency.observe(seconds, n)
+        if age is not None:
+            metrics.age.observe(age)
 
     def failed(self, topic: str, error: str) -> None:  # noqa: ARG002 - the event's shape
         """Count a try that failed."""
@@ -198,6 +207,7 @@ class Metrics:
         self.frames = FrameLedger()
         self.silent: metrics_silent.Watched = metrics_silent.Nobody()
         self.publish = PublishMetrics(self.registry)
+        self.costs: Mapping[str, float] = {}
         self.in_force = InForce()
         self.lag: Callable[[], float] = lambda: 0.0
         self.gauges: Callable[[], tuple[int, int, float]] = lambda: (0, 0, 0.0)
@@ -270,6 +280,13 @@ class _Live(Collector):
         yield from self._conservation()
         yield from self._lanes()
         yield from self._published()
+        said = (
+            "Processor time of connectors' messages, from decoding to the publisher's queue; extrapolated from samples."
+        )
+        costs = CounterMetricFamily("headrace_connector_cpu_seconds", said, labels=["connector"])
+        for connector, seconds in self._metrics.costs.items():
+            costs.add_metric([connector], seconds)
+        yield costs
         yield from metrics_lorawan.collect(self._metrics.raw, self._metrics.frames)
         yield from metrics_silent.collect(self._metrics.silent)
 
@@ -307,13 +324,16 @@ class _Live(Collector):
             "headrace_ingest_latency_seconds", "From receipt to Kafka's confirmation.", labels=["topic"]
         )
         chunks = HistogramMetricFamily("headrace_chunk_records", "Records of a confirmed chunk.", labels=["topic"])
+        said = "From observation to Kafka's confirmation, of one record a chunk."
+        age = HistogramMetricFamily("headrace_event_age_seconds", said, labels=["topic"])
         for topic, metrics in self._metrics.publish.topics.items():
             records.add_metric([topic], metrics.records)
             size.add_metric([topic], metrics.size)
             latency.add_metric([topic], metrics.latency.cumulative(), metrics.latency.total)
             chunks.add_metric([topic], metrics.chunks.cumulative(), metrics.chunks.total)
+            age.add_metric([topic], metrics.age.cumulative(), metrics.age.total)
         waiting, sent, oldest = self._metrics.gauges()
-        yield from (records, size, latency, chunks)
+        yield from (records, size, latency, chunks, age)
         yield GaugeMetricFamily("headrace_publisher_waiting_records", "Records that wait to be sent.", value=waiting)
         yield GaugeMetricFamily("headrace_publisher_sent_records", "Records sent, not confirmed.", value=sent)
         yield GaugeMetricFamily("headrace_publisher_oldest_seconds", "Age of the publisher's oldest.", value=oldest)

@@ -11,6 +11,7 @@ from pipeline.config.feeds import MqttFeed
 from pipeline.config.feeds_udp import SemtechUdpFeed
 from pipeline.config.network_rules import raw
 from pipeline.config.root import Config
+from pipeline.cost import MeteredUplinks
 from pipeline.delivery import Stage
 from pipeline.events import Events
 from pipeline.identify import Identify, Rules
@@ -68,7 +69,8 @@ def unwrap(
         heard=shared.watch.gateway,
         refusals=refusals,
     )
-    uplinks, told = watch(identify), watch(events)
+    uplinks = watch(MeteredUplinks(identify, identify.connector, shared.costs))
+    told = watch(events)
     frames = watch(_frames(feed, uplinks, told, refusals, shared)) if raw(feed) else None
     dialects = chosen(str(feed.dialect))
     return Unwrap(dialects, Ways(uplinks, told, frames), refusals, max_payload=feed.max_payload)

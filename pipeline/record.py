@@ -8,6 +8,7 @@ its `Destination`, and a record is a join of ready pieces.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from pipeline.message import Message
@@ -47,6 +48,10 @@ def header_start(name: str, size: int) -> bytes:
     """Encode a header up to its value of `size` bytes, which is written behind it."""
     key = name.encode()
     return varint(len(key)) + key + varint(size)
+
+
+_TIME_SIZE = len("1970-01-01T00:00:00.000Z")
+_TIME = header_start("ce_time", _TIME_SIZE)
 
 
 def encode_headers(pairs: Sequence[tuple[str, bytes]]) -> bytes:
@@ -126,6 +131,19 @@ class Record(NamedTuple):
     def value(self) -> bytes:
         """The entity's bytes, or a dead letter's payload."""
         return self.body[: self.value_size]
+
+    @property
+    def time(self) -> float | None:
+        """When it was observed (`ce_time`), in seconds since 1970 UTC; None where no such header stands."""
+        at = self.body.find(_TIME, self.value_size)
+        try:
+            return (
+                None
+                if at < 0
+                else datetime.fromisoformat(self.body[at + len(_TIME) :][:_TIME_SIZE].decode()).timestamp()
+            )
+        except ValueError:
+            return None
 
     @property
     def headers(self) -> bytes:

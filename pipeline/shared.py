@@ -49,6 +49,7 @@ class Shared:
 
     raw: what is counted of the frames of each feed that brings any. frames: what the counters of all devices tell.
     watch: who notes that devices and gateways speak; to be set before any feed's stages are made.
+    costs: seconds of processor time by connector.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Shared:
         self.raw: dict[str, RawLedger] = {}
         self.frames = FrameLedger()
         self.watch: Watch = Blind()
+        self.costs: dict[str, float] = {}
 
     @cached_property
     def counters(self) -> Counters:

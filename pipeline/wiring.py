@@ -22,6 +22,7 @@ from pipeline.config.secrets import Tls as TlsConfig
 from pipeline.config.secrets import read_secret
 from pipeline.config.used import DEVICE, DEVICE_MODEL, UsedConnector
 from pipeline.config.values import host_port
+from pipeline.cost import Costs, MeteredRoute
 from pipeline.dead_letter import DeadLetters
 from pipeline.decode import Decode, DecodeEvents
 from pipeline.delivery import Stage
@@ -131,10 +132,11 @@ def router(
     compiler = Compiler(config, feed_name, shared)
     if feed.dialect is not None:
         return unwrap(config, feed, compiler, Refusals(feed_name, letters, publisher, events), shared)
-    return _routes(config, feed_name, compiler, publisher=publisher, dead_letters=letters, events=events)
+    ends: dict[str, Any] = {"publisher": publisher, "dead_letters": letters, "events": events}
+    return _routes(config, feed_name, compiler, shared.costs, **ends)
 
 
-def _routes(config: Config, feed_name: str, compiler: Compiler, **ends: Any) -> Router:  # noqa: ANN401 - of all stages
+def _routes(config: Config, feed_name: str, compiler: Compiler, costs: Costs, **ends: Any) -> Router:  # noqa: ANN401 - of all stages
     feed = config.feeds[feed_name]
     normalise = Normalise(**ends)
     fans: dict[str, Fan] = {}  # routes that lead to one connector share what is known of its devices
@@ -143,15 +145,18 @@ def _routes(config: Config, feed_name: str, compiler: Compiler, **ends: Any) -> 
         pattern = TopicPattern(route.topic)
         if route.connector is None:
             return Route(pattern, None)
-        declared = config.connectors[route.connector]
+        return Route(pattern, MeteredRoute(route.connector, decoding(route, route.connector, pattern), costs))
+
+    def decoding(route: RouteConfig, connector: str, pattern: TopicPattern) -> Stage[Message]:
+        declared = config.connectors[connector]
         how: dict[str, Any] = {"max_payload": feed.max_payload, "keep_retained": config.keeps_retained(route), **ends}
         if isinstance(declared, UsedConnector):
-            fan = fans.get(route.connector) or fans.setdefault(route.connector, compiler.fan(declared))
-            return Route(pattern, FanOut(fan, level=_level(fan.plans[0], pattern), **how))
-        plan = compiler.plan(route.connector)
+            fan = fans.get(connector) or fans.setdefault(connector, compiler.fan(declared))
+            return FanOut(fan, level=_level(fan.plans[0], pattern), **how)
+        plan = compiler.plan(connector)
         if route.format not in {None, JSON}:
-            return Route(pattern, FanOut(format_fan(plan, str(route.format)), level=_level(plan, pattern), **how))
-        return Route(pattern, Decode(plan, level=_level(plan, pattern), out=normalise, **how))
+            return FanOut(format_fan(plan, str(route.format)), level=_level(plan, pattern), **how)
+        return Decode(plan, level=_level(plan, pattern), out=normalise, **how)
 
     return Router(feed_name, [stage(route) for route in feed.routes], **ends)
 

@@ -57,6 +57,12 @@ class Chunk:
         half = self.size // 2  # near enough: it only bounds a request
         return Chunk(self.records[:middle], left, half), Chunk(self.records[middle:], right, half)
 
+    def age(self, now: float) -> float | None:
+        """Seconds from the observation of one record to `now` (since 1970 UTC); None for a dead letter."""
+        record = self.records[-1]
+        observed = None if record.message is None else record.time
+        return None if observed is None else max(0.0, now - observed)
+
     def waits(self, now: float) -> list[tuple[float, int]]:
         """How long records have waited since their messages were received, in seconds, and how many so long."""
         ends = [start for _, _, start in self.runs[1:]]

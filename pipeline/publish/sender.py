@@ -12,7 +12,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from time import monotonic
+from time import monotonic, time
 from typing import Final, Protocol
 
 from pipeline.logs import Log
@@ -39,8 +39,10 @@ _LOG = Log(__name__)
 class PublishEvents(Protocol):
     """Who counts. Called per chunk, never per record."""
 
-    def confirmed(self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]]) -> None:
-        """Count a chunk of `size` bytes that Kafka holds; waits: seconds since receipt, and how many waited so long."""
+    def confirmed(
+        self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]], age: float | None
+    ) -> None:
+        """Count a chunk that Kafka holds; waits: seconds since receipt, how many; age: since one was observed."""
 
     def failed(self, topic: str, error: str) -> None:
         """Count a try to send a chunk that failed; another follows."""
@@ -305,8 +307,9 @@ class Sender:
             slot.sequence = (slot.sequence + records) & SEQUENCES
         slot.done()
         waits = chunk.waits(monotonic())
+        age = chunk.age(time())
         chunk.seal()
-        self._events.confirmed(slot.topic, records, len(chunk.head) + len(chunk.body), waits)
+        self._events.confirmed(slot.topic, records, len(chunk.head) + len(chunk.body), waits, age)
 
     def _rebuild(self, slot: Slot, chunk: Chunk, code: int) -> None:
         """Leave this partition's sequence; others keep theirs, since nothing is wrong with them."""

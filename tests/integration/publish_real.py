@@ -28,8 +28,11 @@ class Counted:
     refusals: Counter[str] = field(default_factory=Counter)
     rebuilds: Counter[str] = field(default_factory=Counter)
 
-    def confirmed(self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]]) -> None:
+    def confirmed(
+        self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]], age: float | None
+    ) -> None:
         assert size > 0
+        assert age is None or age >= 0
         assert sum(count for _, count in waits) == records
         self.records[topic] += records
 

@@ -37,6 +37,11 @@ def test_promtool_and_prometheus_take_the_metrics(
     bench.settled(worker, 101)
 
     assert check_metrics(worker.exposition()) == ""
+    assert worker.metric("headrace_event_age_seconds_count", topic=bench.topic) > 0
+    age = worker.metric("headrace_event_age_seconds_sum", topic=bench.topic)
+    assert age / worker.metric("headrace_event_age_seconds_count", topic=bench.topic) > 86_400, "the readings are old"
+    assert worker.metric("headrace_connector_cpu_seconds_total", connector="city-aq") >= 0
+    assert worker.metric("headrace_event_loop_lag_seconds") < 30
     published = 'headrace_messages_total{fate="published"} == 100'
     assert prometheus.wait_for(published) == 100
     [(labels, _)] = prometheus.query(published)

@@ -65,7 +65,8 @@ def busy() -> tuple[Metrics, Ledger]:
     gates.dropped(2)
     metrics.raw["gates"] = RawLedger()
     publish = metrics.publish
-    publish.confirmed("t.v1", 10, 1234, [(0.004, 7), (0.2, 3)])
+    publish.confirmed("t.v1", 10, 1234, [(0.004, 7), (0.2, 3)], 3.0)
+    metrics.costs = {"city-aq": 0.5}
     publish.failed("t.v1", "REQUEST_TIMED_OUT")
     publish.refused("t.v1", "MESSAGE_TOO_LARGE")
     publish.rebuilt("t.v1", "OUT_OF_ORDER_SEQUENCE_NUMBER")

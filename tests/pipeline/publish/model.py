@@ -130,8 +130,11 @@ class Counted:
     refusals: list[str] = field(default_factory=list)
     rebuilds: list[str] = field(default_factory=list)
 
-    def confirmed(self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]]) -> None:
+    def confirmed(
+        self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]], age: float | None
+    ) -> None:
         waited = list(waits)
+        assert age is None or age >= 0
         assert topic
         assert size > 0
         assert sum(count for _, count in waited) == records
