@@ -301,7 +301,7 @@ def _build_helm(folder: Path) -> None:
     needed = f"install Go {GO_AT_LEAST} or later, with which helm is built, or helm itself"
     if shutil.which("go") is None:
         raise MissingToolError(f"no go here: {needed}")
-    print("building helm: two minutes, once", flush=True)
+    print("building helm: minutes, once", flush=True)
     with tempfile.TemporaryDirectory(dir=cache(), prefix=".go-") as work:
         # Its own caches, writable, so that nothing of half a gigabyte stays.
         env = {"GOBIN": str(folder / "usr" / "bin"), "GOFLAGS": "-mod=mod -modcacherw"}
