@@ -13,6 +13,7 @@ from pipeline.config.used import DEVICE, DEVICE_MODEL
 from pipeline.config.values import spell_seconds
 from pipeline.doctor.finding import Finding, Severity
 from pipeline.provision import plan
+from pipeline.publish.intake import MAX_VALUE
 from pipeline.publish.survey import ClusterFacts, TopicFacts
 
 _HOUR_MS = 3_600_000
@@ -40,6 +41,7 @@ class _Wanted:
     compact: bool
     principal: str
     bootstrap: str
+    chunk_bytes: int
 
 
 def judge(config: Config, facts: ClusterFacts) -> Iterator[Finding]:
@@ -80,6 +82,7 @@ def _wanted(config: Config) -> Mapping[str, _Wanted]:
             compact=models.get(name) in {DEVICE, DEVICE_MODEL},
             principal=principal,
             bootstrap=bootstrap,
+            chunk_bytes=config.kafka.chunk_bytes,
         )
         for name in wiring.all_topics(config)
     }
@@ -177,11 +180,12 @@ def _times(topic: TopicFacts, wanted: _Wanted) -> Iterator[_Said]:
         yield _Said("kafka.timestamps", "ok", said)
 
 
-def _size(topic: TopicFacts, wanted: _Wanted) -> Iterator[_Said]:  # noqa: ARG001 - as every aspect
+def _size(topic: TopicFacts, wanted: _Wanted) -> Iterator[_Said]:
     # Too small a limit is said by `check --connect`, with the line of `chunk_bytes`.
     limit = _number(topic, "max.message.bytes", 0)
-    if limit:
-        yield _Said("kafka.sizes", "ok", f"max.message.bytes={limit}.", place=("kafka", "chunk_bytes"))
+    if limit >= max(wanted.chunk_bytes, MAX_VALUE):
+        said = f"max.message.bytes={limit}: chunks of {wanted.chunk_bytes} and records of {MAX_VALUE} bytes fit."
+        yield _Said("kafka.sizes", "ok", said, place=("kafka", "chunk_bytes"))
 
 
 def _rights(topic: TopicFacts, wanted: _Wanted) -> Iterator[_Said]:

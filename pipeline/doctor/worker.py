@@ -90,15 +90,33 @@ def judge(config: Config, earlier: Scrape | None, later: Scrape | None) -> Itera
         return
     for name in config.mqtt_feeds:
         yield _one_client(name, earlier, later)
+        yield from _full(name, earlier, later)
         lost = later.value("headrace_sessions_lost_total", name)
         if lost:
             said = f"feed {name}: the broker has forgotten the session {lost:g} times, with what it had not delivered."
             change = "persistence true"
             yield Finding("mqtt.session", "warning", said, ("feeds", name), change, file="mosquitto.conf")
     for name in config.feeds:
+        yield from _dropped(name, later)
         if later.value("headrace_conserved", name) != 1:
             said = f"feed {name}: received and accounted for do not agree (headrace_conserved 0)."
             yield Finding("worker.conservation", "critical", said, ("feeds", name), "Report it, with /metrics.")
+
+
+def _full(name: str, earlier: Scrape, later: Scrape) -> Iterator[Finding]:
+    """Say that the window was full at both looks: then it, or what is behind it, is the bottleneck."""
+    limit = later.value("headrace_in_flight_limit", name)
+    if limit and all(each.value("headrace_unacknowledged_messages", name) >= limit for each in (earlier, later)):
+        said = f"feed {name}: all {limit:g} that may be in flight are, at two looks: reading pauses."
+        change = f"max_in_flight: {min(65_535, round(limit) * 2)}"
+        yield Finding("mqtt.window_full", "warning", said, ("feeds", name, "max_in_flight"), change)
+
+
+def _dropped(name: str, later: Scrape) -> Iterator[Finding]:
+    lost = later.value("headrace_datagrams_dropped_total", name)
+    if lost:
+        said = f"feed {name}: the kernel had no room for {lost:g} datagrams, and nobody sends them again."
+        yield Finding("udp.dropped", "warning", said, ("feeds", name), "sysctl -w net.core.rmem_max=8388608")
 
 
 def _one_client(name: str, earlier: Scrape, later: Scrape) -> Finding:

@@ -15,10 +15,14 @@ from aiokafka.abc import AbstractTokenProvider
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.helpers import create_ssl_context
+from aiokafka.protocol.admin import CreateAclsRequest
 
 from tests.support.certs import Identity
 
 T = TypeVar("T")
+DESCRIBE = 8
+"""AclOperation.DESCRIBE."""
+_TOPIC, _LITERAL, _ALLOW = 2, 3, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,17 @@ class KafkaClient:
             await admin.delete_topics([name])
 
         self._administer(delete)
+
+    def allow(self, principal: str, topic: str, operation: int) -> None:
+        """Let a principal do one thing with one topic, from any host; operation: a code of Kafka's AclOperation."""
+
+        async def add(admin: Any) -> None:
+            request = CreateAclsRequest(_TOPIC, topic, _LITERAL, principal, "*", operation, _ALLOW)
+            answer = await admin._send_request(request)
+            for code, message in answer.creation_responses:
+                assert not code, f"Kafka added no right: error {code} {message}"
+
+        self._administer(add)
 
     def topics(self) -> list[str]:
         async def listed(admin: Any) -> list[str]:

@@ -162,6 +162,14 @@ def test_what_else_a_worker_tells(tmp_path: Path) -> None:
     assert bad(worker.judge(made, page(), page(lost=2))) == [("mqtt.session", "warning")]
     broken = worker.parse((PAGE % (0, 0, 1.0, 10)).replace('conserved{feed="city"} 1', 'conserved{feed="city"} 0'))
     assert bad(worker.judge(made, page(), broken)) == [("worker.conservation", "critical")]
+    full = PAGE % (0, 0, 1.0, 10) + (
+        'headrace_in_flight_limit{feed="city"} 5000\n'
+        'headrace_unacknowledged_messages{feed="city"} 5000\n'
+        'headrace_datagrams_dropped_total{feed="city"} 3\n'
+    )
+    both = bad(worker.judge(made, worker.parse(full), worker.parse(full)))
+    assert both == [("mqtt.window_full", "warning"), ("udp.dropped", "warning")]
+    assert bad(worker.judge(made, page(), worker.parse(full))) == [("udp.dropped", "warning")]
     [nobody] = worker.judge(made, None, None)
     assert nobody.severity == "info"
 
@@ -200,6 +208,13 @@ def test_a_topic_with_a_fault(tmp_path: Path, changes: dict[str, Any], check: st
     assert (found.check, found.severity) == (f"kafka.{check}", severity)
     assert change in found.change
     assert found.evidence.startswith(GOOD.name)
+
+
+def test_sizes_that_fit_are_said_to_fit(tmp_path: Path) -> None:
+    assert "kafka.sizes" in {each.check for each in judged(tmp_path)}
+    assert "kafka.sizes" not in {each.check for each in judged(tmp_path, settings={"max.message.bytes": "262143"})}, (
+        "`check --connect` says that one"
+    )
 
 
 def test_what_kafka_does_not_tell(tmp_path: Path) -> None:
