@@ -109,7 +109,7 @@ def judge(name: str, facts: BrokerFacts | None) -> Iterator[Finding]:
         f"feed {name}: {facts.tree.get(_VERSION) or 'the broker'} tells neither its queue limits nor its persistence: "
         "without it a restart of the broker loses what waits, beyond 1,000 messages a session it drops."
     )
-    lines = "persistence true, autosave_interval 1, max_queued_messages 0, max_queued_bytes 1000000000"
+    lines = "persistence true, autosave_interval 10, max_queued_messages 0, max_queued_bytes 268435456"
     yield Finding("mqtt.persistence", "info", said, place, lines, file="mosquitto.conf")
 
 

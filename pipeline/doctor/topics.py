@@ -20,7 +20,8 @@ _HOUR_MS = 3_600_000
 _WANTED_COPIES = 3
 _WANTED_IN_SYNC = 2
 _SHORTEST_PAST_MS = _HOUR_MS  # Kafka may be away for a while, and records wait with the time of their arrival
-_REFUSED = "Write", "Describe"
+_NEEDED = "Write", "Describe"
+_NAME = "{topic}"
 
 
 class _Said(NamedTuple):
@@ -52,14 +53,11 @@ def judge(config: Config, facts: ClusterFacts) -> Iterator[Finding]:
         for judgement in _judged(topic, promised[topic.name], facts.brokers):
             said.setdefault(judgement, []).append(topic.name)
     for judgement, names in said.items():
-        change = judgement.change.format(topic=names[0]) + (f", and so for {len(names) - 1} more" if names[1:] else "")
-        yield Finding(
-            judgement.check,
-            judgement.severity,
-            f"{', '.join(names)}: {judgement.evidence}",
-            judgement.place,
-            change if judgement.change else "",
-        )
+        change = judgement.change.replace(_NAME, names[0])
+        if change != judgement.change and names[1:]:
+            change += f", and so for {', '.join(names[1:])}"
+        evidence = f"{', '.join(names)}: {judgement.evidence}"
+        yield Finding(judgement.check, judgement.severity, evidence, judgement.place, change)
     yield from _producer(config)
 
 
@@ -193,7 +191,7 @@ def _rights(topic: TopicFacts, wanted: _Wanted) -> Iterator[_Said]:
         said = "Kafka does not say what we may do (before 2.3, or without an authorizer)."
         yield _Said("kafka.rights", "info", said)
         return
-    lacking = [each for each in _REFUSED if each not in topic.operations]
+    lacking = [each for each in _NEEDED if each not in topic.operations]
     if lacking:
         said = f"{wanted.principal} may not {' and '.join(lacking)}."
         yield _Said("kafka.rights", "critical", said, _allow(wanted, *lacking))
@@ -208,9 +206,9 @@ def _number(topic: TopicFacts, name: str, otherwise: int) -> int:
 
 def _alter(wanted: _Wanted, setting: str) -> str:
     tool = f"kafka-configs.sh --bootstrap-server {wanted.bootstrap} --alter --entity-type topics"
-    return f"{tool} --entity-name {{topic}} --add-config {setting}"
+    return f"{tool} --entity-name {_NAME} --add-config {setting}"
 
 
 def _allow(wanted: _Wanted, *operations: str) -> str:
     tool = f"kafka-acls.sh --bootstrap-server {wanted.bootstrap} --add --allow-principal {wanted.principal}"
-    return f"{tool} {' '.join(f'--operation {each}' for each in operations)} --topic {{topic}}"
+    return f"{tool} {' '.join(f'--operation {each}' for each in operations)} --topic {_NAME}"

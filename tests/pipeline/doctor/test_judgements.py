@@ -235,7 +235,12 @@ def test_topics_with_the_same_fault_are_one_finding(tmp_path: Path) -> None:
     facts = ClusterFacts(3, 0.001, (replace(GOOD, in_sync=2), letters))
     [found] = [each for each in topics.judge(example(tmp_path), facts) if each.severity == "warning"]
     assert found.evidence.startswith(f"{GOOD.name}, {letters.name}: ")
-    assert found.change.endswith(", and so for 1 more")
+    assert found.change == "Find out which broker is down or slow."
+    unfit = {**GOOD.settings, "min.insync.replicas": "1"}
+    facts = ClusterFacts(3, 0.001, (replace(GOOD, settings=unfit), replace(letters, in_sync=3, settings=unfit)))
+    [found] = [each for each in topics.judge(example(tmp_path), facts) if each.severity == "warning"]
+    assert f"--entity-name {GOOD.name} " in found.change
+    assert found.change.endswith(f", and so for {letters.name}")
 
 
 def test_not_idempotent(tmp_path: Path) -> None:
