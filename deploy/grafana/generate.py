@@ -218,6 +218,9 @@ def _others() -> dict[str, Any]:
     return {
         "title": "Headrace",
         "type": "dashboards",
+        "icon": "external link",
+        "tooltip": "The other dashboards of Headrace",
+        "targetBlank": False,
         "tags": ["headrace"],
         "asDropdown": True,
         "includeVars": True,

@@ -64,5 +64,18 @@ def catalogue() -> dict[str, set[str]]:
     return found
 
 
+SHELL = ("headrace", "curl", "systemctl", "journalctl", "mosquitto_sub", "sysctl", "top", "timeout")
+
+
+def runbook_lines() -> list[tuple[str, str]]:
+    """Return what the runbook has a person copy: the page, and a query of PromQL or a command."""
+    pages = {page.stem: page.read_text(encoding="utf-8").splitlines() for page in sorted(RUNBOOK.glob("Headrace*.md"))}
+    return [(page, line.strip()) for page, lines in pages.items() for line in lines if line.startswith("    ")]
+
+
+def runbook_queries() -> list[str]:
+    return [line for _, line in runbook_lines() if line.split()[0] not in SHELL]
+
+
 def names(expression: str) -> set[str]:
     return set(NAME.findall(expression))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.dashboards import ROOT, RULES, RUNBOOK, rules
+from tests.deploy.dashboards import ROOT, RULES, RUNBOOK, rules, runbook_lines
 from tests.support.prometheus import check_config, check_rules, run_rules
 
 PAGE = ("## What it means", "## How to confirm", "## What to do")
@@ -73,6 +73,18 @@ def test_a_page_says_what_it_means_how_to_confirm_and_what_to_do(name: str) -> N
     assert "<tenant>" not in re.sub(r"`[^`]*`", "", text), "a placeholder stands in code"
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", text)
     assert [link for link in links if not (RUNBOOK / link).exists()] == []
+
+
+def test_the_runbook_names_only_commands_that_there_are() -> None:
+    reference = (ROOT / "deploy" / "reference" / "commands.md").read_text(encoding="utf-8")
+    known = set(re.findall(r"^## headrace (.+)$", reference, re.MULTILINE))
+    lines = [line.split() for _, line in runbook_lines() if line.startswith("headrace ")]
+    inline = [
+        each.split() for page in RUNBOOK.glob("*.md") for each in re.findall(r"`(headrace [^`]+)`", page.read_text())
+    ]
+    named = {" ".join(words[1:3]) if words[1] in {"devices", "connectors"} else words[1] for words in lines + inline}
+    assert named
+    assert named - known == set()
 
 
 def test_the_index_lists_every_page() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.dashboards import panel_queries, rules
+from tests.deploy.dashboards import panel_queries, rules, runbook_queries
 from tests.deploy.trouble import Trouble
 from tests.integration.worker_bench import WorkerBench
 from tests.support.headrace import Headrace
@@ -64,7 +64,7 @@ def test_every_panel_shows_something(trouble: Trouble, new_prometheus: Callable[
     recorded = {rule["record"]: rule["expr"] for rule in rules() if "record" in rule}
     shown = {name: filled(query) for name, query in panel_queries().items()}
     assert unanswered(trouble, prometheus, recorded | shown) == []
-    for rule in rules():
-        prometheus.query(rule["expr"])  # a match of many to many is refused only where there is data
+    for query in (*(rule["expr"] for rule in rules()), *runbook_queries()):
+        prometheus.query(query)  # a match of many to many is refused only where there is data
     assert prometheus.query("headrace_conserved == 0") == []
     assert trouble.worker.live()
