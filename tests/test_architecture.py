@@ -127,7 +127,7 @@ def test_feeds_and_publisher_meet_the_rest_in_the_delivery_contract_only(edge: s
 
 def test_the_hot_path_does_not_import_the_configuration() -> None:
     hot = {"delivery", "message", "record", "route", "decode", "normalise", "plan", "plan_fast", "slot", "entity"}
-    hot |= {"fan_out", "envelope", "device_state", "store", "devices"}
+    hot |= {"fan_out", "envelope", "device_state", "store", "devices", "switch", "cost"}
     for name in hot:
         assert not {each for each in IMPORTS[f"pipeline.{name}"] if each.startswith("pipeline.config")}, name
 

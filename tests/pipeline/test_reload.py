@@ -15,6 +15,7 @@ import yaml
 from pipeline.config.loading import Loaded, parse, read
 from pipeline.config.root import Config
 from pipeline.devices import Devices
+from pipeline.directory import Directory
 from pipeline.errors import ConfigError, StartError
 from pipeline.in_force import InForce
 from pipeline.notify import Systemd
@@ -281,3 +282,19 @@ def test_a_file_that_is_gone_is_refused(bench: Bench) -> None:
     asyncio.run(go())
     with pytest.raises(ConfigError):
         read(bench.file)
+
+
+def test_what_a_reload_has_replaced_is_told_nothing_and_kept_by_nobody() -> None:
+    class Plan:
+        told = 0
+
+        def forget(self) -> None:
+            Plan.told += 1
+
+    directory, kept = Directory(), Plan()
+    directory.on_change(kept.forget)
+    for _ in range(1000):
+        directory.on_change(Plan().forget)
+    directory.take(Devices())
+    assert Plan.told == 1
+    assert len(directory._changed) <= 2
