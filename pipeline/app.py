@@ -39,6 +39,7 @@ from pipeline.unknown_devices import UnknownDevices
 
 _LOG = Log(__name__)
 _HEALTHY_SECONDS = 60.0  # a life that lasted so long was not killed by its first messages
+_SILENT_SHOWN = 12
 _LEAVE_SECONDS = 2.0  # for the last acknowledgements and goodbyes, beyond the drain
 
 
@@ -97,8 +98,8 @@ class Worker:
     def _page(self) -> Page:
         newest, letters = Newest(), Letters()
         self._publisher.seen_by(newest.note, letters.note)
-        look = Sources(lambda: about(self._config), self._metrics, self._health.not_ready, letters, newest)
-        return Page(look)
+        known, silent = lambda: about(self._config), lambda: self._silent.latest(_SILENT_SHOWN)
+        return Page(Sources(known, self._metrics, self._health.not_ready, letters, newest, silent))
 
     def _refused(self, record: Record, reason: Reason, detail: str) -> Record | None:
         return self._letters.refused(record, reason, detail)

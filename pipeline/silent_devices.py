@@ -140,6 +140,11 @@ class SilentDevices:
                 self._quiet_until = now + _SAY_SECONDS
                 each.gone, each.back = [], []
 
+    def latest(self, most: int) -> list[SilentDevice]:
+        """Return so many gateways, and so many devices, that fell silent of late."""
+        groups: tuple[tuple[Kind, Silence], ...] = (("gateway", self.gateways), ("device", self.devices))
+        return [self._row(kind, seen) for kind, each in groups for seen in islice(reversed(each.silent.values()), most)]
+
     def _listed(self) -> list[tuple[Kind, Seen]]:
         found: list[tuple[Kind, Seen]] = []
         found += [("gateway", seen) for seen in islice(reversed(self.gateways.silent.values()), _MOST_GATEWAYS)]

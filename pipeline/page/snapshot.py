@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from heapq import nlargest
 from time import time
 from typing import Any
@@ -15,6 +15,7 @@ from pipeline.page.history import History
 from pipeline.page.letters import Letters
 from pipeline.page.newest import Newest
 from pipeline.page.samples import Samples
+from pipeline.silent_devices import SilentDevice
 
 _GATEWAYS = 12
 _EXPLAINED = {reason.value: reason.explanation for reason in Reason}
@@ -22,13 +23,17 @@ _EXPLAINED = {reason.value: reason.explanation for reason in Reason}
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the page looks. about: the configuration in force. not_ready: why messages do not flow."""
+    """Where the page looks. about: the configuration in force. not_ready: why messages do not flow.
+
+    silent: some of those that are overdue, of late last.
+    """
 
     about: Callable[[], About]
     metrics: Metrics
     not_ready: Callable[[], Sequence[str]]
     letters: Letters
     newest: Newest
+    silent: Callable[[], Sequence[SilentDevice]]
 
 
 def snapshot(sources: Sources, history: History, started: float) -> dict[str, Any]:
@@ -55,6 +60,12 @@ def snapshot(sources: Sources, history: History, started: float) -> dict[str, An
         "dead_letters": [*_dead_letters(samples, sources.letters)],
         "topics": [*_topics(samples)],
         "kafka": _kafka(samples),
+        "devices": {
+            "seen": samples.sum("headrace_devices_seen"),
+            "silent": samples.by("age", "headrace_devices_silent"),
+            "silent_gateways": samples.sum("headrace_gateways_silent"),
+            "latest": [asdict(each) for each in sources.silent()],
+        },
         "raw": [*_raw(sources.metrics, samples)],
         "frames": {
             **samples.by("kind", "headrace_device_frames_total"),

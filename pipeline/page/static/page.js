@@ -26,6 +26,7 @@ function show(now) {
   latency.show(points);
   fates(now);
   feeds(now);
+  silent(now);
   deadLetters(now);
   connectors(now);
   kafka(now);
@@ -42,6 +43,8 @@ function verdict(now) {
   const warnings = now.config_refused.length ? ["The configuration file was refused at the last reload; the one before it is in force."] : [];
   warnings.push(...now.feeds.filter((feed) => feed.in_flight > FULL * feed.limit).map((feed) => `The lane of feed ${feed.name} is nearly full: Kafka confirms more slowly than messages come.`));
   warnings.push(...now.feeds.filter((feed) => feed.oldest > OLD).map((feed) => `A message of feed ${feed.name} has waited for more than ${OLD} s.`));
+  const quiet = now.devices.silent_gateways;
+  if (quiet) warnings.push(`${count(quiet)} ${quiet === 1 ? "gateway is" : "gateways are"} silent.`);
   const [dead, received] = [summed(3, 60), summed(1, 60)];
   if (dead > MANY_DEAD * received) warnings.push("Of the last minute's messages more than 5 % became dead letters: see the reasons below.");
   const all = [...bad, ...warnings];
@@ -64,6 +67,8 @@ function tiles(now) {
     ["Latency, median", seconds(last(4))],
     ["Latency, 99th percentile", seconds(last(5))],
     ["In flight", count(now.in_flight)],
+    ["Devices heard of", count(now.devices.seen)],
+    ["Silent devices", count(overdue(now))],
     ["Dead letters, last 5 min", count(Math.round(summed(3, POINTS)))],
   ]);
 }
@@ -75,6 +80,18 @@ function fates(now) {
   list(byId("fates-bar"), told, ([name]) => name, ([name]) => make("i", { class: `f-${name}` }), (bar, [, n]) => { bar.style.flexGrow = n; });
   say(byId("kept"), now.conserved ? "✓ the sum is right" : "✗ the sum is wrong");
   byId("kept").className = `badge ${now.conserved ? "good" : "bad"}`;
+}
+
+const overdue = (now) => Object.values(now.devices.silent).reduce((sum, n) => sum + n, 0);
+const AGES = { "1h": "up to 1 h", "6h": "up to 6 h", "1d": "up to 1 day", "7d": "up to 7 days", longer: "longer", never: "never heard" };
+
+function silent(now) {
+  byId("overdue").hidden = !overdue(now) && !now.devices.silent_gateways;
+  terms(byId("ages"), [...Object.entries(now.devices.silent).filter(([, n]) => n).map(([age, n]) => [AGES[age], count(n), "", "warn"])]);
+  list(byId("silent"), now.devices.latest, (each) => `${each.kind} ${each.name}`, (each) => row(each.kind === "device" ? each.name : `gateway ${each.name}`, make("td"), make("td")), (line, each) => {
+    say(line.children[1], each.last ? ago(each.last, now.time) : "never");
+    say(line.children[2], `${lasted(each.interval)}, ${each.known}`);
+  });
 }
 
 const KINDS = { mqtt: "MQTT", semtech_udp: "gateways, Semtech UDP" };
@@ -91,7 +108,7 @@ function feeds(now) {
     terms(figures, [
       ["received", count(feed.received)],
       ["published", count(feed.fates.published ?? 0)],
-      ["dead-lettered", count(feed.fates.dead_lettered ?? 0)],
+      ["dead letters", count(feed.fates.dead_lettered ?? 0)],
       ["lag", seconds(feed.oldest)],
     ]);
     say(room.lastChild, `${count(feed.in_flight)} of ${count(feed.limit)} in flight`);

@@ -25,7 +25,7 @@ TOKEN = "0123456789abcdef"
 @asynccontextmanager
 async def serving(token: Callable[[], str] | None = None) -> AsyncIterator[int]:
     port = free_port()
-    page = Page(Sources(lambda: About("ghent"), Metrics("1", []), lambda: ["Away."], Letters(), Newest()))
+    page = Page(Sources(lambda: About("ghent"), Metrics("1", []), lambda: ["Away."], Letters(), Newest(), list))
     admin = Admin({}, token, page)
     await admin.start(LOOPBACK, port)
     try:

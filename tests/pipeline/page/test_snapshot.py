@@ -46,7 +46,7 @@ def letter(reason: Reason, connector: str = "city-aq@1") -> Record:
 
 
 def sources(about: About = CITY) -> Sources:
-    return Sources(lambda: about, Metrics("1.2.3", ["closed"]), list, Letters(), Newest())
+    return Sources(lambda: about, Metrics("1.2.3", ["closed"]), list, Letters(), Newest(), list)
 
 
 def test_the_figures_are_those_of_the_metrics() -> None:
