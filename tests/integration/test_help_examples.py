@@ -17,8 +17,8 @@ from tests.support.mosquitto import Mosquitto
 
 pytestmark = pytest.mark.real
 EXAMPLES = list(dict.fromkeys(example for command in every((root(),)) for example in command.examples()))
-MAY_SAY_NO = {"explain": 1, "doctor": 3}
-"""A dead letter is an answer too, and so is a warning: their exit codes."""
+MAY_SAY_NO = {"explain": 1, "doctor": 3, "top": 1}
+"""A dead letter is an answer too, and so are a warning, and that no worker runs: their exit codes."""
 UNENDING = {"run": "TERM 6", "tail": "INT 10", "demo": "INT 8"}
 """The signal that ends it, and after how many seconds."""
 SHORTER = {"=...": "=x", "--seconds 20": "--seconds 5"}

@@ -27,9 +27,10 @@ export function seconds(s) {
 
 export function lasted(s) {
   const [days, hours, minutes] = [Math.floor(s / 86400), Math.floor((s % 86400) / 3600), Math.floor((s % 3600) / 60)];
-  if (days) return `${days} d ${hours} h`;
-  if (hours) return `${hours} h ${minutes} min`;
-  return minutes ? `${minutes} min ${Math.floor(s % 60)} s` : `${Math.floor(s)} s`;
+  const two = (n, unit, m, smaller) => (m ? `${n} ${unit} ${m} ${smaller}` : `${n} ${unit}`);
+  if (days) return two(days, "d", hours, "h");
+  if (hours) return two(hours, "h", minutes, "min");
+  return minutes ? two(minutes, "min", Math.floor(s % 60), "s") : `${Math.floor(s)} s`;
 }
 
 export function ago(ms, now) {

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import time
+from typing import Any
 
 import orjson
 import pytest
@@ -21,6 +24,7 @@ from pipeline.page.history import POINTS, History, quantile
 from pipeline.page.newest import MOST
 from pipeline.page.snapshot import snapshot
 from pipeline.record import Destination, Record, encode_headers
+from pipeline.silent_devices import SilentDevice
 from tests.support.headrace import example_config
 
 CITY = About("ghent", {"city": ("mqtt", "mqtt://127.0.0.1:1883")}, {"city-aq": ("AirQualityObserved",)})
@@ -49,17 +53,19 @@ def sources(about: About = CITY) -> Sources:
     return Sources(lambda: about, Metrics("1.2.3", ["closed"]), list, Letters(), Newest(), list)
 
 
-def test_the_figures_are_those_of_the_metrics() -> None:
-    looked = sources()
+def told_of_five_messages(silent: Sequence[SilentDevice] = ()) -> dict[str, Any]:
+    looked = replace(sources(), silent=lambda: silent)
     ledger = Ledger()
     looked.metrics.feed("city", ledger, 5000).connected(up=True)
     lane: Lane[bytes] = Lane(None, 5000, ledger=ledger)
     lane.receive(5, b"").seal(Fate.PUBLISHED, 3)
     looked.metrics.dead_lettered("city", Reason.MALFORMED)
     looked.metrics.publish.confirmed("ghent.AirQualityObserved.v1", 3, 900, [(0.02, 3)])
+    return snapshot(looked, History(looked.metrics), time())
 
-    told = snapshot(looked, History(looked.metrics), time())
 
+def test_the_figures_are_those_of_the_metrics() -> None:
+    told = told_of_five_messages()
     assert (told["version"], told["tenant"], told["conserved"], told["not_ready"]) == ("1.2.3", "ghent", True, [])
     assert (told["received"], told["in_flight"], told["fates"]["published"]) == (5, 2, 3)
     [feed] = told["feeds"]
