@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.config.device_lines import plain
 from pipeline.config.document import BOOLEANS, number, unreadable
 from pipeline.config.findings import Finding, did_you_mean, one_of, shown
 
@@ -52,6 +53,31 @@ def guarded(value: object) -> str:
 
 def from_yaml(text: str) -> Iterator[Row | Finding]:
     """Yield each device of a YAML list, and what is wrong with the file as YAML."""
+    lines = plain(text, _word, _word_of_json)
+    while True:
+        try:
+            line, values, places = next(lines)
+        except StopIteration as end:
+            at, before = end.value
+            break
+        yield Row(line, values, places)
+    if at < len(text) or not at:
+        for each in parsed(text[at:]):
+            places = {name: place + before for name, place in each.lines.items()} if isinstance(each, Row) else {}
+            moved = {"line": each.line + before} | ({"lines": places} if places else {})
+            yield replace(each, **moved) if before else each
+
+
+def _word(text: str) -> str | None:
+    return None if text in _NULLS else text
+
+
+def _word_of_json(text: str) -> Any:  # noqa: ANN401 - JSON holds anything
+    return None if text in _NULLS else _json(text)
+
+
+def parsed(text: str) -> Iterator[Row | Finding]:
+    """Yield the same as `from_yaml`, all of it by the parser."""
     try:
         yield from _Yaml(text).rows()
     except yaml.YAMLError as problem:

@@ -27,6 +27,7 @@ _NEWER = _GIVEN["1.1"] - _GIVEN["1.0"]
 _KNOWN = frozenset(SESSION)
 _DEV_ADDR = re.compile(r"[0-9A-Fa-f]{8}")
 _KEY = re.compile(r"[0-9A-Fa-f]{32}")
+_USUAL = 3  # dev_addr and two keys
 _LARGEST = 256
 _OTHERS = 0o077
 _OWNER_AND_GROUP = 0o640
@@ -38,7 +39,7 @@ class Sessions:
     def __init__(self, file: File) -> None:
         self._file = file
         self._folder = file.parent
-        self._seen: dict[tuple[str, Key, Key], tuple[str, int]] = {}
+        self._seen: dict[str, list[tuple[Session, str, int]]] = {}
         self._private: bool | None = None  # whether only the owner reads the registry's file; asked at the first key
 
     def read(self, key: str, line: int, value: object, found: list[Finding]) -> tuple[Session, ...]:
@@ -60,6 +61,21 @@ class Sessions:
         return tuple(made)
 
     def _session(self, place: Place, value: dict[str, Any], found: list[Finding]) -> Session | None:
+        return (self._usual(value) if self._private else None) or self._any(place, value, found)
+
+    def _usual(self, value: dict[str, Any]) -> Session | None:
+        """Return a session of version 1.0 whose keys stand in the file and are right, as nearly all are."""
+        if len(value) != _USUAL:
+            return None
+        dev_addr, app, nwk = value.get("dev_addr"), value.get("app_s_key"), value.get("nwk_s_key")
+        if not (isinstance(dev_addr, str) and isinstance(app, str) and isinstance(nwk, str)):
+            return None
+        if not (_DEV_ADDR.fullmatch(dev_addr) and _KEY.fullmatch(app) and _KEY.fullmatch(nwk)):
+            return None
+        key = Key(bytes.fromhex(nwk))
+        return Session(dev_addr.lower(), "1.0", Key(bytes.fromhex(app)), key, key, key)
+
+    def _any(self, place: Place, value: dict[str, Any], found: list[Finding]) -> Session | None:
         for name in sorted(value.keys() - _KNOWN):
             meant = did_you_mean(name, SESSION)
             fix = f"Did you mean `{meant}`?" if meant else f"It may have {one_of(SESSION)}."
@@ -82,8 +98,6 @@ class Sessions:
 
     def _key(self, place: Place, name: str, value: dict[str, Any], found: list[Finding]) -> Key | None:
         inline, path = value.get(name), value.get(f"{name}_file")
-        if path is None and self._private and isinstance(inline, str) and _KEY.fullmatch(inline):
-            return Key(bytes.fromhex(inline))  # as nearly all are
         here, there = (*place, name), (*place, f"{name}_file")
         if (inline is None) == (path is None):
             said = "is missing." if path is None else "has a twin that ends in `_file`: give one of the two."
@@ -129,12 +143,21 @@ class Sessions:
         return _read(place, text, f"expected 32 hex digits (16 bytes) in {guarded(path)}", found)
 
     def _twice(self, place: Place, session: Session, key: str, line: int) -> Iterator[Finding]:
-        known = (session.dev_addr, session.f_nwk_s_int_key, session.s_nwk_s_int_key)
-        if known in self._seen:
-            other, first = self._seen[known]
+        others = self._seen.get(session.dev_addr)
+        if others is None:
+            self._seen[session.dev_addr] = [(session, key, line)]
+            return
+        twin = next((each for each in others if _same(session, each[0])), None)
+        if twin is None:
+            others.append((session, key, line))
+        else:
+            _, other, first = twin
             said = f"has the DevAddr and the keys of {guarded(other)} (line {first}): nobody can tell the two apart."
             yield Finding(place, said, "Remove one; keys belong to one device.")
-        self._seen.setdefault(known, (key, line))
+
+
+def _same(one: Session, other: Session) -> bool:
+    return (one.f_nwk_s_int_key, one.s_nwk_s_int_key) == (other.f_nwk_s_int_key, other.s_nwk_s_int_key)
 
 
 def _read(place: Place, text: str, expected: str, found: list[Finding]) -> Key | None:
