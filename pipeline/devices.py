@@ -102,7 +102,7 @@ class Devices:
         self._devices = tuple(devices)
         self._by_name: dict[str, Device] = {}
         self._by_eui: dict[str, Device] = {}
-        self._sessions: dict[str, tuple[tuple[Device, Session], ...]] = {}
+        self._holders: dict[str, Device | tuple[Device, ...]] = {}  # of a DevAddr; nearly each has one
         for device in self._devices:
             self._index(device)
 
@@ -113,7 +113,10 @@ class Devices:
         if device.dev_eui is not None:
             self._by_eui[device.dev_eui] = device
         for session in device.sessions:
-            self._sessions[session.dev_addr] = (*self._sessions.get(session.dev_addr, ()), (device, session))
+            held = self._holders.setdefault(session.dev_addr, device)
+            if held is not device:
+                others = held if isinstance(held, tuple) else (held,)
+                self._holders[session.dev_addr] = others if others[-1] is device else (*others, device)
 
     def by_name(self, name: str) -> Device | None:
         """Return the device with that key, alias or DevEUI (in either case, also with dashes or colons), or None."""
@@ -128,7 +131,9 @@ class Devices:
 
     def sessions(self, dev_addr: str) -> Sequence[tuple[Device, Session]]:
         """Return the sessions of a DevAddr, 8 lower-case hex digits; several devices may share one."""
-        return self._sessions.get(dev_addr, ())
+        held = self._holders.get(dev_addr, ())
+        devices = held if isinstance(held, tuple) else (held,)
+        return [(device, each) for device in devices for each in device.sessions if each.dev_addr == dev_addr]
 
     def __len__(self) -> int:
         return len(self._devices)

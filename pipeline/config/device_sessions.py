@@ -33,13 +33,18 @@ _OTHERS = 0o077
 _OWNER_AND_GROUP = 0o640
 
 
+_Stands = tuple[Session, str, int]
+"""A session, whose it is, and in which line."""
+
+
 class Sessions:
     """Reads the sessions of each device of one file, the findings beside them."""
 
     def __init__(self, file: File) -> None:
         self._file = file
         self._folder = file.parent
-        self._seen: dict[str, list[tuple[Session, str, int]]] = {}
+        self._seen: dict[str, _Stands] = {}
+        self._further: dict[str, list[_Stands]] = {}  # of a DevAddr that several have
         self._private: bool | None = None  # whether only the owner reads the registry's file; asked at the first key
 
     def read(self, key: str, line: int, value: object, found: list[Finding]) -> tuple[Session, ...]:
@@ -143,13 +148,14 @@ class Sessions:
         return _read(place, text, f"expected 32 hex digits (16 bytes) in {guarded(path)}", found)
 
     def _twice(self, place: Place, session: Session, key: str, line: int) -> Iterator[Finding]:
-        others = self._seen.get(session.dev_addr)
-        if others is None:
-            self._seen[session.dev_addr] = [(session, key, line)]
+        mine = (session, key, line)
+        known = self._seen.setdefault(session.dev_addr, mine)
+        if known is mine:
             return
+        others = self._further.setdefault(session.dev_addr, [known])
         twin = next((each for each in others if _same(session, each[0])), None)
         if twin is None:
-            others.append((session, key, line))
+            others.append(mine)
         else:
             _, other, first = twin
             said = f"has the DevAddr and the keys of {guarded(other)} (line {first}): nobody can tell the two apart."
