@@ -11,6 +11,7 @@ from tests.support.kafka import Kafka
 
 pytestmark = [pytest.mark.real, pytest.mark.fault, pytest.mark.timeout(180)]
 DRAIN_SECONDS = 3
+RESTARTS = 20
 LEAVE_SECONDS = 6  # the admin port, the last acknowledgements and the goodbyes, on a busy machine
 
 
@@ -26,6 +27,20 @@ def test_sigterm_under_load(new_rig: Callable[..., Rig]) -> None:
     rig.load.wait_for(500)
 
     rig.finish("SIGTERM under load", duplicates_allowed=0).assert_good()
+
+
+@pytest.mark.timeout(300)
+def test_a_rolling_restart_twenty_times(new_rig: Callable[..., Rig]) -> None:
+    """What an upgrade does to each reader of a cluster in turn: SIGTERM, drain, the next one takes the session over."""
+    rig = new_rig()
+    rig.start()
+    for _ in range(RESTARTS):
+        rig.load.wait_for(300)
+        assert rig.stop_worker() == 0, rig.worker.process.tail()
+        rig.faults.append(f"after {rig.load.acknowledged}: SIGTERM")
+        rig.worker.start(timeout=60)
+
+    rig.finish("rolling restart, 20 times", duplicates_allowed=0).assert_good()
 
 
 def test_sigterm_with_kafka_dead(new_rig: Callable[..., Rig], living_kafka: Kafka) -> None:
