@@ -27,11 +27,12 @@ class Letters:
 
     def look(self) -> None:
         """Read what came since the last look."""
-        for letter in self._fresh:
+        fresh = list(self._fresh)
+        self._fresh.clear()
+        for letter in fresh:
             headers = {name: value.decode()[:_LONGEST] for name, value in decode_headers(letter.headers)}
             shown = {name: headers.get(header, "") for name, header in _SHOWN.items()}
             self._recent[headers["ce_reason"]] = {**shown, "at": letter.timestamp}
-        self._fresh.clear()
 
     def recent(self) -> dict[str, dict[str, Any]]:
         """Return a recent one of each reason."""

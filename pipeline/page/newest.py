@@ -30,11 +30,12 @@ class Newest:
 
     def look(self) -> None:
         """Read what came since the last look."""
-        for record in self._last:
+        fresh = list(self._last)
+        self._last.clear()
+        for record in fresh:
             if record.message is not None:  # a dead letter has none
                 self.heard[record.destination.connector.rpartition("@")[0]] = record.timestamp
                 self._learn(record)
-        self._last.clear()
 
     def entities(self) -> list[dict[str, Any]]:
         """Return the entities that have a place, the newest first."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from pipeline.logs import Log
 from pipeline.page.history import History
 from pipeline.page.snapshot import Sources, snapshot
 
@@ -17,6 +18,7 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+_LOG = Log(__name__)
 WATCHERS: Final = 16
 _EVENTS, _SNAPSHOT = "/events", "/snapshot.json"
 _KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -97,14 +99,20 @@ class Page:
 
     async def _look(self) -> None:
         while True:
-            self._sources.newest.look()
-            self._sources.letters.look()
-            self._history.look(monotonic(), round(time() * 1000))
-            if self._watchers:
-                self._event = _event("snapshot", self._made())
-            self._fresh.set()
-            self._fresh = asyncio.Event()
+            try:
+                self._look_once()
+            except Exception:  # noqa: BLE001 - a page that cannot be drawn must not be still for ever
+                _LOG.bug("The status page could not be brought up to date.")
             await asyncio.sleep(1.0)
+
+    def _look_once(self) -> None:
+        self._sources.newest.look()
+        self._sources.letters.look()
+        self._history.look(monotonic(), round(time() * 1000))
+        if self._watchers:
+            self._event = _event("snapshot", self._made())
+        self._fresh.set()
+        self._fresh = asyncio.Event()
 
     def _made(self) -> dict[str, Any]:
         return snapshot(self._sources, self._history, self._started)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from heapq import nlargest
 from time import time
 from typing import Any
 
@@ -144,12 +143,12 @@ def _kafka(samples: Samples) -> dict[str, Any]:
 
 def _raw(metrics: Metrics, samples: Samples) -> Iterator[dict[str, Any]]:
     for feed, ledger in metrics.raw.items():
-        loudest = nlargest(_GATEWAYS, ledger.gateways.items(), key=lambda each: each[1])
+        busiest = sorted(ledger.gateways, key=ledger.gateways.__getitem__, reverse=True)[:_GATEWAYS]
         receptions = samples.sum("headrace_reception_rssi_dbm_count", feed=feed)
         yield {
             "feed": feed,
             "gateways": samples.sum("headrace_gateways_heard", feed=feed),
-            "busiest": [{"gateway": gateway, "receptions": count} for gateway, count in loudest],
+            "busiest": [{"gateway": each, "receptions": ledger.gateways[each]} for each in busiest],
             "rssi": round(ledger.rssi.total / receptions, 1) if receptions else None,
             "packets": samples.by("kind", "headrace_gateway_packets_total", feed=feed),
             "outcomes": _some(samples.by("outcome", "headrace_raw_frames_total", feed=feed)),

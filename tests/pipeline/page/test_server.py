@@ -23,9 +23,11 @@ TOKEN = "0123456789abcdef"
 
 
 @asynccontextmanager
-async def serving(token: Callable[[], str] | None = None) -> AsyncIterator[int]:
+async def serving(
+    token: Callable[[], str] | None = None, not_ready: Callable[[], list[str]] = lambda: ["Away."]
+) -> AsyncIterator[int]:
     port = free_port()
-    page = Page(Sources(lambda: About("ghent"), Metrics("1", []), lambda: ["Away."], Letters(), Newest(), list))
+    page = Page(Sources(lambda: About("ghent"), Metrics("1", []), not_ready, Letters(), Newest(), list))
     admin = Admin({}, token, page)
     await admin.start(LOOPBACK, port)
     try:
@@ -116,6 +118,24 @@ def test_few_watch_and_the_next_is_told_so() -> None:
                 await last.event("snapshot")
 
     asyncio.run(watch())
+
+
+def test_one_look_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixture) -> None:
+    looks = iter([["First."], None, ["Third."]])
+
+    def not_ready() -> list[str]:
+        told = next(looks)
+        if told is None:
+            raise RuntimeError("a bug")
+        return told
+
+    async def watch() -> None:
+        async with serving(not_ready=not_ready) as port, watching(port) as [watcher]:
+            assert (await watcher.event("snapshot"))["not_ready"] == ["First."]
+            assert (await watcher.event("snapshot"))["not_ready"] == ["Third."]
+
+    asyncio.run(watch())
+    assert "The status page could not be brought up to date." in caplog.messages
 
 
 def test_it_stops_though_somebody_watches() -> None:
