@@ -16,6 +16,7 @@ from pipeline.directory import Directory
 from pipeline.message import Message
 from pipeline.record import Record
 from pipeline.shared import Shared
+from pipeline.silent_devices import SilentDevices
 from pipeline.store import Store
 from tests.pipeline.flow import ARRIVAL, Memory
 
@@ -55,6 +56,7 @@ class NetworkFlow:
         self.directory = Directory(self.config.registered)
         self.strangers: list[str] = []
         self.shared = Shared(self.directory, Store(None), self)
+        self.watch = self.shared.watch = SilentDevices(self.shared.store, None, self.shared.raw, lambda: ARRIVAL)
         self.first = wiring.router(
             self.config,
             "city",

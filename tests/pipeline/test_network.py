@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,20 @@ def test_a_device_is_presented_at_first_sight_with_its_signal(tmp_path: Path) ->
         "bench.WeatherObserved.v1"
     ]
     assert len(network.put(CHIRPSTACK, arrival=ARRIVAL + 3_600_001)) == 3
+
+
+def test_who_speaks_is_noted_by_key_on_both_paths(tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE])
+    for later in (0, 1000, 2000):  # presented at first, then nothing but a record
+        network.put(CHIRPSTACK, arrival=ARRIVAL + later)
+        assert network.watch.devices.find("th-17").last == ARRIVAL + later
+    broken = (CHIRPSTACK[0], {**CHIRPSTACK[1], "data": "AA=="})
+    network.put(broken, arrival=ARRIVAL + 3000)
+    assert network.watch.devices.find("th-17").last == ARRIVAL + 2000  # nothing of it was published
+    network.take(Devices([replace(device, key="th-18") for device in network.config.registered]))
+    network.put(CHIRPSTACK, arrival=ARRIVAL + 4000)
+    assert network.watch.devices.find("th-18").last == ARRIVAL + 4000
+    assert network.watch.devices.find("th-18").called[0] == "nobody/five"
 
 
 def test_a_device_that_is_not_registered_is_refused(tmp_path: Path) -> None:
@@ -239,7 +254,8 @@ def test_a_gateway_is_a_device_too(tmp_path: Path) -> None:
     ledger = network.shared.raw["city"]
     assert (ledger.packets, ledger.packets_ok) == (4, 3)
     gone = (gateway + "state/conn", {"gatewayId": "0016c001f153a14c"})
-    [_, device] = network.put(gone, arrival=ARRIVAL, retained=True)
+    [_, device] = network.put(gone, arrival=ARRIVAL + 1, retained=True)
+    assert network.watch.gateways.find("0016c001f153a14c").last == ARRIVAL  # that it is gone is no word of its own
     entity = orjson.loads(device.value)
     assert entity["deviceState"]["value"] == "OFFLINE"
     assert entity["location"]["value"]["coordinates"] == [3.71, 51.05]
