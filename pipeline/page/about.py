@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.config.feeds_udp import SemtechUdpFeed
-from pipeline.config.root import Config
+from pipeline.config.root import AnyConnector, Config
+from pipeline.config.used import UsedConnector
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +27,10 @@ def about(config: Config) -> About:
             name: (feed.kind, feed.listen if isinstance(feed, SemtechUdpFeed) else str(feed.url))
             for name, feed in config.feeds.items()
         },
-        {name: connector.models for name, connector in config.connectors.items()},
+        {_called(name, connector): connector.models for name, connector in config.connectors.items()},
     )
+
+
+def _called(name: str, connector: AnyConnector) -> str:
+    """Return what records and dead letters call a connector: a vendor's by its own name."""
+    return connector.use if isinstance(connector, UsedConnector) else name

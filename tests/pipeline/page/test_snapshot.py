@@ -148,6 +148,9 @@ def test_100_000_devices_and_4_096_gateways_make_no_larger_document() -> None:
 
 def test_what_it_says_of_the_configuration(tmp_path: Path) -> None:
     file = tmp_path / "city.yaml"
-    file.write_bytes(orjson.dumps(example_config("ghent", "mqtt://127.0.0.1:1883", "127.0.0.1:9092")))
-    told = about(config.read(str(file)).config)
-    assert told == CITY
+    written = example_config("ghent", "mqtt://127.0.0.1:1883", "127.0.0.1:9092")
+    file.write_bytes(orjson.dumps(written))
+    assert about(config.read(str(file)).config) == CITY
+    written["connectors"]["climate"] = {"use": "dragino/lht65", "device": {"topic": "device"}, "location": [3.7, 51.0]}
+    file.write_bytes(orjson.dumps(written))
+    assert list(about(config.read(str(file)).config).connectors) == ["city-aq", "dragino/lht65"]
