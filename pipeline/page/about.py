@@ -12,11 +12,12 @@ from pipeline.config.used import UsedConnector
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """feeds: kind and source by name. connectors: models by name."""
+    """feeds: kind and source by name. connectors: models by name. called: a vendor's, by the operator's name for it."""
 
     tenant: str = ""
     feeds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     connectors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    called: Mapping[str, str] = field(default_factory=dict)
 
 
 def about(config: Config) -> About:
@@ -28,6 +29,7 @@ def about(config: Config) -> About:
             for name, feed in config.feeds.items()
         },
         {_called(name, connector): connector.models for name, connector in config.connectors.items()},
+        {name: each.use for name, each in config.connectors.items() if isinstance(each, UsedConnector)},
     )
 
 

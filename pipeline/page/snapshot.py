@@ -55,7 +55,7 @@ def snapshot(sources: Sources, history: History, started: float) -> dict[str, An
         "fates": samples.by("fate", "headrace_messages_total"),
         "conserved": all(samples.by("feed", "headrace_conserved").values()),
         "feeds": [*_feeds(about, samples)],
-        "connectors": [*_connectors(about, sources)],
+        "connectors": [*_connectors(about, samples, sources)],
         "dead_letters": [*_dead_letters(samples, sources.letters)],
         "topics": [*_topics(samples)],
         "kafka": _kafka(samples),
@@ -95,14 +95,19 @@ def _feeds(about: About, samples: Samples) -> Iterator[dict[str, Any]]:
         }
 
 
-def _connectors(about: About, sources: Sources) -> Iterator[dict[str, Any]]:
+def _connectors(about: About, samples: Samples, sources: Sources) -> Iterator[dict[str, Any]]:
     heard, letters = sources.newest.heard, sources.letters.by_connector
-    for name in dict.fromkeys([*about.connectors, *heard, *letters]):
+    costs: dict[str, float] = {}
+    for name, seconds in samples.by("connector", "headrace_connector_cpu_seconds_total").items():
+        known = about.called.get(name, name)
+        costs[known] = costs.get(known, 0.0) + seconds
+    for name in dict.fromkeys([*about.connectors, *heard, *letters, *costs]):
         if name:
             yield {
                 "name": name,
                 "models": about.connectors.get(name, ()),
                 "heard": heard.get(name),
+                "cpu_seconds": round(costs.get(name, 0.0), 3),
                 "dead_letters": letters[name],
             }
 

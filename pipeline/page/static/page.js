@@ -152,13 +152,14 @@ function row(first, ...cells) {
 
 function connectors(now) {
   list(byId("connectors"), now.connectors, (each) => each.name, (each) => {
-    const name = row(each.name, make("td"), make("td", { class: "n" }));
+    const name = row(each.name, make("td"), make("td", { class: "n" }), make("td", { class: "n" }));
     if (each.models.length) name.firstChild.append(make("small", {}, each.models.join(", ")));
     return name;
   }, (line, each) => {
     say(line.children[1], ago(each.heard, now.time));
-    say(line.children[2], count(each.dead_letters));
-    line.children[2].classList.toggle("bad", each.dead_letters > 0);
+    say(line.children[2], seconds(each.cpu_seconds));
+    say(line.children[3], count(each.dead_letters));
+    line.children[3].classList.toggle("bad", each.dead_letters > 0);
   });
 }
 

@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -39,7 +40,8 @@ def attempt(path: Path, text: str) -> None:
         assert CANARY * 4 not in said
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.timeout(180)
+@settings(max_examples=14_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(SEEDS), st.randoms(use_true_random=False), st.integers(1, 6), st.sampled_from([".yaml", ".csv"]))
 def test_a_damaged_file(tmp_path: Path, seed: str, chance: random.Random, times: int, form: str) -> None:
     text = seed
@@ -50,7 +52,8 @@ def test_a_damaged_file(tmp_path: Path, seed: str, chance: random.Random, times:
     attempt(tmp_path / f"devices{form}", text)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.timeout(180)
+@settings(max_examples=6_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=200), st.sampled_from([".yaml", ".csv"]))
 def test_any_text(tmp_path: Path, text: str, form: str) -> None:
     attempt(tmp_path / f"devices{form}", text)

@@ -101,8 +101,10 @@ def test_dead_letters_by_connector_and_one_of_each_reason() -> None:
     assert looked.letters.by_connector == {"city-aq": 2, "": 1}
     assert looked.letters.recent()["malformed"]["detail"] == "expected a number, got a text"
     assert looked.letters.recent()["no_route"]["topic"] == "city/aq/1"
+    looked.metrics.costs = {"city-aq": 1.25, "climate": 0.5}
     told = snapshot(looked, History(looked.metrics), time())["connectors"]
-    assert [(each["name"], each["dead_letters"]) for each in told] == [("city-aq", 2)]
+    seen = [(each["name"], each["dead_letters"], each["cpu_seconds"]) for each in told]
+    assert seen == [("city-aq", 2, 1.25), ("climate", 0, 0.5)]
 
 
 def test_throughput_and_latency_by_the_second() -> None:
@@ -153,4 +155,6 @@ def test_what_it_says_of_the_configuration(tmp_path: Path) -> None:
     assert about(config.read(str(file)).config) == CITY
     written["connectors"]["climate"] = {"use": "dragino/lht65", "device": {"topic": "device"}, "location": [3.7, 51.0]}
     file.write_bytes(orjson.dumps(written))
-    assert list(about(config.read(str(file)).config).connectors) == ["city-aq", "dragino/lht65"]
+    known = about(config.read(str(file)).config)
+    assert list(known.connectors) == ["city-aq", "dragino/lht65"]
+    assert known.called == {"climate": "dragino/lht65"}
