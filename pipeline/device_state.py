@@ -55,7 +55,7 @@ class DeviceStates:
     def heard(self, fields: Fields) -> Values:
         """Return what a reading says of its device."""
         found = ((name, path.find(fields)) for name, path in self.paths.items())
-        return {name: value for name, value in found if _plain(value)}
+        return {name: value for name, value in found if plain(value)}
 
     def learn(self, key: str, heard: Values, arrival: int) -> Learned:
         """Add what was heard to what is known.
@@ -87,7 +87,8 @@ class DeviceStates:
         self._store.when_written(call)
 
 
-def _plain(value: object) -> bool:
+def plain(value: object) -> bool:
+    """Say whether a value may be a state: a short text that can be printed, or an exact number."""
     if isinstance(value, str):
         return len(value) <= _LONGEST_TEXT and value.isprintable()
     return isinstance(value, int | float) and abs(value) <= _MOST  # which NaN is not

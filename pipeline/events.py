@@ -15,7 +15,7 @@ import orjson
 from pipeline import cloudevents, times
 from pipeline.bundle import Bundle
 from pipeline.delivery import Batch, Stage
-from pipeline.device_state import LATITUDE, LONGITUDE, DeviceStates
+from pipeline.device_state import LATITUDE, LONGITUDE, DeviceStates, plain
 from pipeline.dialect import Event
 from pipeline.directory import Directory
 from pipeline.entity import entity_id
@@ -98,15 +98,16 @@ class Events(Stage[Told]):
 
     def _whose(self, event: Event) -> tuple[Fan, str, Mapping[str, Any]] | None:
         """Return what makes the Device entity that an event changes, its name, and what is new of it."""
+        state = {name: value for name, value in event.state.items() if plain(value)}
         if event.device is not None:
             try:
-                return (self._fan(event.device, event.names()), event.device, event.state) if event.state else None
+                return (self._fan(event.device, event.names()), event.device, state) if state else None
             except PayloadError:
                 return None
-        if event.gateway is None or not (event.state or event.location):
+        if event.gateway is None or not (state or event.location):
             return None
         place = {} if event.location is None else {LONGITUDE: event.location[0], LATITUDE: event.location[1]}
-        return self._gateways, event.gateway, {"deviceState": "ONLINE", **event.state, **place}
+        return self._gateways, event.gateway, {"deviceState": "ONLINE", **state, **place}
 
     def record(self, event: Event, message: Message) -> Record:
         """Return the record of one event; its key is the id of the Device entity that it is about."""

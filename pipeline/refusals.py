@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.dead_letter import DeadLetters
 from pipeline.decode import DecodeEvents
-from pipeline.delivery import Batch, Delivery, Stage
+from pipeline.delivery import Batch, Delivery, Fate, Stage
 from pipeline.errors import as_refusal
 from pipeline.message import Message
 from pipeline.record import Record
@@ -14,15 +14,24 @@ from pipeline.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """The dead letters of one feed."""
+    """The dead letters of one feed. refused: the message that was refused last."""
 
     feed: str
     letters: DeadLetters
     publisher: Stage[Record]
     events: DecodeEvents
+    refused: list[Message] = field(default_factory=list, repr=False, compare=False)
 
     def refuse(self, delivery: Delivery, message: Message, error: Exception, stage: str, connector: str = "") -> None:
-        """Publish the dead letter of a message, under its own delivery."""
+        """Publish the dead letter of a message, under its own delivery.
+
+        A message of several frames has one: a datagram's would multiply it by a thousand. What else is refused of it
+        shares its fate, since the message is settled when the last of its frames is.
+        """
+        if self.refused and self.refused[0] is message:
+            delivery.seal(Fate.DEAD_LETTERED)
+            return
+        self.refused[:] = [message]
         self.publisher.put(Batch(delivery, [self.letter(message, error, stage, connector)]))
 
     def letter(self, message: Message, error: Exception, stage: str, connector: str = "") -> Record:

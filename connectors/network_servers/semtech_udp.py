@@ -24,6 +24,7 @@ _HIGHEST_FREQUENCY = 10_000.0  # MHz
 _LONGEST_RATE = 20  # characters: `SF12BW125`, `M0CW137`
 _LONGEST_DATA = 1024  # characters: a PHYPayload has 255 bytes at most
 _LARGEST_GPS = 2**53
+_MOST_FRAMES = 255  # of a datagram: what the buffer of a concentrator holds (SX1302)
 _URL_SAFE = str.maketrans("-_", "+/", "=\r\n")
 _CRC = {1: True, 0: False, -1: False}  # 0: it had none, and so is no uplink of LoRaWAN (clause 3.1)
 
@@ -66,6 +67,8 @@ def _frames(gateway: str, received: object) -> list[Said]:
     """Return one frame for each transmission; antennas that the gateway lists apart are one reception, its best."""
     if not isinstance(received, list):
         raise PayloadError(f"Expected a list as rxpk, got {reading.shown(received)}.")
+    if len(received) > _MOST_FRAMES:
+        raise PayloadError(f"Expected at most {_MOST_FRAMES} frames as rxpk, got {len(received)}.")
     if len(received) == 1:
         return [_frame(gateway, reading.mapping(received[0], "rxpk"))]
     best: dict[tuple[bytes, int, str], Frame] = {}

@@ -28,6 +28,7 @@ MAX_FCNT_GAP = 16_384
 """LoRaWAN 1.0.3, clause 2.1.1. Later versions have no such gap; here it says only which meaning is tried first."""
 
 _FIRST_ROLLS = 64  # 4 million frames: a session of which nothing is known may have counted that far
+_FIRST_TRIES = 1024  # for a frame: a DevAddr that very many share costs no more until some of them were heard
 _ENTRY = struct.Struct("<I4s")
 _TOP = 1 << 32
 
@@ -51,10 +52,13 @@ class Verdict(Enum):
     BACK = "back"  # below what is remembered, or an old counter for a new frame
 
 
-def meanings(last: int | None, f_cnt: int) -> Sequence[int]:
-    """Return the counters that 16 bits may stand for, the likeliest first. last: the highest accepted so far."""
+def meanings(last: int | None, f_cnt: int, rolls: int = _FIRST_ROLLS) -> Sequence[int]:
+    """Return the counters that 16 bits may stand for, the likeliest first.
+
+    last: the highest accepted so far. rolls: how many times 16 bits to try where nothing was accepted.
+    """
     if last is None:
-        return range(f_cnt, f_cnt + (_FIRST_ROLLS << 16), 1 << 16)
+        return range(f_cnt, f_cnt + (rolls << 16), 1 << 16)
     ahead = last + ((f_cnt - last) & 0xFFFF)
     behind = ahead - (1 << 16)
     likely: tuple[int, ...] = (ahead, behind) if ahead - last <= MAX_FCNT_GAP else (behind, ahead)
@@ -151,8 +155,10 @@ class Counters:
 
     def match(self, frame: DataUp) -> tuple[Known, int] | None:
         """Find the session that verifies a frame, and the whole counter; several devices may share a DevAddr."""
-        for known in self._sessions(frame.dev_addr):
-            for f_cnt in meanings(known.counter.last, frame.f_cnt):
+        sessions = self._sessions(frame.dev_addr)
+        rolls = _FIRST_ROLLS if len(sessions) * _FIRST_ROLLS <= _FIRST_TRIES else _rolls(sessions)
+        for known in sessions:
+            for f_cnt in meanings(known.counter.last, frame.f_cnt, rolls):
                 if known.keys.verifies(frame, f_cnt):
                     return known, f_cnt
         return None
@@ -201,6 +207,12 @@ class Counters:
         self._known.clear()
         stay = {place_of(session) for device in self._directory.devices for session in device.sessions}
         self._counters = {key: counter for key, counter in self._counters.items() if key in stay or counter.pending}
+
+
+def _rolls(sessions: Sequence[Known]) -> int:
+    """Return how many roll-overs each session may have behind it that was never heard."""
+    unheard = sum(1 for known in sessions if known.counter.last is None)
+    return max(1, min(_FIRST_ROLLS, _FIRST_TRIES // max(1, unheard)))
 
 
 def place_of(session: Session) -> str:

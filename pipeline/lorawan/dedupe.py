@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from itertools import islice
 from typing import Literal
 
 from pipeline.delivery import Batch, Delivery, Fate, Stage, merged, part, seal_alike
 from pipeline.dialect import Frame
 from pipeline.errors import PayloadError, Reason
+from pipeline.lorawan.frames import LONGEST
 from pipeline.lorawan.ledger import Outcome, RawLedger
 from pipeline.message import Message
 from pipeline.refusals import Refusals
@@ -27,6 +29,7 @@ Refused = Literal["filter", "dead_letter"]
 _REMEMBER_SECONDS = 60.0
 _MOST_REMEMBERED = 16_384
 _MOST_KEPT = 65_536
+_MOST_AT_ONCE = 512  # transmissions, so that a flood leaves the loop to the others
 _GRAIN_SECONDS = 0.025  # so that those due one after the other go on together
 
 Key = tuple[bytes, int, str]
@@ -83,7 +86,7 @@ class Dedupe(Stage[Caught]):
             if frame.crc_ok is False:
                 self._broken(delivery, message)
                 continue
-            key = frame.phy_payload, frame.frequency, frame.data_rate
+            key = _key(frame)
             waiting = self._waiting.get(key)
             if waiting is not None:
                 waiting.copies.frames.append(frame)
@@ -137,8 +140,11 @@ class Dedupe(Stage[Caught]):
         self._timer = None
         now = asyncio.get_running_loop().time()
         due = next((n for n, waiting in enumerate(self._waiting.values()) if waiting.due > now), len(self._waiting))
-        self._pass_on(now, due)
-        self._wind(now)
+        self._pass_on(now, min(due, _MOST_AT_ONCE))
+        if due > _MOST_AT_ONCE:
+            self._timer = asyncio.get_running_loop().call_later(0, self._ring)
+        else:
+            self._wind(now)
 
     def _pass_on(self, now: float, count: int) -> None:
         """Pass on the `count` transmissions that came first, as one batch."""
@@ -174,3 +180,9 @@ class Dedupe(Stage[Caught]):
             old.append(key)
         for key in old:
             del self._gone[key]
+
+
+def _key(frame: Frame) -> Key:
+    """Return what copies agree in; bytes that are too long for a frame are remembered by their digest."""
+    phy = frame.phy_payload
+    return phy if len(phy) <= LONGEST else sha256(phy).digest(), frame.frequency, frame.data_rate

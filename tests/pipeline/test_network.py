@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from pipeline.delivery import Fate
 from pipeline.devices import Device, Devices
 from pipeline.errors import Reason
 from pipeline.record import Record
@@ -16,6 +17,7 @@ from tests.connectors.network_servers import messages
 from tests.connectors.network_servers.messages import UPLINKS
 from tests.connectors.network_servers.test_one_transmission import WITHOUT_DEV_ADDR
 from tests.pipeline.flow import headers_of
+from tests.pipeline.lorawan.rig import Clock
 from tests.pipeline.network_flow import PLACE, NetworkFlow
 
 CONNECTOR = '''"""A device of tests. Its bytes: tenths of a degree above -40, % of humidity, one that means nothing."""
@@ -259,6 +261,30 @@ def test_a_gateway_is_a_device_too(tmp_path: Path) -> None:
     entity = orjson.loads(device.value)
     assert entity["deviceState"]["value"] == "OFFLINE"
     assert entity["location"]["value"]["coordinates"] == [3.71, 51.05]
+
+
+@pytest.mark.parametrize("said", ["x" * 100_000, "on\nline"])
+def test_a_text_that_is_no_state_stays_in_the_event(said: str, tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE], dialect="aws_iot")
+    radio = {"GatewayEui": "0016c001f153a14c"}
+    told = {"WirelessGatewayId": "g", "timestamp": CHIRPSTACK[1]["time"], "LoRaWAN": radio}
+    [event] = network.put(("gateways", {**told, "eventType": said}))
+    assert orjson.loads(event.value)["details"]["eventType"] == said
+    [_, device] = network.put(("gateways", {**told, "eventType": "connected"}))
+    assert orjson.loads(device.value)["deviceState"]["value"] == "connected"
+
+
+def test_a_datagram_of_many_broken_frames_is_one_dead_letter(tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE], dialect="semtech_udp", frames={"crc_error": "dead_letter"})
+    broken = [{"freq": 868.1, "datr": "SF7BW125", "data": f"4AAA{n:04d}", "stat": 1 - n % 2} for n in range(100)]
+    with Clock() as clock:
+        [crc] = network.put(("0016c001f153a14c/push_data", {"rxpk": broken}))
+        clock.advance(2)
+    assert network.memory.records == [crc]
+    assert headers_of(crc)["ce_reason"] == "crc_invalid"
+    assert network.ledger.fates[Fate.DEAD_LETTERED] == 1
+    assert network.ledger.conserved()
+    assert network.ledger.in_flight() == 0
 
 
 def test_a_message_that_no_dialect_recognises(tmp_path: Path) -> None:

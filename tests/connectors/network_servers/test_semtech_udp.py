@@ -164,6 +164,12 @@ def test_what_is_no_datagram_is_refused(body: bytes, reason: Reason) -> None:
     assert refusal(body).reason is reason
 
 
+def test_more_frames_than_a_concentrator_holds() -> None:
+    assert len(read(orjson.dumps({"rxpk": [PLAIN | {"freq": 860 + n / 100} for n in range(255)]}))) == 255
+    with pytest.raises(PayloadError, match="at most 255"):
+        read(orjson.dumps({"rxpk": [PLAIN] * 256}))
+
+
 def test_topics() -> None:
     assert refusal(b"{}", "pull_data").reason is Reason.PAYLOAD_ERROR
     with pytest.raises(PayloadError) as problem:

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from pipeline.delivery import Batch
 from pipeline.devices import Device
 from pipeline.lorawan import dedupe as module
+from pipeline.lorawan.dedupe import Copies
 from pipeline.lorawan.ledger import Outcome
+from pipeline.lorawan.sessions import Sessions
 from tests.pipeline.lorawan.rig import WINDOW, Clock, Worker, heard
 from tests.support.lorawan import data_up, session
 
@@ -88,3 +91,33 @@ def test_more_than_may_be_kept_go_on_at_once(clock: Clock, monkeypatch: pytest.M
     assert worker.feeds[0].dedupe.kept() == 0
     assert len(worker.uplinks.uplinks()) == 11
     assert clock.now == 1000
+
+
+def test_bytes_too_long_for_a_frame_are_not_remembered(clock: Clock) -> None:
+    worker = Worker([DEVICE])
+    long, other = (bytes([0xE0]) + bytes(190_000) + end for end in (b"1", b"2"))
+    worker.feeds[0].hear(heard(long, 1), heard(long, 2), heard(other, 1))
+    clock.advance(WINDOW * 2)
+    worker.feeds[0].hear(heard(long, 3))
+    assert sum(len(phy) for phy, *_ in worker.feeds[0].dedupe._gone) < 100
+    outcomes = worker.feeds[0].raw.outcomes
+    assert (outcomes[Outcome.COPY], outcomes[Outcome.LATE_COPY], outcomes[Outcome.FRAME_INVALID]) == (1, 1, 2)
+    assert worker.feeds[0].ledger.conserved()
+
+
+def test_a_flood_leaves_the_loop_to_the_others(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_AT_ONCE", 10)
+    sizes: list[int] = []
+    put = Sessions.put
+
+    def counted(stage: Sessions, batch: Batch[Copies]) -> None:
+        sizes.append(len(batch.items))
+        put(stage, batch)
+
+    monkeypatch.setattr(Sessions, "put", counted)
+    worker = Worker([DEVICE])
+    worker.feeds[0].hear(*(heard(data_up(KEYS, f_cnt, b"x")) for f_cnt in range(1, 26)))
+    clock.advance(WINDOW * 2)
+    assert [each.f_cnt for each in worker.uplinks.uplinks()] == list(range(1, 26))
+    assert sizes == [10, 10, 5]
+    assert clock.alarms == []

@@ -9,6 +9,8 @@ from pipeline.delivery import Fate
 from pipeline.devices import Device, Devices
 from pipeline.errors import Reason
 from pipeline.lorawan.counters import REMEMBERED, meanings
+from pipeline.lorawan.crypto import Keys
+from pipeline.lorawan.frames import DataUp
 from pipeline.lorawan.ledger import Outcome
 from pipeline.lorawan.sessions import Policy
 from pipeline.uplink import Reception
@@ -353,3 +355,26 @@ def test_it_runs_on_a_real_loop() -> None:
         return len(worker.uplinks.uplinks())
 
     assert asyncio.run(run()) == 1
+
+
+def test_a_dev_addr_that_very_many_share_costs_a_bounded_number_of_tries(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+    verifies = Keys.verifies
+
+    def counted(keys: Keys, frame: DataUp, f_cnt: int) -> bool:
+        nonlocal tries
+        tries += 1
+        return verifies(keys, frame, f_cnt)
+
+    monkeypatch.setattr(Keys, "verifies", counted)
+    crowd = [session("01ab23cd", seed) for seed in range(1, 301)]
+    worker = Worker([Device(f"d-{n}", sessions=(each,)) for n, each in enumerate(crowd)])
+    worker.feeds[0].hear(heard(data_up(session("01ab23cd", 999), 5, b"x")))
+    clock.advance(WINDOW * 2)
+    assert tries <= 1024
+    assert worker.dead.reasons == [Reason.MIC_INVALID]
+    worker.feeds[0].hear(heard(data_up(crowd[-1], 2 * 65536 + 5, b"x")), heard(data_up(crowd[-2], 7, b"x")))
+    clock.advance(WINDOW * 2)
+    assert [each.f_cnt for each in worker.uplinks.uplinks()] == [2 * 65536 + 5, 7]
