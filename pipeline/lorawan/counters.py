@@ -206,7 +206,11 @@ class Counters:
         """Take another registry: sessions that stay keep their counters, the others' go when they are done."""
         self._known.clear()
         stay = {place_of(session) for device in self._directory.devices for session in device.sessions}
-        self._counters = {key: counter for key, counter in self._counters.items() if key in stay or counter.pending}
+        gone = [counter for key, counter in self._counters.items() if key not in stay and not counter.pending]
+        for counter in gone:
+            if counter.accepted and not counter.old:  # all of it is acknowledged by now, should the session come back
+                self._keeper.put(TABLE, counter.key, counter.kept())
+            del self._counters[counter.key]
 
 
 def _rolls(sessions: Sequence[Known]) -> int:

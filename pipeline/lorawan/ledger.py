@@ -16,6 +16,7 @@ RSSI_BOUNDS = tuple(range(-130, -40, 10))
 SNR_BOUNDS = tuple(range(-20, 15, 5))
 _MOST_GATEWAYS = 4096
 _MOST_DEVICES = 131_072
+_WIDEST_GAP = 16_384  # LoRaWAN 1.0.3, clause 2.1.1; a counter that jumps farther tells no more of what is missing
 _LATE = 64  # frames that overtake each other are nearer than a device that counts from 0 again
 
 
@@ -131,7 +132,8 @@ class FrameLedger:
             counted.reset += 1
             self.total.reset += 1
         elif counted.received and counted.dev_addr == dev_addr:
-            missing = f_cnt - counted.last - 1 if f_cnt > counted.last else -min(1, counted.missing)
+            gap = f_cnt - counted.last - 1
+            missing = min(gap, _WIDEST_GAP) if gap >= 0 else -min(1, counted.missing)
             f_cnt = max(f_cnt, counted.last)
         counted.dev_addr, counted.last = dev_addr, f_cnt
         counted.received += 1

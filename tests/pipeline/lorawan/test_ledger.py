@@ -52,3 +52,11 @@ def test_how_well_gateways_hear(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (sum(raw.rssi.counts), raw.rssi.total) == (4, -81 - 82 - 81 - 83)
     assert raw.rssi.counts[raw.rssi.bounds.index(-80)] == 4
     assert sum(raw.snr.counts) == 4
+
+
+def test_a_counter_that_jumps_to_and_fro_does_not_drown_the_others() -> None:
+    ledger = FrameLedger()
+    for f_cnt in (0, 2**32 - 1) * 3:
+        ledger.told(ledger.of("a"), "01ab23cd", f_cnt)
+    assert ledger.total.missing == 3 * 16_384
+    assert ledger.total.reset == 2

@@ -335,6 +335,31 @@ def test_another_registry_keeps_the_counters_of_its_sessions(clock: Clock) -> No
     assert worker.dead.reasons == [Reason.MIC_INVALID]
 
 
+def test_a_session_that_comes_back_accepts_nothing_twice(clock: Clock) -> None:
+    worker = Worker([DEVICE])
+    up(worker, clock, 5, 6, 7)
+    worker.directory.take(Devices([]))
+    up(worker, clock, 8)
+    worker.directory.take(Devices([DEVICE]))
+    worker.feeds[0].hear(*(heard(data_up(KEYS, n, b"t%d" % n), frequency=OTHER_FREQUENCY) for n in (7, 6, 5)))
+    up(worker, clock, 9)
+    assert [each.f_cnt for each in worker.uplinks.uplinks()] == [5, 6, 7, 9]
+    assert counts(worker) == {Outcome.UPLINK: 4, Outcome.FOREIGN: 1, Outcome.RETRANSMISSION: 3}
+
+
+def test_what_was_perhaps_not_acknowledged_stays_so_while_its_session_is_away(clock: Clock) -> None:
+    before = Worker([DEVICE])
+    up(before, clock, 5)
+    worker = Worker([DEVICE], File(before.file.written))
+    up(worker, clock)
+    worker.feeds[0].hear(heard(data_up(session("01ab23cd", 9), 1, b"x")))  # the session is looked up
+    clock.advance(WINDOW * 2)
+    worker.directory.take(Devices([]))
+    worker.directory.take(Devices([DEVICE]))
+    up(worker, clock, 5)
+    assert [each.f_cnt for each in worker.uplinks.uplinks()] == [5]
+
+
 def test_drain_passes_on_at_once(clock: Clock) -> None:
     worker = Worker([DEVICE])
     worker.feeds[0].hear(heard(data_up(KEYS, 1, b"x")))
