@@ -71,8 +71,12 @@ _EUI_LENGTH = 16
 
 def _reader(topic: str) -> Reader:
     kind = topic.rpartition("/")[2]
-    if kind not in KINDS:
-        return _by_keys
+    return _of_kind(kind) if kind in KINDS else _by_keys
+
+
+@cache
+def _of_kind(kind: str) -> Reader:
+    """Return the one reader of a kind of event: there are as many topics as devices."""
 
     def read(payload: bytes, received_at: int) -> tuple[Said]:
         if payload[:1] == b"{":

@@ -64,7 +64,12 @@ _EUI_BYTES, _ADDRESS_BYTES = 8, 4
 
 def _reader(topic: str) -> Reader:
     level = topic.rpartition("/")[2]
-    told = level if level in KINDS else None
+    return _telling(level if level in KINDS else None)
+
+
+@cache
+def _telling(told: str | None) -> Reader:
+    """Return the one reader of a kind of event, or of all kinds: there are as many topics as devices."""
 
     def read(payload: bytes, received_at: int) -> tuple[Said]:
         if payload[:1] == b"{":

@@ -90,3 +90,10 @@ def test_the_last_word_of_a_multitech_gateway_is_recognised_by_its_topic() -> No
 @pytest.mark.parametrize("topic", ["", f"milesight/{DEVICE}", "city/aq/1"])
 def test_what_is_no_servers_is_recognised_by_none(topic: str, payload: bytes) -> None:
     assert recognised(topic, payload) == []
+
+
+@pytest.mark.parametrize("name", ["chirpstack", "chirpstack_v3"])
+def test_as_many_topics_as_devices_have_few_readers(name: str) -> None:
+    reader = FOUND[name].reader
+    for kind in ("up", "join", "elsewhere"):
+        assert reader(f"application/1/device/{DEVICE}/event/{kind}") is reader(f"application/2/device/17/event/{kind}")
