@@ -117,7 +117,7 @@ class Events(Stage[Told]):
         subject = entity_id(_DEVICE, self._tenant, key)
         observed = message.arrival if event.time is None else event.time
         value = orjson.dumps(_value(event, subject, observed))
-        discriminator = f"{observed}-{crc32(message.payload):08x}"
+        discriminator = f"{observed}-{crc32(value):08x}"  # not of the message: a datagram may hold several
         pairs = [
             ("content-type", _CONTENT_TYPE.encode()),
             ("ce_specversion", cloudevents.SPEC_VERSION.encode()),

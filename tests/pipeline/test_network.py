@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.connectors.network_servers.test_one_transmission import WITHOUT_DEV_A
 from tests.pipeline.flow import headers_of
 from tests.pipeline.lorawan.rig import Clock
 from tests.pipeline.network_flow import PLACE, NetworkFlow
+from tests.support.lorawan import join_request
 
 CONNECTOR = '''"""A device of tests. Its bytes: tenths of a degree above -40, % of humidity, one that means nothing."""
 import struct
@@ -285,6 +287,18 @@ def test_a_datagram_of_many_broken_frames_is_one_dead_letter(tmp_path: Path) -> 
     assert network.ledger.fates[Fate.DEAD_LETTERED] == 1
     assert network.ledger.conserved()
     assert network.ledger.in_flight() == 0
+
+
+def test_events_of_one_datagram_have_ids_of_their_own(tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE], dialect="semtech_udp")
+    joins = [b64encode(join_request(messages.DEVICE, nonce=nonce)).decode() for nonce in (1, 2)]
+    heard = [{"freq": 868.1, "datr": "SF7BW125", "stat": 1, "data": each} for each in joins]
+    with Clock() as clock:
+        network.put(("0016c001f153a14c/push_data", {"rxpk": heard}))
+        clock.advance(2)
+    told = [headers_of(each) for each in network.memory.records]
+    assert [each["ce_type"] for each in told] == ["org.headrace.DeviceEvent.join"] * 2
+    assert len({each["ce_id"] for each in told}) == 2
 
 
 def test_a_message_that_no_dialect_recognises(tmp_path: Path) -> None:
