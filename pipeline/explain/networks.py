@@ -116,7 +116,8 @@ class Networks:
         connector = "vendor/device" if told is None else told[0]
         key = json.dumps(names.name or uplink.device)
         row = f'- {{key: {key}, dev_eui: "{uplink.device}", connector: {connector}}}'
-        return f"To register it, write this row into {self._registry or 'devices.yaml'}, with its location:  {row}"
+        where = self._registry or "a file that the configuration names by `devices: devices.yaml`"
+        return f"To register it, write this row into {where}, with its location:  {row}"
 
 
 class _Watching(Stage[Item]):

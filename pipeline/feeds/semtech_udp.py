@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from time import time
+from time import monotonic, time
 from typing import Any, Protocol
 
 from pipeline.delivery import Batch, Fate, Lane, Ledger, Stage
@@ -31,6 +31,7 @@ _LARGEST = 65_535
 _BUFFER = 4 * 1024**2  # what the kernel may keep for us; net.core.rmem_max limits it
 _SO_RXQ_OVFL = 40  # Linux, asm-generic/socket.h: each datagram brings the count of those dropped before it
 _ANCILLARY = 64
+_SAY_SECONDS = 60.0  # anybody can send datagrams, so that refusals may not fill the log
 
 
 class Seen(Enum):
@@ -94,6 +95,7 @@ class SemtechUdpFeed:
         self._buffer = bytearray(_LARGEST)
         self._socket: socket.socket | None = None
         self._dropped = 0
+        self._silent_until = 0.0
         self._out: Stage[Message] | None = None
         self._stop = asyncio.Event()
 
@@ -175,17 +177,25 @@ class SemtechUdpFeed:
     def _judge(self, data: bytes, address: tuple[Any, ...], arrival: int) -> tuple[Seen, bytes, Message | None]:
         """Say what a datagram is, with what it is answered, and what it brings."""
         if not self._allowed(address[0]):
+            self._say_refused("no network in `addresses` has its sender", address=address[0])
             return Seen.ADDRESS_REFUSED, b"", None
         datagram = parse(data)
         if datagram is None:
             return Seen.MALFORMED, b"", None
         allowed = self._options.gateways
         if allowed and datagram.gateway not in allowed:
+            self._say_refused("`gateways` does not list its gateway", gateway=datagram.gateway, address=address[0])
             return Seen.GATEWAY_REFUSED, b"", None
         seen = _SEEN[datagram.identifier]
         if seen is Seen.PULL_DATA:
             return seen, datagram.answer, None
         return seen, datagram.answer, Message(f"{datagram.gateway}/{seen.value}", datagram.body, arrival)
+
+    def _say_refused(self, why: str, **who: str) -> None:
+        now = monotonic()
+        if now >= self._silent_until:
+            self._silent_until = now + _SAY_SECONDS
+            _LOG.warning("A datagram is refused; for a minute more are only counted.", feed=self.name, why=why, **who)
 
     def _hand_on(self, messages: list[Message], weight: int, shed: int) -> None:
         if shed:

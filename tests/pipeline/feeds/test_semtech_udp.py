@@ -191,7 +191,7 @@ def test_what_there_is_no_room_for_is_shed_and_not_acknowledged(run: Runner) -> 
     run(scenario())
 
 
-def test_only_gateways_that_are_listed_are_heard(run: Runner) -> None:
+def test_only_gateways_that_are_listed_are_heard(run: Runner, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         async with Rig(gateways=frozenset({OTHER})) as rig:
             for identifier in (PUSH, PULL, TX_ACK):
@@ -204,6 +204,9 @@ def test_only_gateways_that_are_listed_are_heard(run: Runner) -> None:
             assert rig.ledger.received == 1
 
     run(scenario())
+    (said,) = [record for record in caplog.records if record.levelname == "WARNING"]  # of three: a flood fills no log
+    assert said.getMessage() == "A datagram is refused; for a minute more are only counted."
+    assert vars(said)["fields"]["gateway"] == ONE
 
 
 @pytest.mark.parametrize(
