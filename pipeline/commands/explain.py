@@ -45,7 +45,10 @@ def add(to: commands.Subparsers) -> None:
     )
     parser.add_argument("config", metavar="CONFIG", help="the configuration, a YAML file")
     parser.add_argument(
-        "--topic", required=True, help="the MQTT topic that it comes on; of a packet forwarder, EUI/push_data"
+        "--topic",
+        required=True,
+        help="the MQTT topic that it comes on; of a packet forwarder, EUI/push_data, with its datagram's JSON, which "
+        "begins at byte 12, as the payload",
     )
     parser.add_argument("--payload", required=True, metavar="FILE|-|TEXT", help="a file, standard input, or the text")
     parser.add_argument("--hex", action="store_true", help="the payload is written in hexadecimal digits")

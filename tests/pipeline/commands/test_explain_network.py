@@ -75,6 +75,13 @@ def test_a_device_that_is_not_registered(explained: Explained) -> None:
     assert yaml.safe_load(row) == {"key": "th-17", "dev_eui": messages.DEVICE, "connector": "nobody/five"}
 
 
+def test_without_a_registry_it_says_which_key_names_one(explained: Explained) -> None:
+    code, out = explained({**HEARD, "deviceInfo": {"devEui": messages.DEVICE}}, devices=None)
+    assert code == 1
+    assert "connector_unknown" in out
+    assert "into a file that the configuration names by `devices: devices.yaml`, with its location:" in out
+
+
 def test_for_a_program(explained: Explained) -> None:
     code, out = explained(HEARD, "--format", "json")
     said = json.loads(out)
