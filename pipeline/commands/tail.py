@@ -22,7 +22,8 @@ _HELP = f"""examples:
   headrace tail city.yaml --dead-letters --from-beginning
   headrace tail AirQualityObserved city.yaml --from-beginning --count 10 --format json
 
-TOPIC is a topic of Kafka or the name of a model; with --dead-letters it is left out. Options stand behind CONFIG.
+TOPIC is a topic of Kafka, the name of a model, or device-events; with --dead-letters it is left out. Options stand
+behind CONFIG.
 Nothing is committed: no consumer group is used, and none is disturbed. It ends with Ctrl-C, or after --count records.
 
 {commands.EXIT_CODES}"""
@@ -38,7 +39,7 @@ def add(to: commands.Subparsers) -> None:
         description="Show the records of a topic as they arrive: entities attribute by attribute, dead letters with "
         "reason and payload.",
     )
-    parser.add_argument("topic", metavar="TOPIC", nargs="?", help="a topic, or a model's name")
+    parser.add_argument("topic", metavar="TOPIC", nargs="?", help="a topic, a model's name, or device-events")
     parser.add_argument("config", metavar="CONFIG", help="the configuration, a YAML file")
     parser.add_argument("--key", metavar="K", help="only this key: an entity id, or the device's name at its end")
     parser.add_argument("--dead-letters", action="store_true", help="the dead-letter topic")
@@ -67,6 +68,8 @@ def _topic(of: Config, parsed: argparse.Namespace) -> str:
     if parsed.dead_letters:
         return str(parsed.topic or of.dead_letter_topic)
     topics: dict[str, str] = importlib.import_module("pipeline.wiring").topics(of)
+    if of.networked:
+        topics = {**topics, "device-events": of.device_events_topic}
     if parsed.topic is None:
         known = ", ".join([*topics, *topics.values()])
         raise ConfigError(f"Name a topic or a model in front of {parsed.config}: {known}; or say --dead-letters.")

@@ -80,6 +80,15 @@ def test_arguments_that_cannot_be_used(capsys: pytest.CaptureFixture[str]) -> No
     assert main(["tail", "AirQualityObserved", str(EXAMPLE), "--count", "0"]) == 2
 
 
+def test_a_configuration_with_a_network_has_device_events(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "lorawan.yaml"
+    assert main(["init", "lorawan", "--output", str(file)]) == 0
+    assert main(["tail", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert ", device-events, " in said
+    assert ", city.device-events.v1; or say" in said
+
+
 def test_kafka_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "city.yaml"
     file.write_text(EXAMPLE.read_text().replace("127.0.0.1:9092", "127.0.0.1:1"))
