@@ -102,7 +102,10 @@ class Worker:
         return Page(Sources(known, self._metrics, self._health.not_ready, letters, newest, silent))
 
     def _refused(self, record: Record, reason: Reason, detail: str) -> Record | None:
-        return self._letters.refused(record, reason, detail)
+        letter = self._letters.refused(record, reason, detail)
+        if letter is not None:
+            self._metrics.dead_lettered(record.destination.feed, reason)
+        return letter
 
     async def run(self) -> None:
         """Start, run until a signal, drain, stop."""

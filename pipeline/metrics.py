@@ -213,7 +213,10 @@ class Metrics:
         self.gauges: Callable[[], tuple[int, int, float]] = lambda: (0, 0, 0.0)
         self._families = _FeedFamilies(self.registry, trouble_reasons, datagram_kinds)
         self._dead = Counter(
-            "headrace_dead_letters", "Messages that became dead letters.", ["feed", "reason"], registry=self.registry
+            "headrace_dead_letters",
+            "Dead letters: one a message, or one a record that Kafka refused.",
+            ["feed", "reason"],
+            registry=self.registry,
         )
         self._dead_by: dict[tuple[str, Reason], Callable[[], None]] = {}
         self.registry.register(_Live(self, version))
@@ -242,7 +245,7 @@ class Metrics:
             self._dead_by[name, reason] = self._dead.labels(name, reason.value).inc
 
     def dead_lettered(self, feed: str, reason: Reason) -> None:
-        """Count a message that became a dead letter before it was a record."""
+        """Count a message that became a dead letter, or a record that did."""
         self._dead_by[feed, reason]()
 
     def samples(self) -> Iterator[tuple[str, Mapping[str, str], float]]:

@@ -83,6 +83,7 @@ def test_a_topic_that_takes_less_than_one_record(bench: WorkerBench, known: bool
 
     metrics = bench.settled(worker, 41)
     assert fates(metrics) == {"published": 40, "dead_lettered": 1}
+    assert metrics['headrace_dead_letters_total{feed="city",reason="record_too_large"}'] == 1
     assert (metrics["headrace_bisections_total"] > 0) is not known
     assert worker.stop() == 0
     assert list(map(number_of, bench.records())) == [(1, number) for number in range(40)]
