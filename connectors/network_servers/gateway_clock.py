@@ -22,4 +22,5 @@ def plausible(ms: int | None) -> int | None:
 def from_gps(ms: int) -> int | None:
     """Return milliseconds since 1970 UTC of milliseconds since the GPS epoch, or None for what no set clock says."""
     counted = ms + _EPOCH
-    return plausible(counted - _AHEAD[bisect_right(_STEPS, counted)])
+    # Nearly each is of after the last step; it is looked at first.
+    return plausible(counted - (_AHEAD[-1] if counted >= _STEPS[-1] else _AHEAD[bisect_right(_STEPS, counted)]))

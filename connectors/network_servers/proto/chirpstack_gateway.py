@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -28,6 +29,8 @@ _EVENTS: dict[EventKind, type[Message]] = {
 _NO_FREQUENCY = "Expected a frequency in Hz; it is absent."
 _head = gw.UplinkFrameHead.FromString  # finding it in the class takes as long as the call
 _CRC = {gw.CRC_OK: True, gw.BAD_CRC: False}
+_gateway = lru_cache(maxsize=4096)(eui)
+_new: Callable[[Any, Any], Any] = tuple.__new__  # a named tuple, made in a third of the time
 
 
 def frame(payload: bytes) -> Frame:
@@ -38,22 +41,26 @@ def frame(payload: bytes) -> Frame:
     """
     try:
         said = _head(payload)
-        if not said.HasField("rx_info"):
+        heard = said.rx_info
+        gateway = heard.gateway_id
+        if not gateway and not said.HasField("rx_info"):
             return _legacy(payload)
         frequency, rate, with_snr = _sent(said.tx_info)
+        place = _told_place(heard.location)
     except DecodeError:
         raise PayloadError("Expected an UplinkFrame in protobuf.", Reason.MALFORMED) from None
-    heard = said.rx_info
-    since = heard.time_since_gps_epoch
-    time = from_gps(since.seconds * 1000 + since.nanos // 1_000_000)  # absent, it is 0, which no set clock says
+    time = None
+    if heard.HasField("time_since_gps_epoch"):  # asking costs less than finding nothing
+        told = heard.time_since_gps_epoch
+        time = from_gps(told.seconds * 1000 + told.nanos // 1_000_000)
     gps = time is not None
-    if time is None:
-        told = heard.gw_time
-        time = plausible(told.seconds * 1000 + told.nanos // 1_000_000)
-    place = _place(heard.location) if heard.HasField("location") else None
+    if time is None and heard.HasField("gw_time"):
+        own = heard.gw_time
+        time = plausible(own.seconds * 1000 + own.nanos // 1_000_000)
     snr = _snr(heard.snr) if with_snr else None
-    reception = Reception(eui(heard.gateway_id), heard.rssi, snr, time, place, gps)
-    return Frame(said.phy_payload, frequency, rate, reception, _CRC.get(heard.crc_status))
+    reception = _new(Reception, (_gateway(gateway), heard.rssi, snr, time, place, gps))
+    made: Frame = _new(Frame, (said.phy_payload, frequency, rate, reception, _CRC.get(heard.crc_status)))
+    return made
 
 
 def _legacy(payload: bytes) -> Frame:
@@ -85,6 +92,12 @@ def _sent(tx_info: bytes) -> tuple[int, str, bool]:
     return sent.frequency, *_data_rate(sent.modulation, sent.modulation.WhichOneof("parameters"))
 
 
+@lru_cache(maxsize=4096)
+def _told_place(location: bytes) -> tuple[float, ...] | None:
+    return _place(common.Location.FromString(location)) if location else None
+
+
+@lru_cache(maxsize=4096)
 def _snr(told: float) -> float | None:
     # A float of 32 bits; radios tell quarters of a dB. And -0.0 is 0.0, as it is in JSON.
     return None if number(told) is None else round(told, 2) + 0.0

@@ -274,17 +274,33 @@ class UplinkFrame(_message.Message):
     rx_info: UplinkRxInfo
     def __init__(self, phy_payload: _Optional[bytes] = ..., tx_info_legacy: _Optional[_Union[UplinkTxInfoLegacy, _Mapping]] = ..., rx_info_legacy: _Optional[_Union[UplinkRxInfoLegacy, _Mapping]] = ..., tx_info: _Optional[_Union[UplinkTxInfo, _Mapping]] = ..., rx_info: _Optional[_Union[UplinkRxInfo, _Mapping]] = ...) -> None: ...
 
+class UplinkRxInfoHead(_message.Message):
+    __slots__ = ("gateway_id", "gw_time", "time_since_gps_epoch", "rssi", "snr", "location", "crc_status")
+    GATEWAY_ID_FIELD_NUMBER: _ClassVar[int]
+    GW_TIME_FIELD_NUMBER: _ClassVar[int]
+    TIME_SINCE_GPS_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    RSSI_FIELD_NUMBER: _ClassVar[int]
+    SNR_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    CRC_STATUS_FIELD_NUMBER: _ClassVar[int]
+    gateway_id: str
+    gw_time: _timestamp_pb2.Timestamp
+    time_since_gps_epoch: _duration_pb2.Duration
+    rssi: int
+    snr: float
+    location: bytes
+    crc_status: CRCStatus
+    def __init__(self, gateway_id: _Optional[str] = ..., gw_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., time_since_gps_epoch: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rssi: _Optional[int] = ..., snr: _Optional[float] = ..., location: _Optional[bytes] = ..., crc_status: _Optional[_Union[CRCStatus, str]] = ...) -> None: ...
+
 class UplinkFrameHead(_message.Message):
-    __slots__ = ("phy_payload", "rx_info_legacy", "tx_info", "rx_info")
+    __slots__ = ("phy_payload", "tx_info", "rx_info")
     PHY_PAYLOAD_FIELD_NUMBER: _ClassVar[int]
-    RX_INFO_LEGACY_FIELD_NUMBER: _ClassVar[int]
     TX_INFO_FIELD_NUMBER: _ClassVar[int]
     RX_INFO_FIELD_NUMBER: _ClassVar[int]
     phy_payload: bytes
-    rx_info_legacy: UplinkRxInfoLegacy
     tx_info: bytes
-    rx_info: UplinkRxInfo
-    def __init__(self, phy_payload: _Optional[bytes] = ..., rx_info_legacy: _Optional[_Union[UplinkRxInfoLegacy, _Mapping]] = ..., tx_info: _Optional[bytes] = ..., rx_info: _Optional[_Union[UplinkRxInfo, _Mapping]] = ...) -> None: ...
+    rx_info: UplinkRxInfoHead
+    def __init__(self, phy_payload: _Optional[bytes] = ..., tx_info: _Optional[bytes] = ..., rx_info: _Optional[_Union[UplinkRxInfoHead, _Mapping]] = ...) -> None: ...
 
 class PerModulationCount(_message.Message):
     __slots__ = ("modulation", "count")
