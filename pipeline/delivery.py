@@ -8,10 +8,11 @@ awaits, and everything runs on the event loop's thread.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import chain
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
@@ -229,12 +230,15 @@ def merged(groups: Sequence[Sequence[Delivery]]) -> Delivery:
 
     def settled(output: Delivery) -> None:
         fates = [fate for fate in Fate for _ in range(output.fates[fate])]
-        for group, fate in zip(groups, fates, strict=True):
-            group[0].seal(fate)
-            for copy in group[1:]:
-                copy.seal(Fate.DEDUPLICATED)
+        # Many groups are of one batch: their messages with the same fate are sealed at once.
+        firsts = Counter(zip([group[0] for group in groups], fates, strict=True))
+        copies = Counter([copy for group in groups for copy in group[1:]])
+        for (first, fate), times in firsts.items():
+            first.seal(fate, times)
+        for copy, times in copies.items():
+            copy.seal(Fate.DEDUPLICATED, times)
 
-    oldest = min(delivery.received_at for group in groups for delivery in group)
+    oldest = min([delivery.received_at for delivery in set(chain.from_iterable(groups))])
     return Delivery(len(groups), [0] * len(Fate), settled, oldest)
 
 

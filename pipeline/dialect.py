@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pipeline.uplink import Names, Reception, Uplink
 
@@ -36,8 +36,7 @@ EventKind = Literal[
 """What happens to devices and gateways beside uplinks; the closed list shared by records and documentation."""
 
 
-@dataclass(slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A raw LoRaWAN frame (PHYPayload), as one gateway heard it.
 
     frequency: Hz. data_rate: `SF7BW125` (LoRa), `50000` (FSK, bit/s) or what tells others apart. crc_ok: None where the

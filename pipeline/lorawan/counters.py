@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
 from typing import Protocol
@@ -61,34 +61,32 @@ def meanings(last: int | None, f_cnt: int, rolls: int = _FIRST_ROLLS) -> Sequenc
         return range(f_cnt, f_cnt + (rolls << 16), 1 << 16)
     ahead = last + ((f_cnt - last) & 0xFFFF)
     behind = ahead - (1 << 16)
-    likely: tuple[int, ...] = (ahead, behind) if ahead - last <= MAX_FCNT_GAP else (behind, ahead)
-    if f_cnt not in likely:
-        likely = (*likely, f_cnt)  # a device that was reset counts from 0
-    return [each for each in likely if 0 <= each < _TOP]
-
-
-@dataclass(slots=True)
-class Pending:
-    """An accepted frame whose record is not confirmed. mark: `Keys.mark`. waiting: what lets its duplicates go."""
-
-    mark: bytes
-    waiting: list[Callable[[], None]] = field(default_factory=list)
+    if behind < 0:
+        return (ahead,)
+    if ahead >= _TOP:
+        likely: tuple[int, ...] = (behind,)
+    else:
+        likely = (ahead, behind) if ahead - last <= MAX_FCNT_GAP else (behind, ahead)
+    return likely if behind == f_cnt else (*likely, f_cnt)  # a device that was reset counts from 0
 
 
 class Counter:
     """One session's counter, as accepted in this life and as kept for the next.
 
     kept: how many of the frames were not acknowledged when it was written, and the frames, those as the last.
+    pending: the mark (`Keys.mark`) of each accepted frame whose record is not confirmed, or not in the file. waiting:
+    what lets the duplicates of those go, where there are any.
     """
 
-    __slots__ = ("accepted", "key", "last", "old", "pending", "retired")
+    __slots__ = ("accepted", "key", "last", "old", "pending", "retired", "waiting")
 
     def __init__(self, key: str, kept: bytes | None) -> None:
         self.key = key
         kept = kept or b"\0"
         self.accepted = {f_cnt: _ENTRY.pack(f_cnt, mark) for f_cnt, mark in _ENTRY.iter_unpack(kept[1:])}
         self.old = set(list(self.accepted)[len(self.accepted) - kept[0] :])
-        self.pending: dict[int, Pending] = {}
+        self.pending: dict[int, bytes] = {}
+        self.waiting: dict[int, list[Callable[[], None]]] = {}
         self.last = max(self.accepted, default=None)
         self.retired = False  # a reset began another count: this one is kept no more
 
@@ -98,19 +96,22 @@ class Counter:
         A lower counter is no replay if it was never accepted and everything near it is remembered: then two gateways'
         frames, or two connections, overtook each other.
         """
+        last = self.last
+        if last is None or f_cnt > last:
+            return Verdict.NEW  # nothing above `last` is pending or accepted
         pending = self.pending.get(f_cnt)
         if pending is not None:
-            return Verdict.DUPLICATE if pending.mark == mark else Verdict.BACK
+            return Verdict.DUPLICATE if pending == mark else Verdict.BACK
         known = self.accepted.get(f_cnt)
         if known is not None:
             if known[4:] != mark:
                 return Verdict.BACK
             return Verdict.AGAIN if f_cnt in self.old else Verdict.DUPLICATE
-        return Verdict.NEW if self.last is None or f_cnt > self.last - REMEMBERED else Verdict.BACK
+        return Verdict.NEW if f_cnt > last - REMEMBERED else Verdict.BACK
 
     def accept(self, f_cnt: int, mark: bytes) -> None:
         """Take a frame on its way."""
-        self.pending[f_cnt] = Pending(mark)
+        self.pending[f_cnt] = mark
         if self.last is None or f_cnt > self.last:
             self.last = f_cnt
             self.old.clear()  # what was not acknowledged comes first; later only who has recorded it sends it
@@ -121,7 +122,7 @@ class Counter:
         """Remember a frame whose record is confirmed, in place of the lowest."""
         accepted = self.accepted
         accepted.pop(f_cnt, None)  # so that it becomes the last
-        accepted[f_cnt] = _ENTRY.pack(f_cnt, self.pending[f_cnt].mark)
+        accepted[f_cnt] = _ENTRY.pack(f_cnt, self.pending[f_cnt])
         if len(accepted) > REMEMBERED:
             lowest = min(accepted)
             del accepted[lowest]
@@ -136,9 +137,14 @@ class Counter:
 
 @dataclass(slots=True)
 class Known:
-    """A device's session, ready for its frames. counter: another one after a reset."""
+    """A device's session, ready for its frames.
 
-    device: Device
+    name: what the engine knows the device by: its DevEUI, or else its key. dev_addr: 8 lower-case hex digits. counter:
+    another one after a reset.
+    """
+
+    name: str
+    dev_addr: str
     keys: Keys
     counter: Counter
 
@@ -149,13 +155,13 @@ class Counters:
     def __init__(self, directory: Directory, keeper: Keeper) -> None:
         self._directory = directory
         self._keeper = keeper
-        self._known: dict[str, tuple[Known, ...]] = {}
+        self._known: dict[bytes, tuple[Known, ...]] = {}  # by DevAddr as it travels
         self._counters: dict[str, Counter] = {}
         directory.on_change(self._changed)
 
     def match(self, frame: DataUp) -> tuple[Known, int] | None:
         """Find the session that verifies a frame, and the whole counter; several devices may share a DevAddr."""
-        sessions = self._sessions(frame.dev_addr)
+        sessions = self._known.get(frame.address) or self._sessions(frame)
         rolls = _FIRST_ROLLS if len(sessions) * _FIRST_ROLLS <= _FIRST_TRIES else _rolls(sessions)
         for known in sessions:
             for f_cnt in meanings(known.counter.last, frame.f_cnt, rolls):
@@ -163,9 +169,9 @@ class Counters:
                     return known, f_cnt
         return None
 
-    def knows(self, dev_addr: str) -> bool:
-        """Say whether any session has that DevAddr."""
-        return bool(self._sessions(dev_addr))
+    def knows(self, frame: DataUp) -> bool:
+        """Say whether any session has the DevAddr of a frame."""
+        return bool(self._sessions(frame))
 
     def by_eui(self, eui: str) -> Device | None:
         """Return the registered device with that DevEUI, or None."""
@@ -186,13 +192,13 @@ class Counters:
         for key, counter in changed.items():
             self._keeper.put(TABLE, key, counter.kept())
 
-    def _sessions(self, dev_addr: str) -> tuple[Known, ...]:
-        known = self._known.get(dev_addr)
+    def _sessions(self, frame: DataUp) -> tuple[Known, ...]:
+        known = self._known.get(frame.address)
         if known is None:
-            sessions = self._directory.devices.sessions(dev_addr)
+            sessions = self._directory.devices.sessions(frame.dev_addr)
             if not sessions:
                 return ()
-            known = self._known[dev_addr] = tuple(self._ready(device, session) for device, session in sessions)
+            known = self._known[frame.address] = tuple(self._ready(device, session) for device, session in sessions)
         return known
 
     def _ready(self, device: Device, session: Session) -> Known:
@@ -200,7 +206,7 @@ class Counters:
         counter = self._counters.get(key)
         if counter is None:
             counter = self._counters[key] = Counter(key, self._keeper.get(TABLE, key))
-        return Known(device, Keys(session), counter)
+        return Known(device.dev_eui or device.key, session.dev_addr, Keys(session), counter)
 
     def _changed(self) -> None:
         """Take another registry: sessions that stay keep their counters, the others' go when they are done."""

@@ -6,11 +6,12 @@ Nothing here is a metric by device or gateway: their number is the city's, and a
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from pipeline.dialect import Frame
+from pipeline.uplink import Reception
 
 RSSI_BOUNDS = tuple(range(-130, -40, 10))
 SNR_BOUNDS = tuple(range(-20, 15, 5))
@@ -49,10 +50,12 @@ class Spread:
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
 
-    def add(self, value: float) -> None:
-        """Count a value."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
+    def add(self, values: Iterable[float | None]) -> None:
+        """Count values; where there is none, nothing. Equal ones are sorted in at once: radios tell few."""
+        for value, times in Counter(values).items():
+            if value is not None:
+                self.counts[bisect_left(self.bounds, value)] += times
+                self.total += value * times
 
 
 class RawLedger:
@@ -69,29 +72,24 @@ class RawLedger:
         self.gateways: dict[str, int] = {}
         self.packets = self.packets_ok = 0
 
-    def count(self, outcome: Outcome) -> None:
-        """Count what became of a transmission."""
-        self.outcomes[outcome] += 1
+    def count(self, outcome: Outcome, times: int = 1) -> None:
+        """Count what became of a transmission, or of several."""
+        self.outcomes[outcome] += times
 
     def counted(self, packets: int, ok: int) -> None:
         """Add what a gateway has counted itself since it last said so: packets received, and right ones of them."""
         self.packets += packets
         self.packets_ok += ok
 
-    def heard(self, frame: Frame) -> None:
-        """Count how a gateway heard a frame."""
-        reception = frame.reception
-        if reception.rssi is not None:
-            self.rssi.add(reception.rssi)
-        if reception.snr is not None:
-            self.snr.add(reception.snr)
-        gateways, gateway = self.gateways, reception.gateway
-        if gateway in gateways:
-            gateways[gateway] += 1
-            return
-        if len(gateways) >= _MOST_GATEWAYS:
-            del gateways[next(iter(gateways))]
-        gateways[gateway] = 1
+    def heard(self, receptions: Sequence[Reception]) -> None:
+        """Count how gateways heard frames; those of a batch at once, which takes a third of the time."""
+        self.rssi.add([reception[1] for reception in receptions])  # by place: a third of the time
+        self.snr.add([reception[2] for reception in receptions])
+        gateways = self.gateways
+        for gateway, times in Counter([reception[0] for reception in receptions]).items():
+            if gateway not in gateways and len(gateways) >= _MOST_GATEWAYS:
+                del gateways[next(iter(gateways))]
+            gateways[gateway] = gateways.get(gateway, 0) + times
 
 
 @dataclass(slots=True)
@@ -124,7 +122,13 @@ class FrameLedger:
 
     def received(self, device: str, dev_addr: str, f_cnt: int, *, reset: bool = False) -> None:
         """Count an accepted frame. A new DevAddr is a new session, of which nothing is known to be missing."""
-        self._count(self.of(device), dev_addr, f_cnt, reset=reset)
+        counted = self.of(device)
+        if f_cnt == counted.last + 1 and counted.dev_addr == dev_addr and not reset:
+            counted.last = f_cnt  # as nearly always; it is what `_count` comes to
+            counted.received += 1
+            self.total.received += 1
+        else:
+            self._count(counted, dev_addr, f_cnt, reset=reset)
 
     def _count(self, counted: Counted, dev_addr: str, f_cnt: int, *, reset: bool) -> None:
         missing = 0

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Literal, Protocol
 
 from pipeline.delivery import Batch, Delivery, Fate, Stage, part, seal_alike
-from pipeline.dialect import Event, Frame
+from pipeline.dialect import Event
 from pipeline.errors import PayloadError, Reason
 from pipeline.lorawan.counters import Counter, Counters, Keeper, Known, Verdict
 from pipeline.lorawan.dedupe import Copies, Refused
@@ -21,7 +21,7 @@ from pipeline.lorawan.ledger import FrameLedger, Outcome, RawLedger
 from pipeline.message import Message
 from pipeline.refusals import Refusals
 from pipeline.unwrap import Heard, Told
-from pipeline.uplink import Reception, Uplink
+from pipeline.uplink import Names, Reception, Uplink
 
 Accepted = list[tuple[Counter, int]]
 """The frames of a batch, to be kept when their records are confirmed."""
@@ -84,6 +84,7 @@ class Sessions(Stage[Copies]):
                 self._take(copies, batch.delivery, found)
             except Exception as error:  # noqa: BLE001 - nothing in a frame may stop the ones beside it
                 self._refusals.refuse(batch.delivery, copies.message, error, "sessions")
+        self._ledger.count(Outcome.UPLINK, len(found.uplinks))
         self._pass_on(batch.delivery, found.uplinks, found.accepted, self._uplinks)
         self._pass_on(batch.delivery, found.mac, found.accepted_mac, self._events)
         if found.joins:
@@ -98,7 +99,7 @@ class Sessions(Stage[Copies]):
 
     def _take(self, copies: Copies, delivery: Delivery, found: _Found) -> None:
         try:
-            frame = parse(copies.frames[0].phy_payload)
+            frame = parse(copies.phy)
         except PayloadError as refusal:
             self._refuse(self._policy.invalid, Outcome.FRAME_INVALID, delivery, copies.message, refusal)
             return
@@ -110,16 +111,19 @@ class Sessions(Stage[Copies]):
             self._stranger(frame, copies.message, delivery)
             return
         known, f_cnt = match
-        if self._fresh(known, frame, f_cnt, copies.message, delivery):
-            self._accept(known, frame, f_cnt, copies, found)
-
-    def _fresh(self, known: Known, frame: DataUp, f_cnt: int, message: Message, delivery: Delivery) -> bool:
-        """Say whether a frame is to be published; if not, its fate is seen to."""
-        counter, device = known.counter, name_of(known)
-        verdict = counter.judge(f_cnt, known.keys.mark(frame))
+        mark = known.keys.mark(frame)
+        verdict = known.counter.judge(f_cnt, mark)
         if verdict is Verdict.NEW:
-            self._frames.received(device, frame.dev_addr, f_cnt)
-        elif verdict is Verdict.AGAIN:
+            self._frames.received(known.name, known.dev_addr, f_cnt)
+        elif not self._fresh(verdict, known, f_cnt, copies.message, delivery):
+            return
+        self._accept(known, frame, f_cnt, copies, found)
+        known.counter.accept(f_cnt, mark)
+
+    def _fresh(self, verdict: Verdict, known: Known, f_cnt: int, message: Message, delivery: Delivery) -> bool:
+        """Say whether a frame that is not simply new is to be published; if not, its fate is seen to."""
+        counter, device = known.counter, known.name
+        if verdict is Verdict.AGAIN:
             self._ledger.count(Outcome.REDELIVERED)
         elif verdict is Verdict.DUPLICATE:
             self._ledger.count(Outcome.RETRANSMISSION)
@@ -129,7 +133,7 @@ class Sessions(Stage[Copies]):
         elif self._policy.reset == "accept":
             self._ledger.count(Outcome.RESET)
             self._counters.restart(known)
-            self._frames.received(device, frame.dev_addr, f_cnt, reset=True)
+            self._frames.received(device, known.dev_addr, f_cnt, reset=True)
         else:
             refusal = PayloadError(
                 f"Expected a frame counter above {counter.last}, got {f_cnt}, of the device {device}. A device that "
@@ -141,36 +145,27 @@ class Sessions(Stage[Copies]):
         return True
 
     def _wait(self, counter: Counter, f_cnt: int, delivery: Delivery) -> None:
-        pending = counter.pending.get(f_cnt)
-        if pending is None:
-            delivery.seal(Fate.DEDUPLICATED)
-        else:
-            pending.waiting.append(partial(self._let_go, delivery))
+        if f_cnt in counter.pending:
+            counter.waiting.setdefault(f_cnt, []).append(partial(self._let_go, delivery))
             self._kept += 1
+        else:
+            delivery.seal(Fate.DEDUPLICATED)
 
     def _accept(self, known: Known, frame: DataUp, f_cnt: int, copies: Copies, found: _Found) -> None:
-        counter = known.counter
-        time = gps_time(copies.frames)
-        if frame.port:
-            uplink = Uplink(
-                known.keys.payload(frame, f_cnt),
-                frame.port,
-                device=name_of(known),
-                time=time,
-                dev_addr=frame.dev_addr,
-                f_cnt=f_cnt,
-                receptions=partial(_receptions, copies.frames),
-                raw=True,
-            )
+        receptions, name, port = copies.receptions, known.name, frame.port
+        time = gps_time(receptions)
+        if port:
+            payload = known.keys.payload(frame, f_cnt)
+            told = partial(tuple, receptions)
+            # By place: by name, it would take twice the time.
+            uplink = Uplink(payload, port, None, 0, name, time, known.dev_addr, f_cnt, told, Names, raw=True)
             found.uplinks.append((uplink, copies.message))
-            found.accepted.append((counter, f_cnt))
-            self._ledger.count(Outcome.UPLINK)
+            found.accepted.append((known.counter, f_cnt))
         else:
-            event = Event("mac", name_of(known), time=time, details=_mac(known, frame, f_cnt, copies.frames))
+            event = Event("mac", name, time=time, details=_mac(known, frame, f_cnt, receptions))
             found.mac.append((event, copies.message))
-            found.accepted_mac.append((counter, f_cnt))
+            found.accepted_mac.append((known.counter, f_cnt))
             self._ledger.count(Outcome.MAC)
-        counter.accept(f_cnt, known.keys.mark(frame))
 
     def _join(self, frame: JoinRequest, copies: Copies, delivery: Delivery, found: _Found) -> None:
         if self._counters.by_eui(frame.dev_eui) is None:
@@ -178,12 +173,12 @@ class Sessions(Stage[Copies]):
             delivery.seal(Fate.FILTERED)
             return
         self._ledger.count(Outcome.JOIN)
-        details = _join(frame) | {"rxInfo": _told(copies.frames)}
-        event = Event("join", frame.dev_eui, time=gps_time(copies.frames), details=details)
+        details = _join(frame) | {"rxInfo": _told(copies.receptions)}
+        event = Event("join", frame.dev_eui, time=gps_time(copies.receptions), details=details)
         found.joins.append((event, copies.message))
 
     def _stranger(self, frame: DataUp, message: Message, delivery: Delivery) -> None:
-        if self._counters.knows(frame.dev_addr):
+        if self._counters.knows(frame):
             refusal = PayloadError(
                 f"No session of the DevAddr {frame.dev_addr} has keys that fit the MIC.", Reason.MIC_INVALID
             )
@@ -214,8 +209,10 @@ class Sessions(Stage[Copies]):
     def _written(self, parent: Delivery, accepted: Accepted, settled: Delivery) -> None:
         seal_alike(parent, settled)
         for counter, f_cnt in accepted:
-            for let_go in counter.pending.pop(f_cnt).waiting:
-                let_go()
+            del counter.pending[f_cnt]
+            if counter.waiting:
+                for let_go in counter.waiting.pop(f_cnt, ()):
+                    let_go()
 
     def _let_go(self, delivery: Delivery) -> None:
         self._kept -= 1
@@ -235,40 +232,28 @@ class _Found:
         self.joins: list[Told] = []
 
 
-def name_of(known: Known) -> str:
-    """Return what the engine knows a device by: its DevEUI, or else its key."""
-    return known.device.dev_eui or known.device.key
-
-
-def gps_time(frames: list[Frame]) -> int | None:
+def gps_time(receptions: list[Reception]) -> int | None:
     """Return when the transmission was heard, if a gateway has its time from GPS; the same whoever was first."""
     earliest: int | None = None
-    for frame in frames:
-        time = frame.reception.time
-        if frame.reception.gps and time is not None and (earliest is None or time < earliest):
+    for _, _, _, time, _, gps in receptions:
+        if gps and time is not None and (earliest is None or time < earliest):
             earliest = time
     return earliest
 
 
-def _receptions(frames: list[Frame]) -> tuple[Reception, ...]:
-    return tuple(frame.reception for frame in frames)
+def _told(receptions: list[Reception]) -> list[dict[str, Any]]:
+    return [{"gateway": each.gateway, "rssi": each.rssi, "snr": each.snr} for each in receptions]
 
 
-def _told(frames: list[Frame]) -> list[dict[str, Any]]:
-    return [
-        {"gateway": each.reception.gateway, "rssi": each.reception.rssi, "snr": each.reception.snr} for each in frames
-    ]
-
-
-def _mac(known: Known, frame: DataUp, f_cnt: int, frames: list[Frame]) -> dict[str, Any]:
+def _mac(known: Known, frame: DataUp, f_cnt: int, receptions: list[Reception]) -> dict[str, Any]:
     commands = known.keys.payload(frame, f_cnt) if frame.port == 0 else known.keys.f_opts(frame, f_cnt)
     return {
-        "devAddr": frame.dev_addr,
+        "devAddr": known.dev_addr,
         "fCnt": f_cnt,
         "fPort": frame.port,
         "confirmed": frame.confirmed,
         "macCommands": commands.hex(),
-        "rxInfo": _told(frames),
+        "rxInfo": _told(receptions),
     }
 
 

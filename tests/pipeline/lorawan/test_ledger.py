@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.lorawan import ledger as module
 from pipeline.lorawan.ledger import FrameLedger, RawLedger
+from pipeline.uplink import Reception
 from tests.pipeline.lorawan.rig import heard
 
 
@@ -46,9 +47,9 @@ def test_devices_not_heard_of_for_longest_are_forgotten() -> None:
 def test_how_well_gateways_hear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_GATEWAYS", 2)
     raw = RawLedger()
-    for gateway in (1, 2, 1, 3):
-        raw.heard(heard(b"x", gateway))
-    assert raw.gateways == {f"{2:016x}": 1, f"{3:016x}": 1}
+    raw.heard([heard(b"x", gateway).reception for gateway in (1, 2, 1)])
+    raw.heard([heard(b"x", 3).reception, Reception("0000000000000002")])
+    assert raw.gateways == {f"{2:016x}": 2, f"{3:016x}": 1}
     assert (sum(raw.rssi.counts), raw.rssi.total) == (4, -81 - 82 - 81 - 83)
     assert raw.rssi.counts[raw.rssi.bounds.index(-80)] == 4
     assert sum(raw.snr.counts) == 4
