@@ -8,24 +8,28 @@ from typing import Any
 
 import orjson
 
-from pipeline.record import Record
+from pipeline.cloudevents import QUALITY
+from pipeline.record import Record, decode_headers
 from pipeline.units import UNITS
 
 MOST = 200
 _A_SECOND = 64  # records that are looked at in one second
+_DOUBTFUL = 8
 _TOLD = 4  # attributes of an entity that the page shows
 
 
 class Newest:
     """Keeps references to the last records, and reads them when asked to look.
 
-    heard: arrival in ms of a connector's newest record, by its name; of those that were looked at.
+    heard: arrival in ms of a connector's newest record, by its name; of those that were looked at. doubtful: entities
+    whose newest record says in `ce_quality` that something is wrong with it, of late last.
     """
 
     def __init__(self) -> None:
         self._last: deque[Record] = deque(maxlen=_A_SECOND)
         self._entities: dict[str, dict[str, Any]] = {}
         self.heard: dict[str, int] = {}
+        self.doubtful: dict[str, dict[str, Any]] = {}
         self.note: Callable[[Record], None] = self._last.append
 
     def look(self) -> None:
@@ -35,11 +39,21 @@ class Newest:
         for record in fresh:
             if record.message is not None:  # a dead letter has none
                 self.heard[record.destination.connector.rpartition("@")[0]] = record.timestamp
+                self._doubt(record)
                 self._learn(record)
 
     def entities(self) -> list[dict[str, Any]]:
         """Return the entities that have a place, the newest first."""
         return [*reversed(self._entities.values())]
+
+    def _doubt(self, record: Record) -> None:
+        identity = record.destination.key.decode()
+        self.doubtful.pop(identity, None)
+        told = dict(decode_headers(record.headers)).get(QUALITY) if QUALITY.encode() in record.headers else None
+        if told is not None:
+            self.doubtful[identity] = {"id": identity, "quality": told.decode(), "at": record.timestamp}
+            if len(self.doubtful) > _DOUBTFUL:
+                del self.doubtful[next(iter(self.doubtful))]
 
     def _learn(self, record: Record) -> None:
         entity = orjson.loads(record.value)

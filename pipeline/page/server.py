@@ -107,7 +107,7 @@ class Page:
 
     def _look_once(self) -> None:
         self._sources.newest.look()
-        self._sources.letters.look()
+        self._sources.letters.look(samples=self._sources.about().samples)
         self._history.look(monotonic(), round(time() * 1000))
         if self._watchers:
             self._event = _event("snapshot", self._made())

@@ -57,6 +57,9 @@ def snapshot(sources: Sources, history: History, started: float) -> dict[str, An
         "feeds": [*_feeds(about, samples)],
         "connectors": [*_connectors(about, samples, sources)],
         "dead_letters": [*_dead_letters(samples, sources.letters)],
+        "samples": about.samples,
+        "wrong": sources.letters.wrong(),
+        "doubtful": [*reversed(sources.newest.doubtful.values())],
         "topics": [*_topics(samples)],
         "kafka": _kafka(samples),
         "devices": {
@@ -87,6 +90,7 @@ def _feeds(about: About, samples: Samples) -> Iterator[dict[str, Any]]:
             "limit": samples.sum("headrace_in_flight_limit", feed=name),
             "unacknowledged": samples.sum("headrace_unacknowledged_messages", feed=name),
             "oldest": round(samples.sum("headrace_oldest_unsettled_seconds", feed=name), 3),
+            "patience": about.patience.get(name, 1.0),
             "stale": samples.sum("headrace_stale_messages_total", feed=name),
             "reconnects": _some(samples.by("reason", "headrace_reconnects_total", feed=name)),
             "sessions_lost": samples.sum("headrace_sessions_lost_total", feed=name),

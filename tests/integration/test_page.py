@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,11 @@ from playwright.sync_api import Browser, expect
 
 from tests.integration.worker_bench import WorkerBench, reading
 from tests.support.browser import DESKTOP, PHONE, Window, browser, open_window
+from tests.support.kafka import Kafka
+from tests.support.kafka_client import KafkaClient
 from tests.support.mosquitto import Mosquitto
 from tests.support.ports import LOOPBACK, free_port
+from tests.support.prometheus import get
 
 pytestmark = pytest.mark.real
 
@@ -32,6 +36,11 @@ CONTRAST = """() => {
     const [a, b] = [light(e instanceof SVGElement ? style.fill : style.color), light(behind(e))].sort((x, y) => y - x);
     return [(a + 0.05) / (b + 0.05), `${e.tagName} ${e.textContent}`]; });
   return [found.length, ...found.sort((x, y) => x[0] - y[0])[0]]; }"""
+
+# The height in pixels of the smallest letters that are seen, those of drawings included.
+SMALLEST = """() => Math.min(...[...document.querySelectorAll("body *")].filter((e) => e.checkVisibility()
+    && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
+    .map((e) => parseFloat(getComputedStyle(e).fontSize) * (e.getScreenCTM?.()?.a ?? 1)))"""
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +80,9 @@ def test_what_the_page_says_is_what_prometheus_reads(bench: WorkerBench, chromiu
         told = window.text(f"[data-reason={reason}] h3").split()
         assert number(told[-1]) == metric("headrace_dead_letters_total", reason=reason)
     assert "Name a format on the route." in window.text("[data-reason=not_an_object]")
+    assert window.page.locator("#dead h3 span").all_inner_texts() == ["2", "1"]
+    assert window.text("#wrong li:first-child h3") == f"{bench.tenant}/aq/0001\n3"
+    assert "not_an_object" in window.text("#wrong li:first-child p")
     topics = {row.split("\t")[0]: row.split("\t")[1] for row in window.page.locator("#topics tr").all_inner_texts()}
     assert {topic: number(count) for topic, count in topics.items()} == {
         topic: metric("headrace_published_records_total", topic=topic)
@@ -109,6 +121,46 @@ def test_a_fault_shows_within_two_seconds(
     assert worker.stop() == 0
 
 
+@pytest.mark.parametrize(
+    ("how", "said"), [("hard_kill", "Kafka at"), ("pause", "A message of feed city has waited for")]
+)
+def test_a_kafka_that_is_gone_or_only_slow_shows_as_soon_as_a_message_waits_for_it(
+    bench: WorkerBench, new_kafka: Callable[..., Kafka], chromium: Browser, how: str, said: str
+) -> None:
+    bench.kafka = new_kafka()
+    bench.client = KafkaClient(bench.kafka.bootstrap())
+    worker = bench.worker()
+    bench.publish(reading(0))
+    bench.settled(worker, 1)
+    window = open_window(chromium, worker.admin)
+    verdict = window.page.locator("#verdict")
+    expect(verdict).to_contain_text(WELL)
+    getattr(bench.kafka.process, how)()
+    bench.publish(reading(1))
+    expect(verdict).to_contain_text(said, timeout=2500)  # a second's patience, and one until the next look
+    bench.kafka.process.resume() if how == "pause" else bench.kafka.start()
+    expect(verdict).to_contain_text(WELL, timeout=20_000)
+    assert worker.stop() == 0
+
+
+def test_a_payload_is_shown_only_when_it_may_be(bench: WorkerBench, chromium: Browser) -> None:
+    worker = bench.worker()
+    bench.publish(b"<b>poison</b>")
+    bench.settled(worker, 1)
+    window = open_window(chromium, worker.admin)
+    window.page.get_by_text("a recent one").click()
+    expect(window.page.locator(".recent")).to_be_visible()
+    assert "poison" not in (get(f"{worker.admin}/snapshot.json") or "poison")
+    assert worker.stop() == 0
+
+    worker.config["admin"] = {**worker.config["admin"], "payload_samples": True}
+    worker.start()
+    bench.publish(b"<b>poison</b>")
+    bench.settled(worker, 1)
+    expect(window.page.locator("[data-reason=malformed] pre")).to_have_text("<b>poison</b>", timeout=10_000)
+    assert worker.stop() == 0
+
+
 def test_it_is_good_to_read_and_to_use(bench: WorkerBench, chromium: Browser, tmp_path: Path) -> None:
     worker = bench.worker()
     bench.publish(*[reading(n, device=n, lat=52 + n / 100) for n in range(40)], b"poison")
@@ -121,6 +173,7 @@ def test_it_is_good_to_read_and_to_use(bench: WorkerBench, chromium: Browser, tm
             window.page.screenshot(path=tmp_path / f"{size[0]}-{scheme}.png", full_page=True)
             assert window.page.evaluate("document.documentElement.scrollWidth") == size[0]
             assert_readable(window)
+            assert_told_aloud(window)
             assert_usable_by_keyboard(window)
             assert (window.complaints, window.elsewhere) == ([], [])
             window.page.close()
@@ -131,8 +184,31 @@ def assert_readable(window: Window) -> None:
     texts, worst, whose = window.page.evaluate(CONTRAST)
     assert texts > 50
     assert 4.5 <= worst < 21, whose
+    assert window.page.evaluate(SMALLEST) >= 12
     landmarks = ("header", "main", "footer", "h1", "[aria-live]", "[role=meter][aria-valuenow]")
     assert [window.page.locator(each).count() for each in landmarks] == [1] * len(landmarks)
+
+
+def assert_told_aloud(window: Window) -> None:
+    """Hold what Chromium tells a screen reader: what can have the focus has a name, and each figure a heading."""
+    session = window.page.context.new_cdp_session(window.page)
+    nodes = [each for each in session.send("Accessibility.getFullAXTree")["nodes"] if not each["ignored"]]
+    session.detach()
+    roles = [each["role"]["value"] for each in nodes]
+    stops = [each for each in nodes if any(told["name"] == "focusable" for told in each["properties"])]
+    nameless = [each["role"]["value"] for each in stops if not each.get("name", {}).get("value")]
+    assert {each["role"]["value"] for each in stops} >= {"link", "image", "DisclosureTriangle"}
+    assert [role for role in nameless if role != "RootWebArea"] == []
+    assert {"banner", "main", "contentinfo", "status", "meter", "rowheader", "columnheader"} <= set(roles)
+    levels = [
+        int(told["value"]["value"])
+        for each in nodes
+        if each["role"]["value"] == "heading"
+        for told in each["properties"]
+        if told["name"] == "level"
+    ]
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels)), "no level is left out"
 
 
 def assert_usable_by_keyboard(window: Window) -> None:

@@ -22,6 +22,18 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+// A long name, which may be broken after its dots and slashes.
+export function foldable(text) {
+  return text.split(/(?<=[./:])/).flatMap((part) => [part, make("wbr")]).slice(0, -1);
+}
+
+// Calls `then` with an element's width in pixels, now and whenever it changes, so that a drawing's text keeps its size.
+export function sized(element, then) {
+  new ResizeObserver(([{ contentRect }]) => {
+    if (contentRect.width >= 1) then(Math.round(contentRect.width));
+  }).observe(element);
+}
+
 // One child for each item, found again by its key; `update` writes what has changed into it.
 export function list(parent, items, key, create, update) {
   const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));

@@ -1,18 +1,24 @@
 // Points by longitude and latitude (WGS84) over a graticule; no tiles, so nothing is asked of anybody.
-import { byId, draw, list, make, say } from "./dom.js";
+import { byId, draw, list, make, say, sized } from "./dom.js";
 import { ago } from "./words.js";
 
-const [WIDTH, HEIGHT, EDGE] = [560, 340, 26];
+const [HEIGHT, EDGE] = [340, 26];
+const NEAR = 24; // pixels: a finger is no pencil
 const TYPES = 6;
 
 export class Plan {
   constructor(parent) {
-    this.svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", tabindex: "0" });
+    this.svg = draw("svg", { role: "img", tabindex: "0", height: HEIGHT });
+    this.width = 560;
     this.entities = [];
     this.picked = null;
     this.types = [];
     parent.append(this.svg);
-    this.svg.addEventListener("click", (event) => this.pick(event.target.dataset.id ?? null));
+    sized(this.svg, (width) => {
+      this.width = width;
+      this.render();
+    });
+    this.svg.addEventListener("click", (event) => this.pick(this.nearest(event)));
     this.svg.addEventListener("keydown", (event) => this.step(event));
   }
 
@@ -33,13 +39,25 @@ export class Plan {
     this.pick(sorted[(next + sorted.length) % sorted.length]);
   }
 
+  nearest(event) {
+    const box = this.svg.getBoundingClientRect();
+    const { at } = fit(this.entities.map((each) => each.place), this.width);
+    let [found, near] = [null, NEAR];
+    for (const { id, place } of this.entities) {
+      const [x, y] = at(place);
+      const away = Math.hypot(x - (event.clientX - box.left), y - (event.clientY - box.top));
+      if (away < near) [found, near] = [id, away];
+    }
+    return found;
+  }
+
   pick(id) {
     this.picked = id;
     this.render();
   }
 
   render() {
-    const view = fit(this.entities.map((each) => each.place));
+    const view = fit(this.entities.map((each) => each.place), this.width);
     const shown = [...graticule(view)];
     for (const each of [...this.entities].reverse()) {
       const [x, y] = view.at(each.place);
@@ -75,19 +93,19 @@ function told(entity, now) {
 }
 
 // The smallest frame that holds all places, at least some hundred metres wide, true to scale in its middle.
-function fit(places) {
+function fit(places, wide) {
   const [lons, lats] = [places.map((p) => p[0]), places.map((p) => p[1])];
   const [west, east, south, north] = places.length
     ? [Math.min(...lons), Math.max(...lons), Math.min(...lats), Math.max(...lats)] : [-180, 180, -60, 75];
   const [lon, lat] = [(west + east) / 2, (south + north) / 2];
   const narrow = Math.max(0.05, Math.cos(lat * Math.PI / 180));
-  const [across, up] = [WIDTH - 2 * EDGE - 20, HEIGHT - 2 * EDGE];
+  const [across, up] = [wide - 2 * EDGE - 20, HEIGHT - 2 * EDGE];
   const scale = Math.min(across / Math.max((east - west) * narrow, 0.005), up / Math.max(north - south, 0.005));
-  const at = ([x, y]) => [WIDTH / 2 + 10 + (x - lon) * narrow * scale, HEIGHT / 2 - (y - lat) * scale];
-  return { at, lon, lat, width: WIDTH / scale / narrow, height: HEIGHT / scale };
+  const at = ([x, y]) => [wide / 2 + 10 + (x - lon) * narrow * scale, HEIGHT / 2 - (y - lat) * scale];
+  return { at, lon, lat, wide, width: wide / scale / narrow, height: HEIGHT / scale };
 }
 
-function* graticule({ at, lon, lat, width, height }) {
+function* graticule({ at, lon, lat, wide, width, height }) {
   const [stepX, stepY] = [step(width / 4), step(height / 3)];
   for (const value of marks(lon, width, stepX)) {
     const [x] = at([value, lat]);
@@ -96,7 +114,7 @@ function* graticule({ at, lon, lat, width, height }) {
   }
   for (const value of marks(lat, height, stepY)) {
     const [, y] = at([lon, value]);
-    yield draw("line", { class: "grid", x1: 0, x2: WIDTH, y1: y, y2: y });
+    yield draw("line", { class: "grid", x1: 0, x2: wide, y1: y, y2: y });
     yield draw("text", { x: 6, y: y - 4 }, degrees(value, stepY, "N", "S"));
   }
 }

@@ -1,4 +1,4 @@
-import { byId, list, make, say, terms } from "./dom.js";
+import { byId, foldable, list, make, say, terms } from "./dom.js";
 import { Plan } from "./map.js";
 import { Plot } from "./plot.js";
 import { Refused, listen } from "./stream.js";
@@ -6,8 +6,8 @@ import { ago, bytes, count, counts, lasted, plain, rate, seconds, short } from "
 
 const POINTS = 300;
 const FULL = 0.9; // of a lane
-const OLD = 10; // seconds without a fate
 const MANY_DEAD = 0.05; // of the messages of a minute
+const MANY_SILENT = 0.05; // of the devices
 
 const throughput = new Plot(byId("throughput"), ["received", "published", "dead letters"], short, 1);
 const latency = new Plot(byId("latency"), ["median", "99th percentile"], seconds, 4);
@@ -28,6 +28,7 @@ function show(now) {
   feeds(now);
   silent(now);
   deadLetters(now);
+  faulty(now);
   connectors(now);
   kafka(now);
   lorawan(now);
@@ -42,9 +43,11 @@ function verdict(now) {
   if (!now.conserved) bad.push("A message is unaccounted for. Please report it: it is a bug of Headrace.");
   const warnings = now.config_refused.length ? ["The configuration file was refused at the last reload; the one before it is in force."] : [];
   warnings.push(...now.feeds.filter((feed) => feed.in_flight > FULL * feed.limit).map((feed) => `The lane of feed ${feed.name} is nearly full: Kafka confirms more slowly than messages come.`));
-  warnings.push(...now.feeds.filter((feed) => feed.oldest > OLD).map((feed) => `A message of feed ${feed.name} has waited for more than ${OLD} s.`));
+  warnings.push(...now.feeds.filter((feed) => feed.oldest > feed.patience).map((feed) => `A message of feed ${feed.name} has waited for ${seconds(feed.oldest)}: Kafka has not confirmed it.`));
   const quiet = now.devices.silent_gateways;
   if (quiet) warnings.push(`${count(quiet)} ${quiet === 1 ? "gateway is" : "gateways are"} silent.`);
+  const known = now.devices.seen + (now.devices.silent.never ?? 0);
+  if (overdue(now) > MANY_SILENT * known) warnings.push(`${count(overdue(now))} of ${count(known)} devices ${overdue(now) === 1 ? "is" : "are"} silent.`);
   const [dead, received] = [summed(3, 60), summed(1, 60)];
   if (dead > MANY_DEAD * received) warnings.push("Of the last minute's messages more than 5 % became dead letters: see the reasons below.");
   const all = [...bad, ...warnings];
@@ -61,6 +64,7 @@ function judge(kind, words, reasons) {
 }
 
 function tiles(now) {
+  const dead = Math.round(summed(3, POINTS));
   terms(byId("tiles"), [
     ["From the feeds, messages/s", rate(last(1) ?? 0)],
     ["Published, messages/s", rate(last(2) ?? 0)],
@@ -68,8 +72,8 @@ function tiles(now) {
     ["Latency, 99th percentile", seconds(last(5))],
     ["In flight", count(now.in_flight)],
     ["Devices heard of", count(now.devices.seen)],
-    ["Silent devices", count(overdue(now))],
-    ["Dead letters, last 5 min", count(Math.round(summed(3, POINTS)))],
+    ["Silent devices", count(overdue(now)), "", overdue(now) ? "warn" : ""],
+    ["Dead letters, last 5 min", count(dead), "", dead ? "warn" : ""],
   ]);
 }
 
@@ -136,25 +140,46 @@ function deadLetters(now) {
   const letters = now.dead_letters.length ? now.dead_letters : [none];
   list(byId("dead"), letters, (letter) => letter.reason, (letter) => (letter === none
     ? make("li", { class: "none" }, "None: every message could be used.")
-    : make("li", { "data-reason": letter.reason }, make("h3", {}, make("code", {}, letter.reason), make("span")), make("p", {}, letter.explanation), make("details", {}, make("summary", {}, "a recent one"), make("p", { class: "recent" })))
+    : make("li", { "data-reason": letter.reason }, make("h3", {}, make("code", {}, letter.reason), make("span")), make("p", {}, letter.explanation), make("details", {}, make("summary", {}, "a recent one"), make("p", { class: "recent" }), make("pre", { class: "sample", tabindex: "0", "aria-label": "The beginning of its payload" })))
   ), (item, letter) => {
     if (letter === none) return;
     const [title, , details] = item.children;
     say(title.lastChild, count(letter.count));
     const from = letter.recent;
-    say(details.lastChild, from ? [ago(from.at, now.time), `feed ${from.feed}`, from.topic, from.detail].filter(Boolean).join(" · ") : counts(letter.feeds));
+    const [, told, sample] = details.children;
+    say(sample, from?.sample ?? "");
+    sample.hidden = !sample.textContent;
+    say(told, from ? [ago(from.at, now.time), `feed ${from.feed}`, from.topic, from.detail || HIDDEN].filter(Boolean).join(" · ") : counts(letter.feeds));
   });
 }
 
 function row(first, ...cells) {
-  return make("tr", {}, make("th", { scope: "row" }, first), ...cells);
+  return make("tr", {}, make("th", { scope: "row" }, ...foldable(first)), ...cells);
+}
+
+const HIDDEN = "what was wrong with it is in its headers (headrace tail --dead-letters), or here with admin.payload_samples";
+
+function faulty(now) {
+  byId("faulty").hidden = !now.wrong.length && !now.doubtful.length;
+  byId("doubt").hidden = !now.doubtful.length;
+  list(byId("wrong"), now.wrong, (each) => `${each.feed} ${each.topic}`, (each) => because(each.topic), (item, each) => {
+    say(item.firstChild.lastChild, count(each.count));
+    say(item.lastChild, `${each.reason}, ${ago(each.at, now.time)}: ${each.detail || HIDDEN}`);
+  });
+  list(byId("doubtful"), now.doubtful, (each) => each.id, (each) => because(each.id), (item, each) => {
+    say(item.lastChild, `${each.quality}, ${ago(each.at, now.time)}`);
+  });
+}
+
+function because(who) {
+  return make("li", {}, make("h3", {}, make("span", {}, ...foldable(who)), make("span")), make("p", { class: "why" }));
 }
 
 function connectors(now) {
   list(byId("connectors"), now.connectors, (each) => each.name, (each) => {
-    const name = row(each.name, make("td"), make("td", { class: "n" }), make("td", { class: "n" }));
-    if (each.models.length) name.firstChild.append(make("small", {}, each.models.join(", ")));
-    return name;
+    const line = row(each.name, make("td"), make("td", { class: "n" }), make("td", { class: "n" }));
+    if (each.models.length) line.firstChild.append(make("small", {}, each.models.join(", ")));
+    return line;
   }, (line, each) => {
     say(line.children[1], ago(each.heard, now.time));
     say(line.children[2], seconds(each.cpu_seconds));

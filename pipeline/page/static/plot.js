@@ -1,13 +1,14 @@
 // A line plot of the last five minutes. Pointer or arrow keys read out one second of it.
-import { draw, make, say } from "./dom.js";
+import { draw, make, say, sized } from "./dom.js";
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [560, 190, 58, 20, 10];
+const [HEIGHT, LEFT, BOTTOM, TOP] = [190, 58, 20, 10];
+const NARROW = 300; // pixels of the plot itself, with room for two words of time
 const [SHORTEST, LONGEST] = [60_000, 300_000];
 
 export class Plot {
   constructor(figure, series, format, column) {
-    Object.assign(this, { series, format, column, points: [], at: null, span: SHORTEST });
-    this.svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", tabindex: "0" });
+    Object.assign(this, { series, format, column, points: [], at: null, span: SHORTEST, width: 560 });
+    this.svg = draw("svg", { role: "img", tabindex: "0", height: HEIGHT });
     this.keys = make("p", { class: "keys" });
     this.values = series.map((name, i) => {
       const value = make("b", { "data-series": name });
@@ -17,6 +18,10 @@ export class Plot {
     this.when = make("small");
     this.keys.append(this.when);
     figure.append(this.svg, this.keys);
+    sized(this.svg, (width) => {
+      this.width = width;
+      this.render();
+    });
     this.svg.addEventListener("pointermove", (event) => this.pick(this.under(event)));
     this.svg.addEventListener("pointerleave", () => this.pick(null));
     this.svg.addEventListener("blur", () => this.pick(null));
@@ -31,7 +36,7 @@ export class Plot {
 
   under(event) {
     const box = this.svg.getBoundingClientRect();
-    const share = ((event.clientX - box.left) / box.width * WIDTH - LEFT) / (WIDTH - LEFT);
+    const share = (event.clientX - box.left - LEFT) / (this.width - LEFT);
     return this.end() - (1 - share) * this.span;
   }
 
@@ -53,7 +58,7 @@ export class Plot {
   }
 
   x(ms) {
-    return LEFT + (WIDTH - LEFT) * (1 - (this.end() - ms) / this.span);
+    return LEFT + (this.width - LEFT) * (1 - (this.end() - ms) / this.span);
   }
 
   render() {
@@ -71,15 +76,16 @@ export class Plot {
 
   * grid(top, y) {
     for (const part of [0, 0.5, 1]) {
-      yield draw("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: y(top * part), y2: y(top * part) });
+      yield draw("line", { class: "grid", x1: LEFT, x2: this.width, y1: y(top * part), y2: y(top * part) });
       yield draw("text", { x: LEFT - 8, y: y(top * part) + 4, "text-anchor": "end" }, this.format(top * part));
     }
-    const by = this.span > 150_000 ? 120_000 : this.span > 80_000 ? 60_000 : 20_000;
+    const wide = this.width - LEFT > NARROW ? 1 : 2;
+    const by = this.span > 150_000 ? 120_000 : this.span > 80_000 ? 60_000 * wide : 20_000 * wide;
     for (let back = by; back < this.span * 0.95; back += by) {
       const words = by < 60_000 ? `${back / 1000} s ago` : `${back / 60_000} min ago`;
       yield draw("text", { x: this.x(this.end() - back), y: HEIGHT - 4, "text-anchor": "middle" }, words);
     }
-    yield draw("text", { x: WIDTH, y: HEIGHT - 4, "text-anchor": "end" }, "now");
+    yield draw("text", { x: this.width, y: HEIGHT - 4, "text-anchor": "end" }, "now");
   }
 
   * lines(i, y) {

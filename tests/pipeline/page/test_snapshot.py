@@ -27,7 +27,12 @@ from pipeline.record import Destination, Record, encode_headers
 from pipeline.silent_devices import SilentDevice
 from tests.support.headrace import example_config
 
-CITY = About("ghent", {"city": ("mqtt", "mqtt://127.0.0.1:1883")}, {"city-aq": ("AirQualityObserved",)})
+CITY = About(
+    "ghent",
+    {"city": ("mqtt", "mqtt://127.0.0.1:1883")},
+    {"city-aq": ("AirQualityObserved",)},
+    patience={"city": 1.21},
+)
 LETTERS = DeadLetters("ghent", "ghent.dead-letter.v1")
 
 
@@ -35,18 +40,20 @@ def message(topic: str = "city/aq/1") -> Message:
     return Message(topic, b"{}", 1_700_000_000_000)
 
 
-def entity(number: int, place: object = (3.7, 51.0)) -> Record:
+def entity(number: int, place: object = (3.7, 51.0), headers: Sequence[tuple[str, bytes]] = ()) -> Record:
     identity = f"urn:ngsi-ld:AirQualityObserved:ghent:{number}"
     document = {"id": identity, "type": "AirQualityObserved", "pm10": {"value": 12.5, "unitCode": "GQ"}}
     if place is not None:
         document["location"] = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": place}}
     destination = Destination("ghent.AirQualityObserved.v1", identity.encode(), "city", "city-aq@1")
-    return Record.make(destination, orjson.dumps(document), encode_headers([]), 1_700_000_000_000 + number, message())
+    return Record.make(
+        destination, orjson.dumps(document), encode_headers(headers), 1_700_000_000_000 + number, message()
+    )
 
 
-def letter(reason: Reason, connector: str = "city-aq@1") -> Record:
+def letter(reason: Reason, connector: str = "city-aq@1", message: Message = message()) -> Record:  # noqa: B008
     told = {"feed": "city", "connector": connector, "stage": "decode", "detail": "expected a number, got a text"}
-    return LETTERS.record(message(), reason=reason, **told)
+    return LETTERS.record(message, reason=reason, **told)
 
 
 def sources(about: About = CITY) -> Sources:
@@ -97,14 +104,63 @@ def test_dead_letters_by_connector_and_one_of_each_reason() -> None:
     looked = sources()
     for each in (letter(Reason.MALFORMED), letter(Reason.MALFORMED), letter(Reason.NO_ROUTE, connector="")):
         looked.letters.note(each)
-    looked.letters.look()
+    looked.letters.look(samples=False)
     assert looked.letters.by_connector == {"city-aq": 2, "": 1}
-    assert looked.letters.recent()["malformed"]["detail"] == "expected a number, got a text"
+    assert looked.letters.recent()["malformed"]["detail"] == "expected a number."
     assert looked.letters.recent()["no_route"]["topic"] == "city/aq/1"
     looked.metrics.costs = {"city-aq": 1.25, "climate": 0.5}
     told = snapshot(looked, History(looked.metrics), time())["connectors"]
     seen = [(each["name"], each["dead_letters"], each["cpu_seconds"]) for each in told]
     assert seen == [("city-aq", 2, 1.25), ("climate", 0, 0.5)]
+
+
+def test_whose_messages_could_not_be_used_of_late() -> None:
+    letters = Letters()
+    for number in (*range(2000), 1990, 1999, 1990):
+        letters.note(letter(Reason.MALFORMED, message=message(f"city/aq/{number}")))
+        letters.look(samples=False)
+    told = [(each["topic"], each["reason"], each["count"]) for each in letters.wrong()]
+    assert told[:3] == [
+        ("city/aq/1990", "malformed", 3),
+        ("city/aq/1999", "malformed", 2),
+        ("city/aq/1998", "malformed", 1),
+    ]
+    assert len(told) == 8
+
+
+@pytest.mark.parametrize(
+    ("payload", "sample"),
+    [
+        (b'{"pm10": NaN}', '{"pm10": NaN}'),
+        (b"\x1b[2J\n", r"\x1b[2J\n"),
+        (b"\xff\x01" * 200, "ff01" * 50),
+        (b"x" * 300, "x" * 200),
+    ],
+)
+def test_a_payload_is_shown_only_when_it_may_be(payload: bytes, sample: str) -> None:
+    letters = Letters()
+    said = letter(Reason.MALFORMED, message=Message("city/aq/1", payload, 1_700_000_000_000))
+    letters.note(said)
+    letters.look(samples=True)
+    assert letters.recent()["malformed"]["sample"] == sample
+    assert letters.wrong()[0]["detail"] == "expected a number, got a text"
+    letters.look(samples=False)
+    assert (letters.recent(), letters.wrong()) == ({}, []), "what was allowed once is not for ever"
+    for reason in (Reason.MALFORMED, Reason.PAYLOAD_ERROR):
+        letters.note(letter(reason, message=message()))
+    letters.look(samples=False)
+    assert [each["sample"] for each in letters.recent().values()] == ["", ""]
+    assert [each["detail"] for each in letters.recent().values()] == ["expected a number.", ""]
+
+
+def test_entities_whose_newest_record_is_doubtful() -> None:
+    newest, clock = Newest(), [("ce_quality", b"clock")]
+    doubted = [entity(number, headers=clock) for number in range(40)]
+    for record in (*doubted, entity(39), entity(5, headers=[("ce_feed", b"ce_quality")])):
+        newest.note(record)
+    newest.look()
+    assert [each["id"].rpartition(":")[2] for each in newest.doubtful.values()] == [str(n) for n in range(32, 39)]
+    assert {each["quality"] for each in newest.doubtful.values()} == {"clock"}
 
 
 def test_throughput_and_latency_by_the_second() -> None:
@@ -136,9 +192,11 @@ def test_100_000_devices_and_4_096_gateways_make_no_larger_document() -> None:
     for number in range(100_000):
         looked.newest.note(entity(number))
         looked.metrics.frames.received(f"{number:016x}", "00000000", 1)
+        looked.letters.note(letter(Reason.MALFORMED, message=message(f"city/aq/{number}")))
         if number % 50 == 0:
             looked.newest.look()
     looked.newest.look()
+    looked.letters.look(samples=True)
     began = process_time()
     told = snapshot(looked, History(looked.metrics), time())
     assert process_time() - began < 0.1
