@@ -49,13 +49,15 @@ def run(parsed: argparse.Namespace) -> int:
         raise ConfigError(f"Expected --count of 1 or more, got {parsed.count}.")
     loaded = config.read(parsed.config)
     wiring: Any = importlib.import_module("pipeline.wiring")
-    ask: Any = importlib.import_module("pipeline.page.ask").ask
+    asking: Any = importlib.import_module("pipeline.page.ask")
     address, token = wiring.admin_address(loaded.config), wiring.admin_token(loaded.config)
     live = sys.stdout.isatty() and parsed.format == "text" and parsed.count is None
     try:
-        _follow(lambda: ask(*address, token and token()), parsed, live=live)
+        _follow(lambda: asking.ask(*address, token and token()), parsed, live=live)
     except KeyboardInterrupt:
         pass
+    except (LookupError, TypeError, ValueError, AttributeError) as problem:  # a figure that is not what it should be
+        raise asking.no_worker(*address, "no snapshot") from problem
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return commands.OK

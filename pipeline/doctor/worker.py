@@ -6,19 +6,19 @@ import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from time import monotonic
-from urllib.error import URLError
-from urllib.request import ProxyHandler, build_opener
 
-from pipeline import wiring
+from pipeline import local_http, wiring
 from pipeline.config.root import Config
 from pipeline.doctor.finding import Finding
+from pipeline.local_http import NoAnswerError
 
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _TIMEOUT = 3.0
 _OFTEN = 3  # closed connections since the start: one or two are restarts of the broker
-_LARGEST = 16 * 1024**2
+_FOUND = 200
 
 Samples = Mapping[tuple[str, str], float]
 """Metric and feed (or nothing) -> the sum over all other labels."""
@@ -39,7 +39,7 @@ class Scrape:
 async def scrape(config: Config) -> Scrape | None:
     """Ask the worker, or whoever listens at `admin.listen`; None if that is not a worker with our feeds."""
     host, port = wiring.admin_address(config)
-    text = await asyncio.to_thread(_get, f"http://{f'[{host}]' if ':' in host else host}:{port}/metrics")
+    text = await asyncio.to_thread(_get, host, port)
     made = None if text is None else parse(text)
     feeds = {feed for name, feed in (made.sums if made else {}) if name == "headrace_received_messages_total"}
     return made if feeds & config.feeds.keys() else None
@@ -58,17 +58,24 @@ def parse(text: str) -> Scrape:
 
 def _samples(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
     for line in text.splitlines():
-        if match := _SAMPLE.match(line):
-            yield match[1], dict(_LABEL.findall(match[2] or "")), float(match[3])
+        if (match := _SAMPLE.match(line)) and (value := _number(match[3])) is not None:
+            yield match[1], dict(_LABEL.findall(match[2] or "")), value
 
 
-def _get(url: str) -> str | None:
+def _number(text: str) -> float | None:
     try:
-        # No proxy of the environment stands between us and a worker on this machine.
-        with build_opener(ProxyHandler({})).open(url, timeout=_TIMEOUT) as answer:
-            return str(answer.read(_LARGEST).decode("utf-8", "replace"))
-    except (URLError, OSError, ValueError):
+        value = float(text)
+    except ValueError:
         return None
+    return value if isfinite(value) else None
+
+
+def _get(host: str, port: int) -> str | None:
+    try:
+        status, body = local_http.get(host, port, "/metrics", patience=_TIMEOUT)
+    except NoAnswerError:
+        return None
+    return body.decode("utf-8", "replace") if status == _FOUND else None
 
 
 def latency(earlier: Scrape | None, later: Scrape | None) -> float | None:

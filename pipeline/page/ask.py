@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-from typing import Any
+from typing import Any, NoReturn
 
+from pipeline import local_http
 from pipeline.errors import StartError
+from pipeline.local_http import NoAnswerError
 
-_PATIENCE = 5.0  # seconds
 _CLOSED, _FOUND = 401, 200
+_MEMBERS = {"time", "version", "tenant", "feeds", "fates"}
 
 
 def ask(host: str, port: int, token: str | None) -> dict[str, Any]:
@@ -18,22 +19,29 @@ def ask(host: str, port: int, token: str | None) -> dict[str, Any]:
     Raises:
         StartError: no worker answers there, or it does not take the token.
     """
-    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - where it listens, seen from here
-    connection = http.client.HTTPConnection(here, port, timeout=_PATIENCE)
     try:
-        connection.request(
-            "GET", "/snapshot.json", headers={} if token is None else {"Authorization": f"Bearer {token}"}
-        )
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.status == _CLOSED:
-            raise StartError(f"The worker on {host}:{port} does not take the token of `admin.token_file`.")
-        if answer.status != _FOUND:
-            raise StartError(f"What listens on {host}:{port} is no worker of this version (HTTP {answer.status}).")
-        found: dict[str, Any] = json.loads(body)
-    except (OSError, http.client.HTTPException, ValueError) as problem:
-        said = f"No worker answers on {host}:{port} (`admin.listen`): {type(problem).__name__}."
+        status, body = local_http.get(host, port, "/snapshot.json", token=token)
+    except NoAnswerError as problem:
+        said = f"No worker answers on {host}:{port} (`admin.listen`): {problem}."
         raise StartError(f"{said} Start it by `headrace run`, on this machine.") from problem
-    finally:
-        connection.close()
+    if status == _CLOSED:
+        raise StartError(f"The worker on {host}:{port} does not take the token of `admin.token_file`.")
+    if status != _FOUND:
+        raise no_worker(host, port, f"HTTP {status}")
+    try:
+        found = json.loads(body, parse_constant=_no_json)
+    except (ValueError, RecursionError) as problem:
+        raise no_worker(host, port, "no JSON") from problem
+    if not isinstance(found, dict) or not found.keys() >= _MEMBERS:
+        raise no_worker(host, port, "no snapshot")
     return found
+
+
+def no_worker(host: str, port: int, why: str) -> StartError:
+    """Return what is to be raised when somebody else answers. why: a few words."""
+    return StartError(f"What listens on {host}:{port} is no worker of this version ({why}).")
+
+
+def _no_json(constant: str) -> NoReturn:
+    """Refuse what Python takes for a number, and JSON (RFC 8259, section 6) does not."""
+    raise ValueError(constant)
