@@ -14,7 +14,7 @@ class Bundle:
     """Gathers records message by message, in order; `close` passes on what still waits."""
 
     def __init__(self, delivery: Delivery, publisher: Stage[Record]) -> None:
-        self._delivery = delivery
+        self.delivery = delivery
         self._publisher = publisher
         self._single: list[Record] = []
         self.single: Callable[[Record], None] = self._single.append
@@ -32,9 +32,9 @@ class Bundle:
             return
         self.close()
         if not records:  # its device is as it was known, and not due; the message that said so first may still wait
-            _when_kept(states, partial(self._delivery.seal, Fate.FILTERED))
+            _when_kept(states, partial(self.delivery.seal, Fate.FILTERED))
             return
-        delivery = fanned(self._delivery, len(records) + changed)
+        delivery = fanned(self.delivery, len(records) + changed)
         self._publisher.put(Batch(delivery, records))
         if changed:
             _when_kept(states, partial(delivery.seal, Fate.PUBLISHED))
@@ -42,7 +42,7 @@ class Bundle:
     def close(self) -> None:
         """Pass on what waits."""
         if self._single:
-            self._publisher.put(Batch(self._delivery, self._single.copy()))
+            self._publisher.put(Batch(self.delivery, self._single.copy()))
             self._single.clear()
 
 

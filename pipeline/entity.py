@@ -24,9 +24,13 @@ class Entity:
     location that is known of the device beforehand, which stands in the head unless the payload may have a better one.
     seen: when its device spoke. subject: the headers that name the entity, and `ce_id` up to its discriminator of
     thirteen digits. headers_size: bytes of all headers of a reading in which all is as expected, the same each time.
+    start, digits, start_size: the same three where the network tells readings apart, for its latest reading.
     """
 
-    __slots__ = ("_starts", "destination", "head", "headers_size", "id", "key", "place", "plan", "seen", "subject")
+    __slots__ = (
+        *("destination", "digits", "head", "headers_size", "id", "key", "place", "plan", "seen", "start"),
+        *("start_size", "subject"),
+    )
 
     def __init__(self, plan: Plan, key: str, head: str, place: bytes = b"") -> None:
         self.plan = plan
@@ -38,7 +42,7 @@ class Entity:
         self.seen = plan.seen(key)
         self.subject = self._subject(_MS_DIGITS)
         self.headers_size = len(self.subject) + _MS_DIGITS + plan.headers_size
-        self._starts: dict[int, bytes] = {}
+        self.digits, self.start, self.start_size = _MS_DIGITS, self.subject, self.headers_size
 
     def _subject(self, digits: int) -> bytes:
         prefix = self.id_prefix().encode()
@@ -47,11 +51,14 @@ class Entity:
 
     def named(self, discriminator: bytes) -> bytes:
         """Return the headers that name the entity and a reading which the network tells apart: DevAddr, FCnt, FPort."""
-        size = len(discriminator)
-        start = self._starts.get(size)
-        if start is None:
-            start = self._starts[size] = self._subject(size)
-        return start + discriminator
+        if len(discriminator) != self.digits:
+            self.expect(len(discriminator))
+        return self.start + discriminator
+
+    def expect(self, digits: int) -> None:
+        """Make ready for discriminators of so many digits: a counter has as many for long."""
+        self.digits, self.start = digits, self._subject(digits)
+        self.start_size = len(self.start) + digits + self.plan.headers_size
 
     def named_by_time(self, observed: int, index: int = 0) -> bytes:
         """Return the headers that name the entity and a reading with a time of its own.

@@ -184,14 +184,14 @@ class Outcome:
         """
         entity = plan.known(name)
         if not self.several:
-            body, size = plan.normalise(fields, entity, self.message, self._recorded, self.uplink)
+            record = plan.normalise(fields, entity, self.message, self._recorded, self.uplink)
         else:  # readings of one time would have one id: the second gets an index
             place = entity.id, plan.discriminator(fields, self.message.arrival)
             index = self._seen.get(place, 0)
-            body, size = plan.carefully(fields, entity, self.message, self._recorded, index=index, uplink=self.uplink)
+            record = plan.carefully(fields, entity, self.message, self._recorded, index=index, uplink=self.uplink)
             self._seen[place] = index + 1
         entity.seen.last = self.message.arrival
-        self.records.append(Record(entity.destination, body, size, self.message.arrival, self.message))
+        self.records.append(record)
 
     def refuse(self, error: Exception, prefix: str) -> None:
         """Keep the first refusal: a message becomes one dead letter at most."""

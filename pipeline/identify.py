@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import time
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from pipeline.bundle import Bundle
+from pipeline.connector import Decoded
 from pipeline.delivery import Batch, Fate, Stage
 from pipeline.directory import Directory
 from pipeline.entity import Entity
@@ -26,9 +27,9 @@ from pipeline.unwrap import Heard
 from pipeline.uplink import Names, Uplink
 
 _KEPT_DEVICES = 131_072
-_new: Callable[[Any, Any], Record] = tuple.__new__  # a named tuple, made in a third of the time
 
 Preference = Literal["server", "raw"]
+_UNWANTED: dict[Preference | None, bool] = {"server": True, "raw": False}
 
 
 class Strangers(Protocol):
@@ -55,13 +56,16 @@ class Rules:
 
 @dataclass(slots=True)
 class _Known:
-    """One device. entity: of a device whose uplinks make one record each, and tell nothing of the device; else None.
+    """One device.
 
+    unwanted: which of its uplinks are not published, by their `raw`. entity: of a device whose uplinks make one record
+    each, and tell nothing of the device; else None.
     due: when it is looked up anew, and its Device entity published though it tells nothing of itself (ms since 1970).
     """
 
     fan: Fan
-    prefer: Preference | None
+    decode: Callable[[Uplink], Decoded]
+    unwanted: bool | None
     entity: Entity | None
     counted: Counted
     due: int = 0
@@ -82,6 +86,7 @@ class Identify(Stage[Heard]):
     ) -> None:
         self._directory = directory
         self._rules = rules
+        self._frames = rules.frames
         self._publisher = publisher
         self._refusals = refusals
         self._strangers = strangers
@@ -99,25 +104,12 @@ class Identify(Stage[Heard]):
         bundle = Bundle(batch.delivery, self._publisher)
         known, single = self._known, bundle.single
         for uplink, message in batch.items:
-            try:
-                device = known.get(uplink.device) or self._find(uplink.device, uplink.names, message.arrival)
-                if message.arrival >= device.due > 0:
-                    # Its server may call it something else by now.
-                    device = self._find(uplink.device, uplink.names, message.arrival)
-            except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
-                self._refusals.refuse(batch.delivery, message, error, "identify")
-                continue
-            if device.prefer is not None and (device.prefer == "raw") is not uplink.raw:
-                batch.delivery.seal(Fate.DEDUPLICATED)  # its other copy is the one that counts
-                continue
-            if uplink.f_cnt is not None and not uplink.raw:
-                self._rules.frames.told(device.counted, uplink.dev_addr, uplink.f_cnt)
-            uplink.received_at = message.arrival if uplink.time is None else uplink.time
-            record = None if device.entity is None else self._lean(device, device.entity, uplink, message)
+            device = known.get(uplink.device)
+            record = None if device is None else self._lean(device, uplink, message)
             if record is not None:
                 single(record)
             else:
-                self._fully(device, uplink, message, bundle)
+                self._carefully(uplink, message, bundle)
         bundle.close()
 
     def kept(self) -> int:
@@ -141,26 +133,44 @@ class Identify(Stage[Heard]):
         known = self._known.get(device)
         return (known or self._find(device, lambda: names, round(time() * 1000))).fan
 
-    def _lean(self, device: _Known, entity: Entity, uplink: Uplink, message: Message) -> Record | None:
+    def _lean(self, device: _Known, uplink: Uplink, message: Message) -> Record | None:
         """Return the record of an uplink in which all is as expected, which is nearly each; None for any other."""
-        arrival, name = message.arrival, uplink.id
-        if name is None or arrival >= device.due or message.traceparent is not None:
+        entity, (_, _, arrival, _, traceparent) = device.entity, message
+        if entity is None or arrival >= device.due or uplink.raw is device.unwanted or traceparent is not None:
             return None
+        time = uplink.time
+        uplink.received_at = arrival if time is None else time
         try:
-            fields = device.fan.decode(uplink)
+            fields = device.decode(uplink)
         except BaseException:  # noqa: BLE001 - told by `_fully`, which decodes again
             return None
         if fields.__class__ is not dict:
             return None
         if arrival != self._arrival:
             self._arrival, self._recorded = arrival, recorded_header(arrival)
-        named, plan = entity.named(name), entity.plan
-        body = plan.fast_uplink(fields, entity, arrival, self._recorded, uplink.received_at, named)
-        if body is None:
-            return None
-        entity.seen.last = arrival
-        size = len(body) - plan.headers_size - len(named)
-        return _new(Record, (entity.destination, body, size, arrival, message))
+        record = entity.plan.fast_uplink(fields, entity, message, self._recorded, uplink)
+        if record is not None:
+            entity.seen.last = arrival
+            if not uplink.raw and uplink.f_cnt is not None:
+                self._frames.told(device.counted, uplink.dev_addr, uplink.f_cnt)
+        return record
+
+    def _carefully(self, uplink: Uplink, message: Message, bundle: Bundle) -> None:
+        """Make whatever becomes of an uplink."""
+        try:
+            device = self._known.get(uplink.device)
+            if device is None or message.arrival >= device.due > 0:  # its server may call it something else by now
+                device = self._find(uplink.device, uplink.names, message.arrival)
+        except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
+            self._refusals.refuse(bundle.delivery, message, error, "identify")
+            return
+        if uplink.raw is device.unwanted:
+            bundle.delivery.seal(Fate.DEDUPLICATED)  # its other copy is the one that counts
+            return
+        if uplink.f_cnt is not None and not uplink.raw:
+            self._frames.told(device.counted, uplink.dev_addr, uplink.f_cnt)
+        uplink.received_at = message.arrival if uplink.time is None else uplink.time
+        self._fully(device, uplink, message, bundle)
 
     def _fully(self, device: _Known, uplink: Uplink, message: Message, bundle: Bundle) -> None:
         """Make whatever records an uplink makes, or its dead letter."""
@@ -209,7 +219,8 @@ class Identify(Stage[Heard]):
             self._known.clear()
         lean = len(fan.plans) == 1 and not fan.tells
         entity = fan.plans[0].known(eui) if lean else None
-        known = self._known[eui] = _Known(fan, prefer or self._rules.prefer, entity, self._rules.frames.of(eui))
+        unwanted = _UNWANTED.get(prefer or self._rules.prefer)
+        known = self._known[eui] = _Known(fan, fan.decode, unwanted, entity, self._frames.of(eui))
         return known
 
     def _letter(self, fan: Fan, message: Message, error: Exception, stage: str) -> Record:

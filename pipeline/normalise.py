@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from pipeline.dead_letter import DeadLetters
 from pipeline.decode import DecodeEvents, Reading
 from pipeline.delivery import Batch, Delivery, Stage
@@ -26,23 +23,20 @@ class Normalise(Stage[Reading]):
     def put(self, batch: Batch[Reading]) -> None:
         """Make one record of each reading and pass them on together."""
         records: list[Record] = []
-        new: Callable[[Any, Any], Record] = tuple.__new__
         for entity, fields, message in batch.items:
             _, _, arrival, _, traceparent = message
             if arrival != self._arrival:
                 self._arrival, self._recorded = arrival, recorded_header(arrival)
             plan = entity.plan
             try:
-                body = plan.fast(fields, entity, arrival, self._recorded) if traceparent is None else None
-                if body is None:
-                    body, size = plan.carefully(fields, entity, message, self._recorded)
-                else:
-                    size = len(body) - entity.headers_size
+                record = plan.fast(fields, entity, message, self._recorded) if traceparent is None else None
+                if record is None:
+                    record = plan.carefully(fields, entity, message, self._recorded)
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
                 self._refuse(batch.delivery, (entity, fields, message), as_refusal(error))
             else:
                 entity.seen.last = arrival
-                records.append(new(Record, (entity.destination, body, size, arrival, message)))
+                records.append(record)
         if records:
             self._publisher.put(Batch(batch.delivery, records))
 

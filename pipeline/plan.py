@@ -34,7 +34,7 @@ from pipeline.ngsi_ld import (
     time_opening,
 )
 from pipeline.plan_fast import AHEAD_MS, Fast, FastUplink, compile_fast, compile_fast_uplink
-from pipeline.record import header, varint
+from pipeline.record import Record, header, varint
 from pipeline.seen import UNSEEN, Seen
 from pipeline.slot import Slot, ValueRefusedError
 from pipeline.uplink import Uplink
@@ -172,20 +172,15 @@ class Plan:
 
     def normalise(
         self, fields: Fields, entity: Entity, message: Message, recorded: bytes, uplink: Uplink | None = None
-    ) -> tuple[bytes, int]:
-        """Return what the fast path makes, or else `carefully`, and the value's size; for callers with one reading."""
+    ) -> Record:
+        """Return what the fast path makes, or else `carefully`; for callers with one reading."""
+        record = None
         if message.traceparent is None:
             if uplink is None:
-                body = self.fast(fields, entity, message.arrival, recorded)
-                if body is not None:
-                    return body, len(body) - entity.headers_size
-            elif (name := uplink.id) is not None:
-                named = entity.named(name)
-                time = message.arrival if uplink.time is None else uplink.time
-                body = self.fast_uplink(fields, entity, message.arrival, recorded, time, named)
-                if body is not None:
-                    return body, len(body) - self.headers_size - len(named)
-        return self.carefully(fields, entity, message, recorded, uplink=uplink)
+                record = self.fast(fields, entity, message, recorded)
+            else:
+                record = self.fast_uplink(fields, entity, message, recorded, uplink)
+        return record or self.carefully(fields, entity, message, recorded, uplink=uplink)
 
     def measures(self, fields: Fields) -> bool:
         """Say whether a reading has any of the attributes."""
@@ -205,8 +200,8 @@ class Plan:
         *,
         index: int = 0,
         uplink: Uplink | None = None,
-    ) -> tuple[bytes, int]:
-        """Return the record's body of one reading that the fast path has declined, and how much of it is the value.
+    ) -> Record:
+        """Return the record of one reading that the fast path has declined.
 
         recorded: the encoded header `ce_recordedtime`. index: how many readings of the message came before with the
         same entity and time. uplink: what brought the reading, if a network tells its time and counter.
@@ -236,7 +231,7 @@ class Plan:
         start = self.headers_start(len(optional))
         headers = (start, named, TIME_START, moment, recorded, *optional)
         value = b"".join(parts)
-        return value + b"".join(headers), len(value)
+        return Record(entity.destination, value + b"".join(headers), len(value), message.arrival, message)
 
     def _observed(self, fields: Fields, arrival: int, flags: list[str], uplink: Uplink | None) -> tuple[int, bool]:
         """Return the time of observation in ms, and whether it is the device's own."""

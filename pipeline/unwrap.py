@@ -35,31 +35,19 @@ class Ways:
     frames: Stage[Caught] | None = None
 
 
-class _Sorted:
-    """What one delivery's messages held, sorted by kind; the order within a kind is the order of receipt."""
+Sorted = dict[type[Said], list[tuple[Any, Message]]]
+"""What one delivery's messages held, by kind; the order within a kind is the order of receipt."""
 
-    __slots__ = ("events", "frames", "uplinks")
 
-    def __init__(self) -> None:
-        self.uplinks: list[Heard] = []
-        self.frames: list[Caught] = []
-        self.events: list[Told] = []
-
-    def take(self, said: Said, message: Message) -> None:
-        kind = said.__class__
-        if kind is Uplink:
-            self.uplinks.append((said, message))  # type: ignore[arg-type] # its class was looked at
-        elif kind is Frame:
-            self.frames.append((said, message))  # type: ignore[arg-type]
-        else:
-            self.events.append((said, message))  # type: ignore[arg-type]
+def _nothing() -> Sorted:
+    return {Uplink: [], Frame: [], Event: []}
 
 
 class Unwrap(Stage[Message]):
     """Unwraps one feed's messages. dialects: the feed's one, or those among which each topic's is recognised."""
 
     def __init__(self, dialects: Sequence[Dialect], ways: Ways, refusals: Refusals, *, max_payload: int) -> None:
-        self._dialects = dialects
+        self._dialects = list(dialects)
         self._ways = ways
         self._refusals = refusals
         self._max_payload = max_payload
@@ -67,13 +55,13 @@ class Unwrap(Stage[Message]):
 
     def put(self, batch: Batch[Message]) -> None:
         """Unwrap each message; what cannot be read is a dead letter."""
-        found = _Sorted()
-        readers, delivery = self._readers, batch.delivery
+        found = _nothing()
+        readers, delivery, limit = self._readers, batch.delivery, self._max_payload
         for message in batch.items:
             topic, payload, arrival, retained, _ = message
             try:
-                if len(payload) > self._max_payload:
-                    too_large(len(payload), self._max_payload)
+                if len(payload) > limit:
+                    too_large(len(payload), limit)
                 reader = readers.get(topic)
                 said = self._recognised(message) if reader is None else reader(payload, arrival)
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
@@ -84,10 +72,10 @@ class Unwrap(Stage[Message]):
             if not said or (retained and not all(_dated(each) for each in said)):
                 delivery.seal(Fate.FILTERED)  # nothing, or an old value sent anew, and nothing tells how old
             elif len(said) == 1:
-                found.take(said[0], message)
+                found[said[0].__class__].append((said[0], message))
             else:
                 self._pass_on(delivery, found)
-                found = _Sorted()
+                found = _nothing()
                 self._several(delivery, said, message)
         self._pass_on(delivery, found)
 
@@ -101,23 +89,28 @@ class Unwrap(Stage[Message]):
             await self._ways.frames.drain(deadline)
 
     def _several(self, parent: Delivery, said: Sequence[Said], message: Message) -> None:
-        found = _Sorted()
+        found = _nothing()
         for each in said:
-            found.take(each, message)
+            found[each.__class__].append((each, message))
         self._pass_on(fanned(parent, len(said)), found)
 
-    def _pass_on(self, delivery: Delivery, found: _Sorted) -> None:
-        if found.uplinks:
-            self._ways.uplinks.put(Batch(delivery, found.uplinks))
-        if found.events:
-            self._ways.events.put(Batch(delivery, found.events))
-        if found.frames and self._ways.frames is not None:
-            self._ways.frames.put(Batch(delivery, found.frames))
+    def _pass_on(self, delivery: Delivery, found: Sorted) -> None:
+        uplinks, frames, events = found.values()
+        if uplinks:
+            self._ways.uplinks.put(Batch(delivery, uplinks))
+        if events:
+            self._ways.events.put(Batch(delivery, events))
+        if frames and self._ways.frames is not None:
+            self._ways.frames.put(Batch(delivery, frames))
 
     def _recognised(self, message: Message) -> Sequence[Said]:
         """Find the dialect of a topic's first message, and read it."""
         topic = message.topic
-        reader = recognised(self._dialects, message).reader(topic)
+        dialect = recognised(self._dialects, message)
+        if dialect is not self._dialects[0]:  # at most one says yes, and the next topic is likely to speak the same
+            self._dialects.remove(dialect)
+            self._dialects.insert(0, dialect)
+        reader = dialect.reader(topic)
         said = reader(message.payload, message.arrival)
         if len(topic) <= _LONGEST_KEPT:
             if len(self._readers) >= _KEPT_TOPICS:

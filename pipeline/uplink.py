@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 import orjson
+from msgspec import Struct
 
 from pipeline.errors import PayloadError, Reason
 
@@ -46,8 +47,17 @@ class Names:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Uplink:
+class Aside(NamedTuple):
+    """What goes with an uplink and is seldom asked for; each function makes it of what the dialect has kept."""
+
+    receptions: Callable[[Any], tuple[Reception, ...]] = lambda _: ()
+    names: Callable[[Any], Names] = lambda _: Names()
+
+
+_NOTHING = Aside()
+
+
+class Uplink(Struct):
     """One transmission of one device. A connector reads the first four, and never changes any.
 
     payload: the application's bytes, decrypted (LoRaWAN: FRMPayload). port: the LoRaWAN FPort, or None without one;
@@ -55,8 +65,9 @@ class Uplink:
     milliseconds since 1970 UTC, for devices that tell times relative to it; a connector has no clock of its own.
 
     device: the DevEUI in 16 lower-case hex digits. time: when the network heard it, in milliseconds since 1970 UTC.
-    dev_addr: 8 lower-case hex digits. f_cnt: the frame counter, all 32 bits of it. receptions, names: made when asked
-    for, since most uplinks are published without them. raw: whether it came straight from gateways.
+    dev_addr: 8 lower-case hex digits. f_cnt: the frame counter, all 32 bits of it. said, aside: what `receptions` and
+    `names` are made of and how, since most uplinks are published without them. raw: whether it came straight from
+    gateways.
     """
 
     payload: bytes
@@ -67,9 +78,17 @@ class Uplink:
     time: int | None = None
     dev_addr: str | None = None
     f_cnt: int | None = None
-    receptions: Callable[[], tuple[Reception, ...]] = tuple
-    names: Callable[[], Names] = Names
+    said: Any = None
+    aside: Aside = _NOTHING
     raw: bool = False
+
+    def receptions(self) -> tuple[Reception, ...]:
+        """Return how each gateway heard it."""
+        return self.aside.receptions(self.said)
+
+    def names(self) -> Names:
+        """Return what the network server calls the device."""
+        return self.aside.names(self.said)
 
     @property
     def id(self) -> bytes | None:
@@ -102,16 +121,19 @@ def eui(value: object) -> str:
     Raises:
         PayloadError: it is absent (`device_missing`), or none (`device_invalid`).
     """
-    if value is None or value == "":
-        raise PayloadError("Expected an EUI of 16 hex digits; it is absent.", Reason.DEVICE_MISSING)
-    if not isinstance(value, str) or len(value) > _LONGEST_EUI:
+    if value is None:
+        return eui_of("")
+    if not isinstance(value, str):
         raise PayloadError(f"Expected an EUI of 16 hex digits, got {str(value)[:40]!r}.", Reason.DEVICE_INVALID)
-    return _eui(value)
+    return eui_of(value)
 
 
 @lru_cache(maxsize=131_072)
-def _eui(text: str) -> str:
-    digits = text.replace("-", "").replace(":", "").lower()
+def eui_of(text: str) -> str:
+    """Return what `eui` does, of what is a text for certain."""
+    if not text:
+        raise PayloadError("Expected an EUI of 16 hex digits; it is absent.", Reason.DEVICE_MISSING)
+    digits = "" if len(text) > _LONGEST_EUI else text.replace("-", "").replace(":", "").lower()
     if len(digits) != 16 or not digits.isascii() or not all(digit in "0123456789abcdef" for digit in digits):  # noqa: PLR2004
-        raise PayloadError(f"Expected an EUI of 16 hex digits, got {text!r}.", Reason.DEVICE_INVALID)
+        raise PayloadError(f"Expected an EUI of 16 hex digits, got {text[:40]!r}.", Reason.DEVICE_INVALID)
     return digits

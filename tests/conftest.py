@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import settings
 
 from pipeline import logs
 from tests.support.certs import Certificates
@@ -22,6 +23,10 @@ from tests.support.toolchain import MissingToolError
 ROOT = Path(__file__).resolve().parent.parent
 Part = TypeVar("Part", Mosquitto, Kafka, Prometheus)
 USERS = {"headrace": "headrace-secret"}
+
+# Each test has a limit of its own; one example that is slow once says only that the machine is busy.
+settings.register_profile("unhurried", settings(), deadline=None)
+settings.load_profile("unhurried")
 
 
 def missing(reason: str) -> Any:

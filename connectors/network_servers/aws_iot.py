@@ -11,14 +11,13 @@ no LoRaWAN and are refused. DevAddr: `DevAddr`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from connectors.network_servers import reading
 from pipeline import json_guard
 from pipeline.dialect import Dialect, Event, EventKind, Reader, Said
 from pipeline.errors import PayloadError, Reason
-from pipeline.uplink import Reception, Uplink, eui
+from pipeline.uplink import Aside, Reception, Uplink, eui
 
 
 def _read(payload: bytes, received_at: int) -> Sequence[Said]:
@@ -41,7 +40,8 @@ def _read(payload: bytes, received_at: int) -> Sequence[Said]:
         time=time,
         dev_addr=reading.address(radio.get("DevAddr")),
         f_cnt=reading.counter(radio.get("FCnt")),
-        receptions=partial(_receptions, radio),
+        said=radio,
+        aside=_ASIDE,
     )
     return (uplink,)
 
@@ -82,4 +82,5 @@ def _recognises(_topic: str, _payload: bytes, document: Mapping[str, Any] | None
     return "WirelessMetadata" in document or (event and "eventType" in document)
 
 
+_ASIDE = Aside(_receptions)
 dialect = Dialect("aws_iot", _reader, _recognises)

@@ -29,7 +29,7 @@ from connectors.network_servers.reading import (
 from pipeline.dialect import Dialect, Event, EventKind, Reader, Said
 from pipeline.errors import PayloadError, Reason
 from pipeline.json_guard import document
-from pipeline.uplink import Names, Reception, Uplink, eui
+from pipeline.uplink import Aside, Names, Reception, Uplink, eui
 
 KINDS: dict[str, EventKind] = {
     "up": "mac",
@@ -85,7 +85,7 @@ def _of_kind(kind: str) -> Reader:
 
     def read_up(payload: bytes, received_at: int) -> tuple[Said]:
         if payload[:1] == b"{":
-            uplink = chirpstack_json.uplink(payload, received_at, receptions, names)
+            uplink = chirpstack_json.uplink(payload, received_at, _UNPARSED)
             return (_uplink(document(payload), received_at) if uplink is None else uplink,)
         return (_protobuf(kind)(payload, received_at),)
 
@@ -134,8 +134,8 @@ def _uplink(message: Mapping[str, Any], received_at: int) -> Said:
         time(get("time"), "time"),
         address(get("devAddr")),
         counter(get("fCnt")) or 0,
-        partial(receptions, message),
-        partial(names, info),
+        message,
+        _ASIDE,
     )
 
 
@@ -163,7 +163,7 @@ def event(kind: EventKind, message: Mapping[str, Any]) -> Event:
         details={key: value for key, value in message.items() if key != "joinServerContext"},  # it holds keys
         state=battery(message) if kind == "status" else {},
         location=_place(where),
-        names=partial(names, info),
+        names=partial(_names, info),
     )
 
 
@@ -176,8 +176,7 @@ def battery(message: Mapping[str, Any]) -> dict[str, float]:
     return {"batteryLevel": round(level / 100, 4)} if level is not None and 0 < level <= 100 else {}  # noqa: PLR2004
 
 
-def names(info: object) -> Names:
-    """Return what ChirpStack calls the device."""
+def _names(info: object) -> Names:
     return Names(
         name=text(member(info, "deviceName")),
         profile=text(member(info, "deviceProfileName")),
@@ -191,7 +190,7 @@ def tags(value: object) -> dict[str, str]:
     return {name: tag for name, tag in value.items() if isinstance(tag, str)} if isinstance(value, dict) else {}
 
 
-def receptions(message: Mapping[str, Any]) -> tuple[Reception, ...]:
+def _receptions(message: Mapping[str, Any]) -> tuple[Reception, ...]:
     """Return how each gateway heard the uplink; one with two antennas is there twice."""
     lora = member(member(message.get("txInfo"), "modulation"), "lora") is not None
     return tuple(
@@ -231,4 +230,6 @@ def application_event(topic: str, payload: bytes, belongs: Callable[[str], bool]
     return belongs(levels[1])
 
 
+_ASIDE = Aside(_receptions, lambda message: _names(message.get("deviceInfo")))
+_UNPARSED = chirpstack_json.unparsed(_ASIDE)
 dialect = Dialect("chirpstack", _reader, _recognises)

@@ -6,7 +6,6 @@ takes a third of the time of parsing all. Whatever is not as expected is left to
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from msgspec import Meta, MsgspecError, Raw, Struct
@@ -16,7 +15,7 @@ from connectors.network_servers.later import Later
 from connectors.network_servers.reading import HIGHEST_COUNTER, HIGHEST_PORT, address, time
 from pipeline.errors import PayloadError
 from pipeline.json_guard import document
-from pipeline.uplink import Names, Reception, Uplink, eui
+from pipeline.uplink import Aside, Uplink, eui
 
 _NOTHING = Raw()
 
@@ -39,16 +38,8 @@ class _Up(Struct):
 _decode = Decoder(_Up).decode
 
 
-def uplink(
-    payload: bytes,
-    received_at: int,
-    receptions: Callable[[dict[str, Any]], tuple[Reception, ...]],
-    names: Callable[[object], Names],
-) -> Uplink | None:
-    """Return the uplink, or None where anything is not as expected.
-
-    receptions, names: what makes these of the whole message, when somebody asks.
-    """
+def uplink(payload: bytes, received_at: int, aside: Aside) -> Uplink | None:
+    """Return the uplink, or None where anything is not as expected. aside: of a message that is still bytes."""
     try:
         up = _decode(payload)
         if up.joinServerContext is not _NOTHING or not (payload.isascii() or payload.decode()):
@@ -62,11 +53,19 @@ def uplink(
             time(up.time, "time"),
             address(up.devAddr),
             up.fCnt,
-            lambda: receptions(_whole(payload)),
-            lambda: names(_whole(payload).get("deviceInfo")),
+            payload,
+            aside,
         )
     except (MsgspecError, PayloadError, RecursionError, UnicodeDecodeError):
         return None
+
+
+def unparsed(aside: Aside) -> Aside:
+    """Return, for messages that are still bytes, what is made of them once they are parsed."""
+    return Aside(
+        lambda payload: aside.receptions(_whole(payload)),
+        lambda payload: aside.names(_whole(payload)),
+    )
 
 
 def _whole(payload: bytes) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from connectors.network_servers.reading import (
 from pipeline.dialect import Dialect, Event, EventKind, Reader, Said
 from pipeline.errors import PayloadError
 from pipeline.json_guard import document
-from pipeline.uplink import Fields, Names, Reception, Uplink, eui
+from pipeline.uplink import Aside, Fields, Names, Reception, Uplink, eui
 
 KINDS: dict[str, EventKind] = {
     "up": "mac",
@@ -118,8 +118,8 @@ def _uplink(message: Mapping[str, Any], received_at: int) -> Said:
         _time(message),
         address(_hex(get("devAddr"), _ADDRESS_BYTES)),
         counter(get("fCnt")) or 0,
-        partial(_receptions, message),
-        partial(_names, message),
+        message,
+        _ASIDE,
     )
 
 
@@ -224,4 +224,5 @@ def _of_milesight(message: Mapping[str, Any]) -> bool:
     return heard or "gatewaySN" in message or isinstance(member(message.get("txInfo"), "dataRate"), dict)
 
 
+_ASIDE = Aside(_receptions, _names)
 dialect = Dialect("chirpstack_v3", _reader, _recognises)

@@ -16,7 +16,7 @@ from typing import Any
 from connectors.network_servers import reading
 from pipeline import json_guard
 from pipeline.dialect import Dialect, Event, Reader, Said
-from pipeline.uplink import Fields, Names, Reception, Uplink, eui
+from pipeline.uplink import Aside, Fields, Names, Reception, Uplink, eui
 
 
 def _read(payload: bytes, received_at: int) -> Sequence[Said]:
@@ -38,8 +38,8 @@ def _read(payload: bytes, received_at: int) -> Sequence[Said]:
         time=time,
         dev_addr=reading.address(document.get("devaddr")),
         f_cnt=reading.counter(document.get("fcnt")),
-        receptions=partial(_receptions, document.get("hotspots")),
-        names=names,
+        said=document,
+        aside=_ASIDE,
     )
     return (uplink,)
 
@@ -51,7 +51,7 @@ def _decoded(value: object) -> Fields | None:
     return fields if isinstance(fields, dict) else None
 
 
-def _receptions(hotspots: object) -> tuple[Reception, ...]:
+def _receptions(document: Mapping[str, Any]) -> tuple[Reception, ...]:
     return tuple(
         Reception(
             gateway=name,
@@ -60,7 +60,7 @@ def _receptions(hotspots: object) -> tuple[Reception, ...]:
             time=reading.clock(each.get("reported_at")),
             location=reading.place(each.get("long"), each.get("lat")),
         )
-        for each in reading.objects(hotspots)
+        for each in reading.objects(document.get("hotspots"))
         if (name := reading.text(each.get("id")) or reading.text(each.get("name"))) is not None
     )
 
@@ -79,4 +79,5 @@ def _recognises(_topic: str, _payload: bytes, document: Mapping[str, Any] | None
     return document is not None and "dev_eui" in document and "hotspots" in document
 
 
+_ASIDE = Aside(_receptions, _names)
 dialect = Dialect("helium", _reader, _recognises)

@@ -20,7 +20,7 @@ from connectors.network_servers import reading
 from pipeline import json_guard
 from pipeline.dialect import Dialect, Event, EventKind, Reader, Said
 from pipeline.errors import PayloadError
-from pipeline.uplink import Fields, Names, Uplink, eui
+from pipeline.uplink import Aside, Fields, Names, Uplink, eui
 
 _SOURCE = "urn:lo:nsid:lora:"
 
@@ -48,7 +48,8 @@ def _read(payload: bytes, received_at: int) -> Sequence[Said]:
         device=device,
         time=time,
         f_cnt=reading.counter(radio.get("fcnt")),
-        names=names,
+        said=document,
+        aside=_ASIDE,
     )
     return (uplink,)
 
@@ -91,4 +92,5 @@ def _recognises(_topic: str, _payload: bytes, document: Mapping[str, Any] | None
     return reading.member(reading.member(document.get("metadata"), "network"), "lora") is not None
 
 
+_ASIDE = Aside(names=_names)
 dialect = Dialect("live_objects", _reader, _recognises)

@@ -14,14 +14,13 @@ Some outputs send only one of them, so both become uplinks of the same device, F
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from connectors.network_servers import reading
 from pipeline import json_guard
 from pipeline.dialect import Dialect, Event, EventKind, Reader, Said
 from pipeline.errors import PayloadError, Reason
-from pipeline.uplink import Reception, Uplink, eui
+from pipeline.uplink import Aside, Reception, Uplink, eui
 
 _UPLINKS = ("rx", "gw")
 
@@ -46,7 +45,8 @@ def _read(payload: bytes, received_at: int) -> Sequence[Said]:
         device=device,
         time=time,
         f_cnt=reading.counter(document.get("fcnt")),
-        receptions=partial(_receptions, document.get("gws")),
+        said=document,
+        aside=_ASIDE,
     )
     return (uplink,)
 
@@ -61,7 +61,7 @@ def _kind(command: str | None, document: Mapping[str, Any]) -> EventKind:
     return "integration"
 
 
-def _receptions(gateways: object) -> tuple[Reception, ...]:
+def _receptions(document: Mapping[str, Any]) -> tuple[Reception, ...]:
     return tuple(
         Reception(
             gateway=name,
@@ -70,7 +70,7 @@ def _receptions(gateways: object) -> tuple[Reception, ...]:
             time=reading.clock(each.get("time")),
             location=reading.place(each.get("lon"), each.get("lat"), each.get("alt")),
         )
-        for each in reading.objects(gateways)
+        for each in reading.objects(document.get("gws"))
         if (name := reading.gateway(each.get("gweui"))) is not None
     )
 
@@ -83,4 +83,5 @@ def _recognises(_topic: str, _payload: bytes, document: Mapping[str, Any] | None
     return document is not None and "cmd" in document and "EUI" in document
 
 
+_ASIDE = Aside(_receptions)
 dialect = Dialect("loriot", _reader, _recognises)

@@ -22,7 +22,7 @@ from connectors.network_servers import reading
 from pipeline import json_guard
 from pipeline.dialect import Dialect, Event, EventKind, Reader, Said
 from pipeline.errors import PayloadError
-from pipeline.uplink import Names, Reception, Uplink, eui
+from pipeline.uplink import Aside, Names, Reception, Uplink, eui
 
 _ENVELOPE = ("fPort", "fport", "rxInfo", "txInfo")
 
@@ -33,7 +33,8 @@ def _read(topic_device: str | None, payload: bytes, received_at: int) -> Sequenc
     enveloped = any(name in document for name in _ENVELOPE) or ("devEUI" in document and "data" in document)
     kind = None if enveloped else _kind(document)
     if not (enveloped or kind):
-        return (Uplink(b"", fields=document, received_at=received_at, device=device, names=partial(_names, document)),)
+        uplink = Uplink(b"", fields=document, received_at=received_at, device=device, said=document, aside=_UNHEARD)
+        return (uplink,)
     time = reading.time(document.get("time", document.get("gatewayTime")), "time")
     names = partial(_names, document)
     port = reading.port(document.get("fPort", document.get("fport")))
@@ -51,8 +52,8 @@ def _read(topic_device: str | None, payload: bytes, received_at: int) -> Sequenc
         time=time,
         dev_addr=reading.address(document.get("devAddr")),
         f_cnt=reading.counter(document.get("fCnt")),
-        receptions=partial(_receptions, document.get("rxInfo")),
-        names=names,
+        said=document,
+        aside=_ASIDE,
     )
     return (uplink,)
 
@@ -70,7 +71,7 @@ def _kind(document: Mapping[str, Any]) -> EventKind | None:
     return None
 
 
-def _receptions(heard: object) -> tuple[Reception, ...]:
+def _receptions(document: Mapping[str, Any]) -> tuple[Reception, ...]:
     return tuple(
         Reception(
             gateway=name,
@@ -79,7 +80,7 @@ def _receptions(heard: object) -> tuple[Reception, ...]:
             time=reading.clock(each.get("time")),
             location=reading.place(each.get("longitude"), each.get("latitude"), each.get("altitude")),
         )
-        for each in reading.objects(heard)
+        for each in reading.objects(document.get("rxInfo"))
         if (name := reading.gateway(each.get("mac")) or reading.text(each.get("name"))) is not None
     )
 
@@ -113,4 +114,6 @@ def _recognises(_topic: str, _payload: bytes, document: Mapping[str, Any] | None
     return any("mac" in each for each in heard) or reading.member(rate, "spreadFactor") is not None
 
 
+_ASIDE = Aside(_receptions, _names)
+_UNHEARD = Aside(names=_names)
 dialect = Dialect("milesight_gateway", _reader, _recognises)

@@ -21,7 +21,7 @@ from connectors.network_servers import reading
 from pipeline import json_guard
 from pipeline.dialect import Dialect, Event, EventKind, Reader, Said
 from pipeline.errors import PayloadError, Reason
-from pipeline.uplink import Names, Reception, Uplink, eui
+from pipeline.uplink import Aside, Names, Reception, Uplink, eui
 
 _STATES = ("init", "connected", "close", "disconnect", "disconnected")
 _ANSWERS = ("api_res", "lora_res", "log_res")
@@ -74,8 +74,8 @@ def _read(event: str, topic_device: str | None, payload: bytes, received_at: int
         time=time,
         dev_addr=reading.address(document.get("devaddr")) or _in_header(document.get("mhdr")),
         f_cnt=reading.counter(document.get("fcnt")),
-        receptions=partial(_receptions, document),
-        names=names,
+        said=document,
+        aside=_ASIDE,
     )
     return (uplink,)
 
@@ -114,4 +114,5 @@ def _recognises(topic: str, _payload: bytes, document: Mapping[str, Any] | None)
     return "gateways_euis" in document and _OF_GATEWAY.fullmatch(topic) is not None
 
 
+_ASIDE = Aside(_receptions, _names)
 dialect = Dialect("multitech", _reader, _recognises)

@@ -111,17 +111,22 @@ def address(value: object) -> str | None:
     Raises:
         PayloadError: it is something else.
     """
-    if value is None or value == "":
+    if value is None:
         return None
-    digits = _address(value[:9]) if isinstance(value, str) else None
-    if digits is None:
+    if not isinstance(value, str):
         raise PayloadError(f"Expected a DevAddr of 8 hex digits, got {shown(value)}.")
-    return digits
+    return address_of(value)
 
 
 @lru_cache(maxsize=131_072)
-def _address(digits: str) -> str | None:
-    return digits.lower() if _ADDRESS.fullmatch(digits.lower()) else None
+def address_of(text: str) -> str | None:
+    """Return what `address` does, of what is a text for certain."""
+    if not text:
+        return None
+    digits = text.lower()
+    if not _ADDRESS.fullmatch(digits):
+        raise PayloadError(f"Expected a DevAddr of 8 hex digits, got {shown(text)}.")
+    return digits
 
 
 def time(value: object, what: str) -> int | None:

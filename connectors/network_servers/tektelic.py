@@ -19,7 +19,7 @@ from connectors.network_servers import reading
 from pipeline import json_guard
 from pipeline.dialect import Dialect, Event, Reader, Said
 from pipeline.errors import PayloadError
-from pipeline.uplink import Names, Reception, Uplink, eui
+from pipeline.uplink import Aside, Names, Reception, Uplink, eui
 
 _METADATA = "tektelicMetadata"
 
@@ -46,8 +46,8 @@ def _read(payload: bytes, received_at: int) -> Sequence[Said]:
         time=time,
         dev_addr=reading.address(metadata.get("devAddr")),
         f_cnt=reading.counter(metadata.get("fCntUp")),
-        receptions=partial(_receptions, metadata.get("gatewayRxInfo")),
-        names=names,
+        said=metadata,
+        aside=_ASIDE,
     )
     if uplink.fields is None and sent is None:
         raise PayloadError(f"Expected data or bytes of the data converter, got neither; errors: {_errors(document)}")
@@ -70,7 +70,7 @@ def _errors(document: Mapping[str, Any]) -> str:
     return "; ".join(each[:200] for each in errors[:5] if isinstance(each, str)) if isinstance(errors, list) else "none"
 
 
-def _receptions(heard: object) -> tuple[Reception, ...]:
+def _receptions(metadata: Mapping[str, Any]) -> tuple[Reception, ...]:
     return tuple(
         Reception(
             gateway=name,
@@ -78,7 +78,7 @@ def _receptions(heard: object) -> tuple[Reception, ...]:
             snr=reading.number(each.get("snr")),
             location=reading.place(each.get("lon"), each.get("lat"), each.get("alt")),
         )
-        for each in reading.objects(heard)
+        for each in reading.objects(metadata.get("gatewayRxInfo"))
         if (name := reading.gateway(each.get("gwEui"))) is not None
     )
 
@@ -99,4 +99,5 @@ def _recognises(_topic: str, _payload: bytes, document: Mapping[str, Any] | None
     return document is not None and _METADATA in document
 
 
+_ASIDE = Aside(_receptions, _names)
 dialect = Dialect("tektelic", _reader, _recognises)

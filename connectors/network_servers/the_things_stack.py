@@ -38,7 +38,7 @@ from connectors.network_servers.reading import (
 from pipeline.dialect import Dialect, Event, EventKind, Reader, Said
 from pipeline.errors import PayloadError, Reason
 from pipeline.json_guard import document
-from pipeline.uplink import Fields, Names, Reception, Uplink, eui
+from pipeline.uplink import Aside, Fields, Names, Reception, Uplink, eui
 
 KINDS: dict[str, EventKind] = {
     "uplink_message": "mac",
@@ -92,8 +92,8 @@ def _uplink(message: Mapping[str, Any], told: Mapping[str, Any], received_at: in
         _time(message, told),
         address(member(ids, "dev_addr")),
         counter(get("f_cnt")) or 0,
-        partial(_receptions, told),
-        partial(_names, ids, told),
+        (ids, told),
+        _ASIDE,
     )
 
 
@@ -136,7 +136,8 @@ def _names(ids: object, told: object) -> Names:
     )
 
 
-def _receptions(told: Mapping[str, Any]) -> tuple[Reception, ...]:
+def _receptions(said: tuple[object, Mapping[str, Any]]) -> tuple[Reception, ...]:
+    _, told = said
     lora = member(member(told.get("settings"), "data_rate"), "lora") is not None
     return tuple(
         Reception(
@@ -173,4 +174,5 @@ def _recognises(_topic: str, _payload: bytes, message: Mapping[str, Any] | None)
     return message is not None and member(message.get("end_device_ids"), "application_ids") is not None
 
 
+_ASIDE = Aside(_receptions, lambda said: _names(*said))
 dialect = Dialect("the_things_stack", _reader, _recognises)

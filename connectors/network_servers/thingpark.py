@@ -20,7 +20,7 @@ from connectors.network_servers import reading
 from pipeline import json_guard
 from pipeline.dialect import Dialect, Event, EventKind, Reader, Said
 from pipeline.errors import PayloadError, Reason
-from pipeline.uplink import Names, Reception, Uplink, eui
+from pipeline.uplink import Aside, Names, Reception, Uplink, eui
 
 _UPLINK = "DevEUI_uplink"
 _ROOT = "DevEUI_"
@@ -48,8 +48,8 @@ def _read(payload: bytes, received_at: int) -> Sequence[Said]:
         time=time,
         dev_addr=reading.address(body.get("DevAddr")),
         f_cnt=reading.counter(body.get("FCntUp")),
-        receptions=partial(_receptions, body),
-        names=partial(_names, body),
+        said=body,
+        aside=_ASIDE,
     )
     return (uplink,)
 
@@ -121,4 +121,5 @@ def _recognises(_topic: str, _payload: bytes, document: Mapping[str, Any] | None
     return document is not None and any(name.startswith(_ROOT) for name in document)
 
 
+_ASIDE = Aside(_receptions, _names)
 dialect = Dialect("thingpark", _reader, _recognises)

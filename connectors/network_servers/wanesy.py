@@ -18,7 +18,7 @@ from connectors.network_servers import reading
 from pipeline import json_guard
 from pipeline.dialect import Dialect, Event, EventKind, Reader, Said
 from pipeline.errors import PayloadError, Reason
-from pipeline.uplink import Names, Reception, Uplink, eui
+from pipeline.uplink import Aside, Names, Reception, Uplink, eui
 
 _FAILED = ("fail", "error", "timeout", "abort", "reject", "ko", "expired")
 
@@ -42,8 +42,8 @@ def _read(payload: bytes, received_at: int) -> Sequence[Said]:
         time=time,
         dev_addr=reading.address(end_device.get("devAddr")),
         f_cnt=reading.counter(document.get("fCntUp")),
-        receptions=partial(_receptions, document.get("gwInfo")),
-        names=names,
+        said=document,
+        aside=_ASIDE,
     )
     return (uplink,)
 
@@ -74,7 +74,7 @@ def _kind(document: Mapping[str, Any]) -> EventKind:
     return "downlink_failed" if any(word in said for word in _FAILED) else "downlink_sent"
 
 
-def _receptions(heard: object) -> tuple[Reception, ...]:
+def _receptions(document: Mapping[str, Any]) -> tuple[Reception, ...]:
     return tuple(
         Reception(
             gateway=name,
@@ -82,7 +82,7 @@ def _receptions(heard: object) -> tuple[Reception, ...]:
             snr=reading.number(each.get("snr")),
             location=reading.place(each.get("longitude"), each.get("latitude"), each.get("altitude")),
         )
-        for each in reading.objects(heard)
+        for each in reading.objects(document.get("gwInfo"))
         if (name := reading.gateway(each.get("gwEui"))) is not None
     )
 
@@ -104,4 +104,5 @@ def _recognises(_topic: str, _payload: bytes, document: Mapping[str, Any] | None
     return document is not None and reading.member(document.get("endDevice"), "devEui") is not None
 
 
+_ASIDE = Aside(_receptions, _names)
 dialect = Dialect("wanesy", _reader, _recognises)

@@ -21,10 +21,11 @@ from pipeline.lorawan.ledger import FrameLedger, Outcome, RawLedger
 from pipeline.message import Message
 from pipeline.refusals import Refusals
 from pipeline.unwrap import Heard, Told
-from pipeline.uplink import Names, Reception, Uplink
+from pipeline.uplink import Aside, Reception, Uplink
 
 Accepted = list[tuple[Counter, int]]
 """The frames of a batch, to be kept when their records are confirmed."""
+_ASIDE = Aside(tuple)
 
 
 class Written(Keeper, Protocol):
@@ -156,9 +157,8 @@ class Sessions(Stage[Copies]):
         time = gps_time(receptions)
         if port:
             payload = known.keys.payload(frame, f_cnt)
-            told = partial(tuple, receptions)
             # By place: by name, it would take twice the time.
-            uplink = Uplink(payload, port, None, 0, name, time, known.dev_addr, f_cnt, told, Names, raw=True)
+            uplink = Uplink(payload, port, None, 0, name, time, known.dev_addr, f_cnt, receptions, _ASIDE, raw=True)
             found.uplinks.append((uplink, copies.message))
             found.accepted.append((known.counter, f_cnt))
         else:

@@ -69,9 +69,9 @@ def published(connector: Connector, observation: Observation, fields: Fields) ->
         return {}
     plan = plan_of(bound)
     entity = plan.entity("device-1")
-    body, size = plan.normalise(fields, entity, Message("t", b"", ARRIVAL), recorded_header(ARRIVAL))
-    headers = decode_headers(body[size:])
-    made = assert_record(body[:size], headers, entity.destination.key)
+    record = plan.normalise(fields, entity, Message("t", b"", ARRIVAL), recorded_header(ARRIVAL))
+    headers = decode_headers(record.headers)
+    made = assert_record(record.value, headers, entity.destination.key)
     assert "ce_quality" not in dict(headers)
     model = MODELS[observation.model]
     return {name: value for name, value in simplified(made).items() if name not in {*BESIDES, *model.time}}

@@ -31,7 +31,7 @@ EXAMPLES = [(connector, example) for _, connector in ALL for example in connecto
 IDS = [f"{connector.vendor}-{connector.devices[0]}-{example.name}" for connector, example in EXAMPLES]
 GOOD = [(connector, example) for connector, example in EXAMPLES if example.expect is not PayloadError]
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-RANDOM = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+RANDOM = settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 each = pytest.mark.parametrize(("module", "connector"), ALL, ids=NAMES)
 

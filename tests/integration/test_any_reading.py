@@ -50,7 +50,7 @@ def some(count: int) -> list[bytes]:
     made: list[bytes] = []
 
     @seed(20)
-    @settings(max_examples=count, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=count, database=None, suppress_health_check=list(HealthCheck))
     @given(READINGS)
     def draw(reading: dict[str, Any]) -> None:
         made.append(json.dumps(reading).encode())

@@ -84,7 +84,7 @@ def damaged(
     sent: dict[str, Messages] = {name: [] for name in corpus}
     packets: list[bytes] = []
 
-    @settings(max_examples=DRAWS, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=DRAWS, suppress_health_check=list(HealthCheck), database=None)
     @given(st.integers(0, 2**64 - 1))
     def draw(seed: int) -> None:
         for name, whole in corpus.items():

@@ -14,20 +14,22 @@ from pipeline.message import Message
 from pipeline.ngsi_ld import recorded_header
 from pipeline.plan import Plan
 from pipeline.record import decode_headers
+from pipeline.uplink import Uplink
 from tests.pipeline.flow import AIR, ARRIVAL, READING, path, plan_of
 from tests.support.records import assert_record
 
 MESSAGE = Message("city/aq/0001", b"", ARRIVAL)
+RECORDED = recorded_header(ARRIVAL)
 PLAN = plan_of()
 
 
 def made(plan: Plan, fields: Any, message: Message = MESSAGE) -> tuple[dict[str, Any], dict[str, str]]:
     entity = plan.entity(fields.get("device", "aq-0001"))
-    body, size = plan.normalise(fields, entity, message, recorded_header(message.arrival))
-    value, headers = body[:size], body[size:]
-    pairs = decode_headers(headers)
-    assert_record(value, pairs, entity.destination.key)
-    return json.loads(value), {name: text.decode() for name, text in pairs}
+    record = plan.normalise(fields, entity, message, recorded_header(message.arrival))
+    pairs = decode_headers(record.headers)
+    assert_record(record.value, pairs, entity.destination.key)
+    assert (record.destination, record.timestamp, record.message) == (entity.destination, message.arrival, message)
+    return json.loads(record.value), {name: text.decode() for name, text in pairs}
 
 
 def refused(plan: Plan, fields: Any) -> PayloadError:
@@ -64,7 +66,7 @@ def test_the_example_field_by_field() -> None:
 
 
 def test_the_expected_reading_takes_the_fast_path() -> None:
-    assert PLAN.fast(READING, PLAN.entity("aq-0001"), ARRIVAL, recorded_header(ARRIVAL)) is not None
+    assert PLAN.fast(READING, PLAN.entity("aq-0001"), MESSAGE, RECORDED) is not None
 
 
 NUMBERS: st.SearchStrategy[Any] = st.one_of(
@@ -90,16 +92,55 @@ PLANS = {
 
 
 @pytest.mark.parametrize("name", list(PLANS))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(changes=VARIED)
 def test_the_fast_path_gives_what_the_careful_one_gives(name: str, changes: dict[str, Any]) -> None:
     plan = PLANS[name]
     fields = {**READING, **changes}
     entity = plan.entity("aq-0001")
-    fast = plan.fast(fields, entity, ARRIVAL, recorded_header(ARRIVAL))
+    fast = plan.fast(fields, entity, MESSAGE, RECORDED)
     if fast is not None:
-        size = len(fast) - entity.headers_size
-        assert (fast, size) == plan.carefully(fields, entity, MESSAGE, recorded_header(ARRIVAL))
+        assert fast == plan.carefully(fields, entity, MESSAGE, RECORDED)
+
+
+UPLINK = Uplink(b"\x01", 2, received_at=ARRIVAL - 500, time=ARRIVAL - 500, dev_addr="01ab23cd", f_cnt=7)
+UPLINKS = st.builds(
+    Uplink,
+    st.binary(max_size=4),
+    st.integers(1, 255),
+    time=st.none() | st.integers(min_value=ARRIVAL - 10**10, max_value=ARRIVAL + 10**7),
+    dev_addr=st.sampled_from([None, "01ab23cd", "00000001"]),
+    f_cnt=st.none() | st.integers(0, 2**32 - 1),
+)
+UPLINK_PLANS = {
+    "fixed place": plan_of(location=Fixed((4.89, 52.37)), observed_at=None),
+    "place in the payload": plan_of(observed_at=None),
+    "own time, sometimes": plan_of(observed_at=ObservedAt(path("ts"), "ms", 3650 * 86_400, optional=True)),
+}
+
+
+def test_the_expected_uplink_takes_the_fast_path() -> None:
+    plan = UPLINK_PLANS["fixed place"]
+    record = plan.fast_uplink(READING, plan.entity("aq-0001"), MESSAGE, RECORDED, UPLINK)
+    assert record is not None
+    assert dict(decode_headers(record.headers))["ce_id"] == b"AirQualityObserved:aq-0001:01ab23cd-7-2"
+
+
+@pytest.mark.parametrize("name", list(UPLINK_PLANS))
+@settings(max_examples=400)
+@given(uplinks=st.lists(UPLINKS, min_size=1, max_size=3), changes=VARIED)
+def test_the_fast_path_of_uplinks_gives_what_the_careful_one_gives(
+    name: str, uplinks: list[Uplink], changes: dict[str, Any]
+) -> None:
+    plan, fields = UPLINK_PLANS[name], {**READING, **changes}
+    if changes["ts"] is None:
+        del fields["ts"]
+    entity = plan.entity("aq-0001")
+    for uplink in uplinks:  # of one entity, whose names have ever other lengths
+        uplink.received_at = ARRIVAL if uplink.time is None else uplink.time
+        fast = plan.fast_uplink(fields, entity, MESSAGE, RECORDED, uplink)
+        if fast is not None:
+            assert fast == plan.carefully(fields, entity, MESSAGE, RECORDED, uplink=uplink)
 
 
 @pytest.mark.parametrize(

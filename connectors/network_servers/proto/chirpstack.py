@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeVar
 
 from google.protobuf.json_format import Error, MessageToDict
@@ -15,11 +14,11 @@ from connectors.network_servers.chirpstack import KINDS, event, still_encrypted
 from connectors.network_servers.later import Later
 from connectors.network_servers.proto import chirpstack_common_pb2 as common
 from connectors.network_servers.proto import chirpstack_integration_pb2 as messages
-from connectors.network_servers.reading import address, gateway, place, port
+from connectors.network_servers.reading import HIGHEST_PORT, address_of, gateway, place, port
 from pipeline.dialect import Said
 from pipeline.errors import PayloadError, Reason
 from pipeline.times import LATEST
-from pipeline.uplink import Names, Reception, Uplink, eui
+from pipeline.uplink import Aside, Names, Reception, Uplink, eui_of
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
@@ -46,24 +45,29 @@ def reader(kind: str) -> Callable[[bytes, int], Said]:
 
 
 def _uplink(payload: bytes, received_at: int) -> Said:
-    said = parsed(_head, payload)
-    f_port = port(said.f_port)
-    if not f_port:
+    try:
+        said = _head(payload)
+    except DecodeError:
+        raise _no_message() from None
+    f_port = said.f_port
+    if not 0 < f_port <= HIGHEST_PORT:
+        port(f_port)
         return event("mac", words(messages.UplinkEvent, payload))
     if said.join_server_context:
         raise still_encrypted()
     decoded, moment = said.object, said.time
+    since = moment.seconds * 1000 + moment.nanos // 1_000_000
     return Uplink(
         said.data,
         f_port,
         Later(_decoded, decoded) if decoded else None,
         received_at,
-        eui(said.device_info.dev_eui),
-        milliseconds(moment.seconds, moment.nanos),
-        address(said.dev_addr),
+        eui_of(said.device_info.dev_eui),
+        since if 0 < since <= LATEST else milliseconds(moment.seconds, moment.nanos),
+        address_of(said.dev_addr),
         said.f_cnt,
-        partial(_receptions, payload),
-        partial(_names, payload),
+        payload,
+        _ASIDE,
     )
 
 
@@ -80,8 +84,12 @@ def parsed(from_string: Callable[[bytes], AnyMessage], payload: bytes) -> AnyMes
     try:
         return from_string(payload)
     except DecodeError:
-        sentence = "Expected JSON that starts with a brace, or the event of the topic in protobuf; got neither."
-        raise PayloadError(sentence, Reason.MALFORMED) from None
+        raise _no_message() from None
+
+
+def _no_message() -> PayloadError:
+    sentence = "Expected JSON that starts with a brace, or the event of the topic in protobuf; got neither."
+    return PayloadError(sentence, Reason.MALFORMED)
 
 
 def words(of: type[Message], payload: bytes) -> dict[str, Any]:
@@ -168,3 +176,6 @@ def _json(value: Value) -> Any:  # noqa: ANN401 - JSON holds anything
     if kind == "list_value":
         return [_json(each) for each in value.list_value.values]
     return getattr(value, kind)
+
+
+_ASIDE = Aside(_receptions, _names)

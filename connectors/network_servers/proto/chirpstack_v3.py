@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 
 from google.protobuf.message import Message
 
@@ -13,7 +12,7 @@ from connectors.network_servers.proto import chirpstack_v3_pb2 as messages
 from connectors.network_servers.proto.chirpstack import clock, milliseconds, parsed, words
 from connectors.network_servers.reading import address, gateway, place, port
 from pipeline.dialect import Said
-from pipeline.uplink import Names, Reception, Uplink, eui
+from pipeline.uplink import Aside, Names, Reception, Uplink, eui
 
 _CLASSES: dict[str, type[Message]] = {
     "up": messages.UplinkEvent,
@@ -50,8 +49,8 @@ def _uplink(payload: bytes, received_at: int) -> Said:
         milliseconds(published.seconds, published.nanos) or _heard_at(said.rx_info),
         address(said.dev_addr.hex()),
         said.f_cnt,
-        partial(_receptions, said),
-        partial(_names, said),
+        said,
+        _ASIDE,
     )
 
 
@@ -81,3 +80,6 @@ def _receptions(said: messages.UplinkEvent) -> tuple[Reception, ...]:
         for info in said.rx_info
         if info.gateway_id
     )
+
+
+_ASIDE = Aside(_receptions, _names)

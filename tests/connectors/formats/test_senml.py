@@ -196,7 +196,7 @@ RECORD = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(pack=st.lists(RECORD, max_size=6))
 def test_nothing_but_a_refusal_escapes_from_records_of_any_kind(pack: list[dict[str, Any]]) -> None:
     try:
@@ -208,7 +208,7 @@ def test_nothing_but_a_refusal_escapes_from_records_of_any_kind(pack: list[dict[
         assert values == sum(any(name in record for name in ("v", "vs", "vb")) for record in pack)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(payload=st.binary(max_size=80))
 def test_nothing_but_a_refusal_escapes_from_random_bytes(payload: bytes) -> None:
     with pytest.raises(PayloadError, match=r"^expected "):

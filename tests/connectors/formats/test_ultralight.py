@@ -57,7 +57,7 @@ def test_what_is_no_measure_is_refused_with_a_sentence(payload: bytes, said: str
     assert said in str(refusal.value)
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 @given(payload=st.binary(max_size=60) | st.text("t|#@2016-:TZe.+ ", max_size=40).map(str.encode))
 def test_nothing_but_a_refusal_escapes(payload: bytes) -> None:
     try:

@@ -224,7 +224,7 @@ def test_protobuf_is_imported_for_the_first_protobuf_message_only(shared_data: P
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@settings(max_examples=SEEDS, deadline=None)
+@settings(max_examples=SEEDS)
 @given(seed=st.integers(0, 2**32))
 def test_only_payload_errors_escape(shared_data: Path, seed: int) -> None:
     known = [

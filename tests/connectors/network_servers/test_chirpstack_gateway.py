@@ -344,7 +344,7 @@ MESSAGES = [
 ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2**32))
 def test_any_message(seed: int) -> None:
     for topic, payload in fuzz.cases(seed, MESSAGES):

@@ -192,7 +192,7 @@ def test_protobuf_is_recognised_where_an_application_has_a_number() -> None:
     assert recognised("plant/sensors", payload) == []
 
 
-@settings(max_examples=SEEDS, deadline=None)
+@settings(max_examples=SEEDS)
 @given(seed=st.integers(0, 2**32))
 def test_only_payload_errors_escape(shared_data: Path, seed: int) -> None:
     heard = [

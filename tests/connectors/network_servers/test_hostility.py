@@ -108,7 +108,7 @@ def test_damaged_messages(name: str) -> None:
     dialect = FOUND[name]
     messages = [UPLINKS[name], UPLINKS[name], *EVENTS[name]]
 
-    @settings(max_examples=DRAWS, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=DRAWS, suppress_health_check=list(HealthCheck), database=None)
     @given(st.integers(0, 2**64 - 1))
     def run(seed: int) -> None:
         chance = random.Random(seed)
@@ -124,7 +124,6 @@ def test_damaged_messages(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", UPLINKS)
-@settings(deadline=None)
 @given(payload=st.binary(max_size=60), value=ANYTHING, other=st.text("/aclose0123456789up-", max_size=40))
 def test_any_bytes_any_json_and_any_topic(name: str, payload: bytes, value: Any, other: str) -> None:
     topic, message = UPLINKS[name]
@@ -136,7 +135,6 @@ def test_any_bytes_any_json_and_any_topic(name: str, payload: bytes, value: Any,
 
 
 @pytest.mark.parametrize("name", FOUND)
-@settings(deadline=None)
 @given(payload=st.binary(max_size=60), value=ANYTHING, topic=st.text(max_size=30))
 def test_recognising_never_fails(name: str, payload: bytes, value: Any, topic: str) -> None:
     document = value if isinstance(value, dict) else None

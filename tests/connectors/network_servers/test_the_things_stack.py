@@ -157,7 +157,7 @@ def test_other_messages_are_refused() -> None:
         say(dialect, TOPIC, {"end_device_ids": IDS})
 
 
-@settings(max_examples=SEEDS, deadline=None)
+@settings(max_examples=SEEDS)
 @given(seed=st.integers(0, 2**32))
 def test_only_payload_errors_escape(shared_data: Path, seed: int) -> None:
     names = ("join_accept-0", "downlink_ack-2", "downlink_failed-3", "msg-4", "uplink_message-1")

@@ -134,7 +134,7 @@ def test_plain_lines_need_no_parser() -> None:
             return
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
 def test_both_readers_agree(text: str) -> None:
     same(text)

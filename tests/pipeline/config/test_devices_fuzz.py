@@ -41,7 +41,7 @@ def attempt(path: Path, text: str) -> None:
 
 
 @pytest.mark.timeout(180)
-@settings(max_examples=14_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=14_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(SEEDS), st.randoms(use_true_random=False), st.integers(1, 6), st.sampled_from([".yaml", ".csv"]))
 def test_a_damaged_file(tmp_path: Path, seed: str, chance: random.Random, times: int, form: str) -> None:
     text = seed
@@ -53,7 +53,7 @@ def test_a_damaged_file(tmp_path: Path, seed: str, chance: random.Random, times:
 
 
 @pytest.mark.timeout(180)
-@settings(max_examples=6_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=200), st.sampled_from([".yaml", ".csv"]))
 def test_any_text(tmp_path: Path, text: str, form: str) -> None:
     attempt(tmp_path / f"devices{form}", text)

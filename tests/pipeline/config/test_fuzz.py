@@ -56,7 +56,7 @@ def mutate(value: Any, chance: random.Random) -> Any:
     return value
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.randoms(use_true_random=False), st.integers(1, 6))
 def test_mutated_values(chance: random.Random, times: int) -> None:
     value = yaml.safe_load(EXAMPLE)
@@ -67,7 +67,7 @@ def test_mutated_values(chance: random.Random, times: int) -> None:
     assert attempt(yaml.safe_dump(value, allow_unicode=True))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.randoms(use_true_random=False), st.sampled_from([EXAMPLE, FULL]))
 def test_mutated_text(chance: random.Random, text: str) -> None:
     characters = list(text)
@@ -80,13 +80,13 @@ def test_mutated_text(chance: random.Random, text: str) -> None:
     assert attempt("".join(characters))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=200))
 def test_any_text(text: str) -> None:
     assert attempt(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.randoms(use_true_random=False),
     st.sampled_from(["password", "pasword", "token", "key_password", "client_secret"]),

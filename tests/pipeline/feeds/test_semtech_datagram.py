@@ -65,7 +65,7 @@ def test_every_captured_datagram(shared_data: Path) -> None:
     assert not [each for each in lines if each["type"] == "PULL_RESP" and parse(bytes.fromhex(each["hex"]))]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2**32))
 def test_any_bytes(seed: int) -> None:
     choose = Random(seed)

@@ -103,7 +103,7 @@ ANY_FRAME = st.one_of(
 )
 
 
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=20_000)
 @given(ANY_FRAME)
 def test_fuzz(phy: bytes) -> None:
     try:

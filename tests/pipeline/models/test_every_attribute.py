@@ -59,10 +59,9 @@ def publish(model: Model, attribute: ModelAttribute, unit: Unit | None, value: A
     plan = plan_of(binding)
     entity = plan.entity("aq-0001")
     message = Message("city/aq/0001", b"", ARRIVAL)
-    record, size = plan.normalise({**READING, "x": value}, entity, message, recorded_header(ARRIVAL))
-    body, headers = record[:size], record[size:]
-    pairs = decode_headers(headers)
-    published = assert_record(body, pairs, entity.destination.key)
+    record = plan.normalise({**READING, "x": value}, entity, message, recorded_header(ARRIVAL))
+    pairs = decode_headers(record.headers)
+    published = assert_record(record.value, pairs, entity.destination.key)
     return published[attribute.name], dict(pairs).get("ce_quality", b"").decode()
 
 

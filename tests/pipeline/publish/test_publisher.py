@@ -229,7 +229,7 @@ honest = [code for code, (_, its) in CODES.items() if its is not Answer.CONFIRME
 steps = st.sampled_from([*honest, "stored:7", "stored:46", "stored:lost", "lost", "stored:13", "stored:0"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     script=st.lists(steps, max_size=25),
     sizes=st.lists(st.integers(1, 12), min_size=1, max_size=12),
