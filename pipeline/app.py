@@ -33,7 +33,8 @@ from pipeline.publish import Publisher
 from pipeline.record import Record
 from pipeline.reload import Reload, Touched
 from pipeline.shared import Shared
-from pipeline.silent_devices import SilentDevices
+from pipeline.silent_devices import SilentDevices, now
+from pipeline.silent_events import SilentEvents
 from pipeline.store import Store
 from pipeline.unknown_devices import UnknownDevices
 
@@ -82,7 +83,8 @@ class Worker:
         self._store = Store(state)
         shared = Shared(directory, self._store, self._unknown)
         shared.watch = self._metrics.silent = self._silent = SilentDevices(self._store, state, shared.raw)
-        self._silent.configure(wiring.patience(config), config.registered)
+        self._silent.events = SilentEvents(self._store, self._publisher, now)
+        self._expect(config)
         self._metrics.raw, self._metrics.frames = shared.raw, shared.frames
         self._metrics.costs = shared.costs
         parts = (self._publisher, self._metrics, self._health, shared, self._guard, self._failpoint, state)
@@ -93,7 +95,13 @@ class Worker:
 
     def _take(self, config: Config) -> None:
         self._config, self._letters = config, wiring.dead_letters(config)
+        self._expect(config)
+
+    def _expect(self, config: Config) -> None:
         self._silent.configure(wiring.patience(config), config.registered)
+        if self._silent.events is not None:
+            told = config.silent_devices.events
+            self._silent.events.tell = (config.tenant, config.device_events_topic) if told else None
 
     def _page(self) -> Page:
         newest, letters = Newest(), Letters()
@@ -103,7 +111,7 @@ class Worker:
 
     def _refused(self, record: Record, reason: Reason, detail: str) -> Record | None:
         letter = self._letters.refused(record, reason, detail)
-        if letter is not None:
+        if letter is not None and record.destination.feed:
             self._metrics.dead_lettered(record.destination.feed, reason)
         return letter
 

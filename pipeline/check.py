@@ -54,7 +54,7 @@ def uses(config: Config) -> list[Use]:
 def topics(config: Config) -> list[str]:
     """Return every topic that will be written to, the dead letters' last."""
     written = {config.topic(model) for model in config.models}
-    if config.networked:
+    if config.tells_events:
         written.add(config.device_events_topic)
     return [*sorted(written), config.dead_letter_topic]
 

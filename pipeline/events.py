@@ -12,7 +12,7 @@ from zlib import crc32
 
 import orjson
 
-from pipeline import cloudevents, times
+from pipeline import times
 from pipeline.bundle import Bundle
 from pipeline.delivery import Batch, Stage
 from pipeline.device_state import LATITUDE, LONGITUDE, DeviceStates, plain
@@ -20,16 +20,15 @@ from pipeline.dialect import Event
 from pipeline.directory import Directory
 from pipeline.entity import entity_id
 from pipeline.errors import PayloadError
+from pipeline.event_record import About, event_record
 from pipeline.fan_out import Fan, Outcome
 from pipeline.lorawan.ledger import RawLedger
 from pipeline.message import Message
-from pipeline.record import Destination, Record, encode_headers
+from pipeline.record import Record
 from pipeline.refusals import Refusals
 from pipeline.unwrap import Told
 from pipeline.uplink import Names, Uplink
 
-TYPE = "org.headrace.DeviceEvent"
-_CONTENT_TYPE = "application/json"
 _DEVICE = "Device"
 _OWN_WORDS = {"gateway_stats", "gateway_ack"}  # a gateway's own; its state is its server's word
 
@@ -118,24 +117,8 @@ class Events(Stage[Told]):
         observed = message.arrival if event.time is None else event.time
         value = orjson.dumps(_value(event, subject, observed))
         discriminator = f"{observed}-{crc32(value):08x}"  # not of the message: a datagram may hold several
-        pairs = [
-            ("content-type", _CONTENT_TYPE.encode()),
-            ("ce_specversion", cloudevents.SPEC_VERSION.encode()),
-            ("ce_id", f"DeviceEvent:{key}:{event.kind}:{discriminator}".encode()),
-            ("ce_source", cloudevents.source(self._tenant).encode()),
-            ("ce_type", f"{TYPE}.{event.kind}".encode()),
-            ("ce_time", times.text(observed)),
-            ("ce_subject", subject.encode()),
-            ("ce_recordedtime", times.text(message.arrival)),
-            ("ce_dataclassification", b"internal"),
-            ("ce_feed", self._refusals.feed.encode()),
-        ]
-        if event.time is None:
-            pairs.append((cloudevents.ID_CLASS, b"arrival"))
-        if message.traceparent is not None:
-            pairs.append((cloudevents.TRACEPARENT, message.traceparent.encode()))
-        destination = Destination(self._topic, subject.encode(), self._refusals.feed, lasting=False)
-        return Record.make(destination, value, encode_headers(pairs), message.arrival, message)
+        about = About(self._tenant, self._topic, self._refusals.feed, event.kind, key, observed)
+        return event_record(about, value, discriminator, message, arrived=event.time is None)
 
 
 def _value(event: Event, subject: str, observed: int) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class Silence:
 
     counts: as of the last look. silent: those that are, of late last. gone, back: who became so, and who spoke again,
     until somebody takes the lists away. changed: whether others are silent than before, until somebody says otherwise.
+    turned: told of each that becomes silent or speaks again.
     """
 
     def __init__(self, table: str, store: Store, clock: Callable[[], int], most: int = _MOST) -> None:
@@ -68,6 +69,7 @@ class Silence:
         self.gone: list[str] = []
         self.back: list[str] = []
         self.changed = False
+        self.turned: Callable[[Seen], None] = _untold
         self._table = table
         self.patience = Patience()
         self._store = store
@@ -175,10 +177,12 @@ class Silence:
         if silent:
             self.silent[seen.key] = seen
             self.gone.append(seen.key)
+            self.turned(seen)
             return
         self.silent.pop(seen.key, None)
         if spoke:
             self.back.append(seen.key)
+            self.turned(seen)
 
     def _keep(self, seen: Seen, now: int) -> None:
         seen.written = now
@@ -191,3 +195,7 @@ class Silence:
                 seen.look()
             if seen.looked > seen.written:
                 self._keep(seen, self._clock())
+
+
+def _untold(_: Seen) -> None:
+    pass

@@ -9,18 +9,20 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from time import monotonic, time
 from typing import Literal
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from pipeline.devices import Devices
 from pipeline.logs import Log
 from pipeline.lorawan.ledger import RawLedger
 from pipeline.seen import Seen
 from pipeline.silent import Patience, Silence
+from pipeline.silent_device import Kind, SilentDevice
+from pipeline.silent_events import SilentEvents
 from pipeline.store import Store
 
 _LOG = Log(__name__)
@@ -31,38 +33,21 @@ _LOOK_SECONDS = 5.0
 _SAY_SECONDS = 60.0
 _SHOWN = 5
 
-Kind = Literal["device", "gateway"]
 
-
-@dataclass(frozen=True, slots=True)
-class SilentDevice:
-    """One that is overdue. name: its key in the registry, or what messages call it.
-
-    last: when it spoke, in milliseconds since 1970 UTC; 0: never. since: from when on its silence counts. interval:
-    seconds that may lie between two readings; known: who says so, `assumed` where nobody does.
-    """
-
-    kind: Kind
-    name: str
-    last: int
-    since: int
-    interval: float
-    known: Literal["configured", "learned", "assumed"]
-
-
-def _now() -> int:
+def now() -> int:
+    """Return milliseconds since 1970 UTC."""
     return round(time() * 1000)
 
 
 class SilentDevices:
-    """Devices and gateways that are overdue; for use on the event loop's thread.
+    """Devices and gateways that are overdue; for use on the event loop's thread. events: who tells Kafka, if anybody.
 
     folder: where the list is; None: nowhere. raw: by feed, how many receptions each gateway brought. clock:
     milliseconds since 1970 UTC.
     """
 
     def __init__(
-        self, store: Store, folder: Path | None, raw: Mapping[str, RawLedger], clock: Callable[[], int] = _now
+        self, store: Store, folder: Path | None, raw: Mapping[str, RawLedger], clock: Callable[[], int] = now
     ) -> None:
         self.devices = Silence("seen", store, clock)
         self.gateways = Silence("seen-gateway", store, clock, _MOST_GATEWAYS)
@@ -75,6 +60,9 @@ class SilentDevices:
         self._unwritten = True
         self._quiet_until = 0.0
         self._broken = False
+        self.events: SilentEvents | None = None
+        self.devices.turned = lambda seen: self._turned("device", seen)
+        self.gateways.turned = lambda seen: self._turned("gateway", seen)
 
     def find(self, key: str, called: tuple[str, ...]) -> Seen:
         """Return what is known of a device that speaks. key: as in entity ids. called: its connector and model."""
@@ -96,6 +84,8 @@ class SilentDevices:
             for _ in self.look():
                 await asyncio.sleep(0)
             self.say()
+            if self.events is not None:
+                self.events.send()
             if self._unwritten:
                 self._unwritten = False
                 await asyncio.to_thread(self._write, self._listed())
@@ -116,6 +106,11 @@ class SilentDevices:
             self._unwritten = self._unwritten or each.changed
             each.changed = False
 
+    def _turned(self, kind: Kind, seen: Seen) -> None:
+        if self.events is not None:
+            key = seen.key if kind == "device" else quote(seen.key, safe="")
+            self.events.note(self._row(kind, seen), key, back=not seen.silent)
+
     def _hear(self) -> None:
         """Take note of gateways that brought frames since the last look."""
         heard = self._receptions
@@ -127,8 +122,8 @@ class SilentDevices:
 
     def say(self) -> None:
         """Log who fell silent and who is back, once a minute."""
-        now = monotonic()
-        if now < self._quiet_until:
+        moment = monotonic()
+        if moment < self._quiet_until:
             return
         for kind, each in (("device", self.devices), ("gateway", self.gateways)):
             if each.gone:
@@ -137,7 +132,7 @@ class SilentDevices:
             if each.back:
                 _LOG.info("Back again after a silence.", kind=kind, count=len(each.back), first=_first(each.back))
             if each.gone or each.back:
-                self._quiet_until = now + _SAY_SECONDS
+                self._quiet_until = moment + _SAY_SECONDS
                 each.gone, each.back = [], []
 
     def latest(self, most: int) -> list[SilentDevice]:

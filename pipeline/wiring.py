@@ -71,7 +71,7 @@ def topics(config: Config) -> dict[str, str]:
 
 def all_topics(config: Config) -> set[str]:
     """Return every topic that is written to."""
-    events = {config.device_events_topic} if config.networked else set()
+    events = {config.device_events_topic} if config.tells_events else set()
     return {*topics(config).values(), config.dead_letter_topic, *events}
 
 

@@ -68,7 +68,7 @@ def _topic(of: Config, parsed: argparse.Namespace) -> str:
     if parsed.dead_letters:
         return str(parsed.topic or of.dead_letter_topic)
     topics: dict[str, str] = importlib.import_module("pipeline.wiring").topics(of)
-    if of.networked:
+    if of.tells_events:
         topics = {**topics, "device-events": of.device_events_topic}
     if parsed.topic is None:
         known = ", ".join([*topics, *topics.values()])

@@ -174,6 +174,11 @@ class Config(Section):
         return any(feed.dialect is not None for feed in self.feeds.values())
 
     @property
+    def tells_events(self) -> bool:
+        """Whether anything is written to the topic of device events."""
+        return self.networked or self.silent_devices.events
+
+    @property
     def models(self) -> list[str]:
         """The models of all entities that may be made."""
         written = {model for connector in self.connectors.values() for model in connector.models}

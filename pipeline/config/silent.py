@@ -20,3 +20,5 @@ class SilentDevices(Section):
     """The interval of those of which nothing is set, and too little was heard to learn it."""
     intervals: dict[str, Interval] = Field(default={}, examples=[{"acme/th-1": "10min", "NoiseLevelObserved": "5min"}])
     """The intervals of devices by connector or model; `interval` in the device registry goes before them."""
+    events: bool = Field(default=False, examples=[True])
+    """Whether who falls silent, and who is back, is told in `<tenant>.device-events.v1`, too."""

@@ -14,7 +14,7 @@ from pipeline.page.history import History
 from pipeline.page.letters import Letters
 from pipeline.page.newest import Newest
 from pipeline.page.samples import Samples
-from pipeline.silent_devices import SilentDevice
+from pipeline.silent_device import SilentDevice
 
 _GATEWAYS = 12
 _EXPLAINED = {reason.value: reason.explanation for reason in Reason}

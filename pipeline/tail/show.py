@@ -9,7 +9,7 @@ from typing import Any
 from pipeline import times
 from pipeline.dead_letter import TYPE
 from pipeline.errors import Reason
-from pipeline.events import TYPE as EVENT_TYPE
+from pipeline.event_record import TYPE as EVENT_TYPE
 from pipeline.printable import printable
 from pipeline.publish.reader import StoredRecord
 

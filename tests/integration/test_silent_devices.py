@@ -32,7 +32,9 @@ def listed(worker: Headrace, capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_from_silent_to_back_again(bench: WorkerBench, capsys: pytest.CaptureFixture[str]) -> None:
-    worker = bench.new_headrace({**bench.config(), "devices": "devices.yaml", "silent_devices": {"after": 1.5}})
+    worker = bench.new_headrace(
+        {**bench.config(), "devices": "devices.yaml", "silent_devices": {"after": 1.5, "events": True}}
+    )
     (Path(worker.folder) / "devices.yaml").write_text(REGISTRY)
     worker.start()
     bench.publish(*(reading(0, device) for device in (1, 2, 3)))
@@ -57,4 +59,10 @@ def test_from_silent_to_back_again(bench: WorkerBench, capsys: pytest.CaptureFix
     [back] = events(worker.logged(), "Back again after a silence.")
     assert back["first"] == ["station-1"]
     assert worker.metric("headrace_conserved", feed="city") == 1
+    told = [json.loads(each.value or b"") for each in bench.client.wait_for(3, f"{bench.tenant}.device-events.v1")]
+    assert sorted((each["subject"].rpartition(":")[2], each["event"]) for each in told) == [
+        ("station-1", "back"),
+        ("station-1", "silent"),
+        ("station-4", "silent"),
+    ]
     assert worker.stop() == 0

@@ -24,7 +24,7 @@ from pipeline.page.history import POINTS, History, quantile
 from pipeline.page.newest import MOST
 from pipeline.page.snapshot import snapshot
 from pipeline.record import Destination, Record, encode_headers
-from pipeline.silent_devices import SilentDevice
+from pipeline.silent_device import SilentDevice
 from tests.support.headrace import example_config
 
 CITY = About(

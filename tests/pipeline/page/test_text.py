@@ -12,7 +12,7 @@ from pipeline.__main__ import main
 from pipeline.errors import Reason, StartError
 from pipeline.page.ask import ask
 from pipeline.page.text import lines
-from pipeline.silent_devices import SilentDevice
+from pipeline.silent_device import SilentDevice
 from tests.pipeline.page.test_server import TOKEN, serving
 from tests.pipeline.page.test_snapshot import told_of_five_messages
 from tests.support.headrace import example_config

@@ -1,0 +1,87 @@
+"""Who fell silent and who spoke again, told to those who read Kafka: `silent_devices: {events: true}`.
+
+No message brings them, so nobody would send them again: what is not confirmed yet is kept in the store, and goes out
+again after a restart, under the same `ce_id`. A city that falls silent at once fills nothing: some go, and the next
+only when Kafka has those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+import orjson
+
+from pipeline import times
+from pipeline.delivery import Batch, Lane, Stage
+from pipeline.event_record import About, event_record
+from pipeline.message import Message
+from pipeline.record import Record
+from pipeline.silent_device import SilentDevice
+from pipeline.store import Store
+
+_TABLE = "silent-event"
+_AT_ONCE = 500
+SILENT, BACK = "silent", "back"
+
+
+class SilentEvents:
+    """For use on the event loop's thread. tell: whose events go to which topic, as (tenant, topic); None: nobody's.
+
+    clock: milliseconds since 1970 UTC.
+    """
+
+    def __init__(self, store: Store, publisher: Stage[Record], clock: Callable[[], int]) -> None:
+        self.tell: tuple[str, str] | None = None
+        self._store = store
+        self._publisher = publisher
+        self._clock = clock
+        self._waiting: dict[str, bytes] = dict(store.items(_TABLE))
+        self._lane: Lane[Sequence[tuple[str, bytes]]] = Lane(self._confirmed, 2 * _AT_ONCE)
+
+    def note(self, who: SilentDevice, key: str, *, back: bool) -> None:
+        """Take note of one that is silent from now on, or of one that is back; the last word of each goes out.
+
+        key: as in entity ids.
+        """
+        if self.tell is None:
+            return
+        kind, happened = (BACK, who.last) if back else (SILENT, self._clock())
+        value = {
+            "event": kind,
+            "subject": About(*self.tell, "", kind, key, 0).subject,
+            "time": times.text(happened).decode(),
+            **({"gateway": who.name} if who.kind == "gateway" else {}),
+            "details": {
+                "lastHeard": times.text(who.last).decode() if who.last else None,
+                "expectedEvery": who.interval,
+                "expectedBy": who.known,
+            },
+        }
+        discriminator = str(who.last if back else who.since)
+        kept = orjson.dumps([kind, key, discriminator, happened, value])
+        place = f"{who.kind}:{who.name}"
+        self._waiting.pop(place, None)
+        self._waiting[place] = kept
+        self._store.put(_TABLE, place, kept)
+
+    def send(self) -> None:
+        """Hand some of what waits to the publisher, unless it still has some."""
+        if self.tell is None or not self._waiting or self._lane.in_flight():
+            return
+        some = list(islice(self._waiting.items(), _AT_ONCE))
+        delivery = self._lane.receive(len(some), some)
+        self._publisher.put(Batch(delivery, [self._record(kept, *self.tell) for _, kept in some]))
+
+    def _record(self, kept: bytes, tenant: str, topic: str) -> Record:
+        kind, key, discriminator, observed, value = orjson.loads(kept)
+        text = orjson.dumps(value)
+        message = Message(f"headrace/{kind}/{key}", text, self._clock())
+        return event_record(About(tenant, topic, "", kind, key, observed), text, discriminator, message)
+
+    def _confirmed(self, batches: Sequence[Sequence[tuple[str, bytes]]]) -> None:
+        for batch in batches:
+            for place, kept in batch:
+                if self._waiting.get(place) == kept:  # otherwise something newer waits
+                    del self._waiting[place]
+                    self._store.delete(_TABLE, place)
