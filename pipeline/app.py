@@ -157,15 +157,17 @@ class Worker:
         return started
 
     async def _work(self) -> None:
-        parts = [(self._publisher.watch(), "publisher"), (self._store.run(), "store"), (self._reload.run(), "reload")]
+        parts = [(self._publisher.watch(), "publisher"), (self._store.run(), "store")]
         parts += [(self._unknown.run(), "unknown devices"), (self._silent.run(), "silent devices")]
         parts.append((self._feeds.run(), "feeds"))
-        watched = [asyncio.create_task(part, name=name) for part, name in parts]
+        reload = asyncio.create_task(self._reload.run(), name="reload")
+        watched = [reload, *(asyncio.create_task(part, name=name) for part, name in parts)]
         asyncio.get_running_loop().call_later(_HEALTHY_SECONDS, self._guard.settle)
         stop = asyncio.create_task(self._stop.wait(), name="stop")
         try:
             await asyncio.wait([stop, *watched], return_when=asyncio.FIRST_COMPLETED)
             if stop.done():
+                await self._no_more_reloads(reload)
                 await self._drain()
         finally:
             for task in (stop, *watched):
@@ -174,6 +176,12 @@ class Worker:
         for outcome in ended:
             if isinstance(outcome, Exception):
                 raise outcome
+
+    async def _no_more_reloads(self, reload: asyncio.Task[None]) -> None:
+        """Touch nothing from now on: a feed that a reload brings would read while the others drain."""
+        reload.cancel()
+        await asyncio.wait([reload])
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _LOG.info, "SIGHUP: not served while draining.")
 
     async def _drain(self) -> None:
         """Read no more; wait until what was read is confirmed and acknowledged, or the time is over."""
@@ -208,6 +216,9 @@ class Worker:
         loop.add_signal_handler(signal.SIGHUP, self._reload.ask)
         loop.add_signal_handler(signal.SIGUSR1, self._log_from, "debug")
         loop.add_signal_handler(signal.SIGUSR2, lambda: self._log_from(self._config.log.level))
+        signal.pthread_sigmask(
+            signal.SIG_UNBLOCK, {signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
+        )  # `run` has blocked them
 
     def _log_from(self, level: str) -> None:
         logs.set_level(level)

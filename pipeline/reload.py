@@ -1,8 +1,8 @@
 """The configuration, read again while messages flow: SIGHUP asks, and a file that cannot be used changes nothing.
 
 All that can fail comes first: the file is read and judged in a thread of its own, changed connectors are held to their
-examples, new topics are made ready, stages are compiled. Then only what differs is touched, on the event loop's
-thread and between two messages; connections whose keys are the same survive.
+examples (and may hang, or want to end the process), new topics are made ready, stages are compiled. Then only what
+differs is touched, on the event loop's thread and between two messages; connections whose keys are the same survive.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import logs, wiring
 from pipeline.admin import Admin
+from pipeline.apart import StuckError, apart
 from pipeline.config.changes import Changes, changes, fresh, refused
 from pipeline.config.findings import InvalidConfigError
 from pipeline.config.loading import Loaded
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pipeline.conformance.bench import Fault
 
 _LOG = Log(__name__)
+_PATIENCE = 60.0  # seconds; 100,000 devices are read in two
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +49,28 @@ class Touched:
 
 
 class Reload:
-    """Serves SIGHUP. read: returns the configuration as its file is now, or raises HeadraceError with what is wrong."""
+    """Serves SIGHUP.
+
+    read: returns the configuration as its file is now, or raises HeadraceError with what is wrong. patience: seconds
+    that reading and judging may take.
+    """
 
     def __init__(
-        self, loaded: Loaded, read: Callable[[], Loaded], touched: Touched, in_force: InForce, systemd: Systemd
+        self,
+        loaded: Loaded,
+        read: Callable[[], Loaded],
+        touched: Touched,
+        in_force: InForce,
+        systemd: Systemd,
+        *,
+        patience: float = _PATIENCE,
     ) -> None:
         self._config = loaded.config
         self._read = read
         self._touched = touched
         self._in_force = in_force
         self._systemd = systemd
+        self._patience = patience
         self._asked = asyncio.Event()
         in_force.file, in_force.hash = loaded.file, loaded.config.fingerprint
 
@@ -75,18 +89,33 @@ class Reload:
 
     async def _once(self) -> None:
         try:
-            loaded = await asyncio.to_thread(self._read)
-            change = await asyncio.to_thread(self._judged, loaded)
+            loaded, change = await apart(self._looked_at, self._patience)
             await self._make_ready(loaded.config)
             stages = {name: self._touched.feeds.stages(loaded.config, name) for name in change.rewired}
+        except StuckError as place:
+            said = (
+                f"Reading it takes longer than {self._patience:g} s; the configuration in use stays. It is at {place}"
+            )
+            self._keep([f"{said}: mend that, and restart the worker, in which it goes on."])
         except HeadraceError as problem:
-            self._in_force.kept(str(problem).splitlines())
-            _LOG.error("SIGHUP: refused, what is in use stays.", problem=str(problem).splitlines())
+            self._keep(str(problem).splitlines())
         except Exception as bug:  # noqa: BLE001 - logged; messages go on as before
             self._in_force.kept([f"A bug of ours: {type(bug).__name__}."])
             _LOG.bug("SIGHUP: refused by a bug of ours, what is in use stays. Please report it.")
         else:
             await self._apply(loaded.config, change, stages)
+
+    def _keep(self, why: list[str]) -> None:
+        self._in_force.kept(why)
+        _LOG.error("SIGHUP: refused, what is in use stays.", problem=why)
+
+    def _looked_at(self) -> tuple[Loaded, Changes]:
+        """Return what the file holds now, and what differs; all that it names can be read."""
+        loaded = self._read()
+        change, token = self._judged(loaded), wiring.admin_token(loaded.config)
+        if token is not None:
+            token()
+        return loaded, change
 
     def _judged(self, loaded: Loaded) -> Changes:
         """Return what differs.
@@ -104,9 +133,6 @@ class Reload:
         return changes(self._config, new)
 
     async def _make_ready(self, new: Config) -> None:
-        token = wiring.admin_token(new)
-        if token is not None:
-            await asyncio.to_thread(token)
         further = wiring.all_topics(new) - wiring.all_topics(self._config)
         if further:
             await self._touched.publisher.include(further, wiring.create_topics(new))

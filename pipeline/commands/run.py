@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 from typing import Any
 
@@ -13,6 +14,7 @@ from pipeline.errors import StartError
 from pipeline.logs import Log
 
 _LOG = Log(__name__)
+_WISHES = frozenset({signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2})
 
 _HELP = f"""examples:
   headrace run city.yaml
@@ -44,6 +46,15 @@ def add(to: commands.Subparsers) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Run the worker and return the exit code."""
+    # What is asked for while it starts waits until it can be served: until then these signals would end the process.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _WISHES)
+    try:
+        return _run(parsed)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _run(parsed: argparse.Namespace) -> int:
     loaded = config.read(parsed.config)
     logs.begin(loaded.config.log.format, loaded.config.log.level)
     _warn(loaded)

@@ -76,7 +76,7 @@ class Bench:
     def write(self) -> None:
         self.file.write_text(yaml.safe_dump(self.content), encoding="utf-8")
 
-    def made(self, reading: Callable[[], Loaded] | None = None) -> Reload:
+    def made(self, reading: Callable[[], Loaded] | None = None, patience: float = 60.0) -> Reload:
         all_of_it = cast("Any", self.everything)
         touched = Touched(all_of_it, all_of_it, all_of_it, [all_of_it], all_of_it.taken)
         loaded = read(self.file)
@@ -85,7 +85,7 @@ class Bench:
             self.reads += 1
             return (reading or loaded.reread)()
 
-        return Reload(loaded, counted, touched, self.in_force, Systemd({}))
+        return Reload(loaded, counted, touched, self.in_force, Systemd({}), patience=patience)
 
     async def once(self, reload: Reload, asks: int = 1) -> list[Any]:
         """Ask, wait until it is served, and return what was done."""
@@ -229,7 +229,9 @@ connector = Connector(
 """
 
 
-def test_a_connector_is_held_to_its_examples_first(bench: Bench) -> None:
+@pytest.fixture
+def write(bench: Bench) -> Callable[[str], None]:
+    """Put a vendor's connector in force that is as it should be, and return what writes another."""
     file = bench.file.parent / "vendors" / "acme.py"
     file.parent.mkdir()
     file.write_text(CONNECTOR.format(factor=1, expect=10.0), encoding="utf-8")
@@ -238,17 +240,65 @@ def test_a_connector_is_held_to_its_examples_first(bench: Bench) -> None:
     bench.content["feeds"]["city"]["routes"].insert(0, {"topic": "city/t/{device}", "connector": "acme"})
     bench.write()
 
+    def write(code: str) -> None:
+        file.write_text(code, encoding="utf-8")
+
+    return write
+
+
+def test_a_connector_is_held_to_its_examples_first(bench: Bench, write: Callable[[str], None]) -> None:
     async def go() -> None:
         reload = bench.made()
         assert await bench.once(reload) == []
-        file.write_text(CONNECTOR.format(factor=2, expect=10.0), encoding="utf-8")
+        write(CONNECTOR.format(factor=2, expect=10.0))
         assert await bench.once(reload) == []
         assert "example 'ten'" in "\n".join(bench.in_force.refused)
-        file.write_text(CONNECTOR.format(factor=2, expect=20.0), encoding="utf-8")
+        write(CONNECTOR.format(factor=2, expect=20.0))
         assert await bench.once(reload) == [("rewired", "city", "stages of city")]
         assert await bench.once(reload) == []
 
     asyncio.run(go())
+
+
+IN_THE_MODULE, IN_THE_DECODER = "\ndef decode", "\n    if len"
+
+
+@pytest.mark.parametrize("place", [IN_THE_MODULE, IN_THE_DECODER])
+@pytest.mark.parametrize("end", ["KeyboardInterrupt", "SystemExit", "GeneratorExit"])
+def test_a_connector_that_wants_to_end_the_process_is_refused(
+    bench: Bench, write: Callable[[str], None], place: str, end: str
+) -> None:
+    async def go() -> None:
+        reload = bench.made()
+        indent = "" if place == IN_THE_MODULE else "    "
+        wild = CONNECTOR.format(factor=1, expect=10.0).replace(place, f"\n{indent}raise {end}{place}", 1)
+        write(wild)
+        assert await bench.once(reload) == []
+        assert bench.in_force.refused != []
+        write(CONNECTOR.format(factor=1, expect=10.0) + "# mended\n")
+        assert ("rewired", "city", "stages of city") in await bench.once(reload)
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("place", [IN_THE_MODULE, IN_THE_DECODER])
+def test_a_connector_that_hangs_is_refused_and_awaited_by_nobody(
+    bench: Bench, write: Callable[[str], None], place: str
+) -> None:
+    async def go() -> None:
+        reload = bench.made(patience=1.0)
+        indent = "" if place == IN_THE_MODULE else "    "
+        hang = f"\n{indent}import time\n{indent}while True: time.sleep(1000)"
+        hanging = CONNECTOR.format(factor=1, expect=10.0).replace(place, f"{hang}{place}", 1)
+        write(hanging)
+        assert await bench.once(reload) == []
+        [why] = bench.in_force.refused
+        assert why.startswith("Reading it takes longer than 1 s; the configuration in use stays. It is at ")
+        assert "acme.py:" in why
+        write(CONNECTOR.format(factor=1, expect=10.0) + "# mended\n")
+        assert ("rewired", "city", "stages of city") in await bench.once(reload)
+
+    asyncio.run(asyncio.wait_for(go(), 30))  # at its end `run` waits for every thread of the loop's own
 
 
 def test_the_loop_goes_on_while_a_file_is_read(bench: Bench) -> None:
