@@ -224,12 +224,12 @@ class StateFile:
             self._said = said
 
 
-def peek(folder: Path, table: str) -> frozenset[str] | None:
-    """Return the keys of a table, without changing anything; None while a worker holds the file, or without one."""
+def peek(folder: Path, table: str) -> dict[str, bytes] | None:
+    """Return a table, without changing anything; None while a worker holds the file, or without one."""
     file = folder / "state.sqlite"
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as link:
-            return frozenset(str(key) for (key,) in link.execute("SELECT key FROM kept WHERE place = ?", (table,)))
+            return dict(link.execute("SELECT key, value FROM kept WHERE place = ?", (table,)))
     except sqlite3.Error:
         return None
 

@@ -17,7 +17,7 @@ from pipeline.doctor.certificates import Certificate
 from pipeline.doctor.finding import SEVERITIES, Finding, told
 from pipeline.doctor.worker import Scrape
 from pipeline.errors import StartError
-from pipeline.lorawan.counters import TABLE
+from pipeline.lorawan.journal import PAGES, ROWS, heard
 from pipeline.publish.survey import ClusterFacts, survey
 from pipeline.store import peek
 
@@ -89,7 +89,9 @@ async def _cluster(config: Config) -> ClusterFacts | None:
 
 
 def _counters(config: Config) -> Collection[str] | None:
-    return peek(wiring.state_folder(config), TABLE)
+    folder = wiring.state_folder(config)
+    rows, pages = peek(folder, ROWS), peek(folder, PAGES)
+    return None if rows is None or pages is None else heard(rows, pages)
 
 
 def _placed(loaded: Loaded, found: Finding) -> Finding:

@@ -1,4 +1,4 @@
-"""Frame counters: which 32 bits the 16 on air stand for, and whether a frame was accepted before.
+"""The frame counters of all sessions: whose a frame is, and what of it outlives the process.
 
 A counter is kept once the frame's record is confirmed, and not before: a frame that came, whose record was lost with
 the process, is new when its source sends it again. One that was confirmed, but perhaps not acknowledged any more, is
@@ -8,131 +8,18 @@ again: whoever sends them has recorded them.
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from hashlib import sha256
-from typing import Protocol
 
 from pipeline.devices import Device, Session
 from pipeline.directory import Directory
+from pipeline.lorawan.counter import FIRST_ROLLS, Counter, meanings
 from pipeline.lorawan.crypto import Keys
 from pipeline.lorawan.frames import DataUp
+from pipeline.lorawan.journal import ROWS, Journal, Keeper
 
-TABLE = "lorawan"
-REMEMBERED = 64
-"""Frames of a session that are known again: the highest counters accepted."""
-
-MAX_FCNT_GAP = 16_384
-"""LoRaWAN 1.0.3, clause 2.1.1. Later versions have no such gap; here it says only which meaning is tried first."""
-
-_FIRST_ROLLS = 64  # 4 million frames: a session of which nothing is known may have counted that far
 _FIRST_TRIES = 1024  # for a frame: a DevAddr that very many share costs no more until some of them were heard
-_ENTRY = struct.Struct("<I4s")
-_TOP = 1 << 32
-
-
-class Keeper(Protocol):
-    """What outlives the process: pipeline/store.py."""
-
-    def get(self, table: str, key: str) -> bytes | None:
-        """Return the value, or None."""
-
-    def put(self, table: str, key: str, value: bytes) -> None:
-        """Keep a value in place of the one before."""
-
-
-class Verdict(Enum):
-    """What a frame with a right MIC is to its session."""
-
-    NEW = "new"
-    DUPLICATE = "duplicate"  # accepted in this life, or acknowledged in an earlier one
-    AGAIN = "again"  # accepted in an earlier life, perhaps not acknowledged, and neither it nor a newer one in this one
-    BACK = "back"  # below what is remembered, or an old counter for a new frame
-
-
-def meanings(last: int | None, f_cnt: int, rolls: int = _FIRST_ROLLS) -> Sequence[int]:
-    """Return the counters that 16 bits may stand for, the likeliest first.
-
-    last: the highest accepted so far. rolls: how many times 16 bits to try where nothing was accepted.
-    """
-    if last is None:
-        return range(f_cnt, f_cnt + (rolls << 16), 1 << 16)
-    ahead = last + ((f_cnt - last) & 0xFFFF)
-    behind = ahead - (1 << 16)
-    if behind < 0:
-        return (ahead,)
-    if ahead >= _TOP:
-        likely: tuple[int, ...] = (behind,)
-    else:
-        likely = (ahead, behind) if ahead - last <= MAX_FCNT_GAP else (behind, ahead)
-    return likely if behind == f_cnt else (*likely, f_cnt)  # a device that was reset counts from 0
-
-
-class Counter:
-    """One session's counter, as accepted in this life and as kept for the next.
-
-    kept: how many of the frames were not acknowledged when it was written, and the frames, those as the last.
-    pending: the mark (`Keys.mark`) of each accepted frame whose record is not confirmed, or not in the file. waiting:
-    what lets the duplicates of those go, where there are any.
-    """
-
-    __slots__ = ("accepted", "key", "last", "old", "pending", "retired", "waiting")
-
-    def __init__(self, key: str, kept: bytes | None) -> None:
-        self.key = key
-        kept = kept or b"\0"
-        self.accepted = {f_cnt: _ENTRY.pack(f_cnt, mark) for f_cnt, mark in _ENTRY.iter_unpack(kept[1:])}
-        self.old = set(list(self.accepted)[len(self.accepted) - kept[0] :])
-        self.pending: dict[int, bytes] = {}
-        self.waiting: dict[int, list[Callable[[], None]]] = {}
-        self.last = max(self.accepted, default=None)
-        self.retired = False  # a reset began another count: this one is kept no more
-
-    def judge(self, f_cnt: int, mark: bytes) -> Verdict:
-        """Say what a frame is that the session's keys verify. mark: what tells it from another of the same counter.
-
-        A lower counter is no replay if it was never accepted and everything near it is remembered: then two gateways'
-        frames, or two connections, overtook each other.
-        """
-        last = self.last
-        if last is None or f_cnt > last:
-            return Verdict.NEW  # nothing above `last` is pending or accepted
-        pending = self.pending.get(f_cnt)
-        if pending is not None:
-            return Verdict.DUPLICATE if pending == mark else Verdict.BACK
-        known = self.accepted.get(f_cnt)
-        if known is not None:
-            if known[4:] != mark:
-                return Verdict.BACK
-            return Verdict.AGAIN if f_cnt in self.old else Verdict.DUPLICATE
-        return Verdict.NEW if f_cnt > last - REMEMBERED else Verdict.BACK
-
-    def accept(self, f_cnt: int, mark: bytes) -> None:
-        """Take a frame on its way."""
-        self.pending[f_cnt] = mark
-        if self.last is None or f_cnt > self.last:
-            self.last = f_cnt
-            self.old.clear()  # what was not acknowledged comes first; later only who has recorded it sends it
-        else:
-            self.old.discard(f_cnt)
-
-    def confirm(self, f_cnt: int) -> None:
-        """Remember a frame whose record is confirmed, in place of the lowest."""
-        accepted = self.accepted
-        accepted.pop(f_cnt, None)  # so that it becomes the last
-        accepted[f_cnt] = _ENTRY.pack(f_cnt, self.pending[f_cnt])
-        if len(accepted) > REMEMBERED:
-            lowest = min(accepted)
-            del accepted[lowest]
-            self.old.discard(lowest)
-
-    def kept(self) -> bytes:
-        """Return what the next life is to know."""
-        accepted = self.accepted
-        unacknowledged = sum(1 for f_cnt in self.pending if f_cnt in accepted)
-        return bytes([unacknowledged]) + b"".join(accepted.values())
 
 
 @dataclass(slots=True)
@@ -155,6 +42,7 @@ class Counters:
     def __init__(self, directory: Directory, keeper: Keeper) -> None:
         self._directory = directory
         self._keeper = keeper
+        self._journal = Journal(keeper)
         self._known: dict[bytes, tuple[Known, ...]] = {}  # by DevAddr as it travels
         self._counters: dict[str, Counter] = {}
         directory.on_change(self._changed)
@@ -162,7 +50,7 @@ class Counters:
     def match(self, frame: DataUp) -> tuple[Known, int] | None:
         """Find the session that verifies a frame, and the whole counter; several devices may share a DevAddr."""
         sessions = self._known.get(frame.address) or self._sessions(frame)
-        rolls = _FIRST_ROLLS if len(sessions) * _FIRST_ROLLS <= _FIRST_TRIES else _rolls(sessions)
+        rolls = FIRST_ROLLS if len(sessions) * FIRST_ROLLS <= _FIRST_TRIES else _rolls(sessions)
         for known in sessions:
             for f_cnt in meanings(known.counter.last, frame.f_cnt, rolls):
                 if known.keys.verifies(frame, f_cnt):
@@ -179,18 +67,14 @@ class Counters:
 
     def restart(self, known: Known) -> None:
         """Begin a session's count anew: its device was reset."""
-        known.counter.retired = True
-        known.counter = self._counters[known.counter.key] = Counter(known.counter.key, None)
+        before = known.counter
+        before.retired = True
+        # What has no frame yet stands in the file as the one before it.
+        known.counter = self._counters[before.key] = Counter(before.key, None, before.before or before)
 
-    def confirm(self, frames: Iterable[tuple[Counter, int]]) -> None:
+    def confirm(self, frames: Sequence[tuple[Counter, int]]) -> None:
         """Keep the counters of frames whose records are confirmed."""
-        changed: dict[str, Counter] = {}
-        for counter, f_cnt in frames:
-            counter.confirm(f_cnt)
-            if not counter.retired:
-                changed[counter.key] = counter
-        for key, counter in changed.items():
-            self._keeper.put(TABLE, key, counter.kept())
+        self._journal.write(frames)
 
     def _sessions(self, frame: DataUp) -> tuple[Known, ...]:
         known = self._known.get(frame.address)
@@ -205,7 +89,7 @@ class Counters:
         key = place_of(session)
         counter = self._counters.get(key)
         if counter is None:
-            counter = self._counters[key] = Counter(key, self._keeper.get(TABLE, key))
+            counter = self._counters[key] = Counter(key, self._keeper.get(ROWS, key))
         return Known(device.dev_eui or device.key, session.dev_addr, Keys(session), counter)
 
     def _changed(self) -> None:
@@ -214,15 +98,16 @@ class Counters:
         stay = {place_of(session) for device in self._directory.devices for session in device.sessions}
         gone = [counter for key, counter in self._counters.items() if key not in stay and not counter.pending]
         for counter in gone:
-            if counter.accepted and not counter.old:  # all of it is acknowledged by now, should the session come back
-                self._keeper.put(TABLE, counter.key, counter.kept())
+            if not counter.old:
+                counter.told = 0  # all of it is acknowledged by now, should the session come back
             del self._counters[counter.key]
+        self._journal.save([counter for counter in gone if counter.accepted])
 
 
 def _rolls(sessions: Sequence[Known]) -> int:
     """Return how many roll-overs each session may have behind it that was never heard."""
     unheard = sum(1 for known in sessions if known.counter.last is None)
-    return max(1, min(_FIRST_ROLLS, _FIRST_TRIES // max(1, unheard)))
+    return max(1, min(FIRST_ROLLS, _FIRST_TRIES // max(1, unheard)))
 
 
 def place_of(session: Session) -> str:

@@ -14,9 +14,11 @@ from typing import Any, Literal, Protocol
 from pipeline.delivery import Batch, Delivery, Fate, Stage, part, seal_alike
 from pipeline.dialect import Event
 from pipeline.errors import PayloadError, Reason
-from pipeline.lorawan.counters import Counter, Counters, Keeper, Known, Verdict
+from pipeline.lorawan.counter import Counter, Verdict
+from pipeline.lorawan.counters import Counters, Known
 from pipeline.lorawan.dedupe import Copies, Refused
 from pipeline.lorawan.frames import DataUp, JoinRequest, parse
+from pipeline.lorawan.journal import Keeper
 from pipeline.lorawan.ledger import FrameLedger, Outcome, RawLedger
 from pipeline.message import Message
 from pipeline.refusals import Refusals
@@ -209,10 +211,8 @@ class Sessions(Stage[Copies]):
     def _written(self, parent: Delivery, accepted: Accepted, settled: Delivery) -> None:
         seal_alike(parent, settled)
         for counter, f_cnt in accepted:
-            del counter.pending[f_cnt]
-            if counter.waiting:
-                for let_go in counter.waiting.pop(f_cnt, ()):
-                    let_go()
+            for let_go in counter.written(f_cnt):
+                let_go()
 
     def _let_go(self, delivery: Delivery) -> None:
         self._kept -= 1

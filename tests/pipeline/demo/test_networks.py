@@ -13,7 +13,7 @@ from pipeline.demo.outcome import PUBLISHED, Spoken
 from pipeline.dialect import Event, Frame, Said
 from pipeline.errors import PayloadError, Reason
 from pipeline.json_guard import document
-from pipeline.lorawan.counters import REMEMBERED
+from pipeline.lorawan.counter import REMEMBERED
 from pipeline.lorawan.crypto import Keys
 from pipeline.lorawan.frames import DataUp, JoinRequest, parse
 from pipeline.uplink import Uplink

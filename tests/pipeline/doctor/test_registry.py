@@ -8,7 +8,8 @@ from pathlib import Path
 from pipeline import config
 from pipeline.doctor import registry
 from pipeline.doctor.finding import Finding
-from pipeline.lorawan.counters import TABLE, place_of
+from pipeline.lorawan.counters import place_of
+from pipeline.lorawan.journal import ROWS
 from pipeline.store import Store, peek
 from tests.support.headrace import ROOT
 
@@ -87,13 +88,13 @@ def test_a_broken_connector_and_a_draft(tmp_path: Path) -> None:
 
 
 def test_counters_are_read_while_nobody_holds_them(tmp_path: Path) -> None:
-    assert peek(tmp_path, TABLE) is None
+    assert peek(tmp_path, ROWS) is None
     store = Store(tmp_path)
-    store.put(TABLE, "01ab23cd-0", b"1")
+    store.put(ROWS, "01ab23cd-0", b"1")
     store.put("other", "x", b"1")
-    assert peek(tmp_path, TABLE) is None  # held
+    assert peek(tmp_path, ROWS) is None  # held
     asyncio.run(store.close())
-    assert peek(tmp_path, TABLE) == frozenset({"01ab23cd-0"})
+    assert peek(tmp_path, ROWS) == {"01ab23cd-0": b"1"}
     with sqlite3.connect(tmp_path / "state.sqlite") as link:  # nothing of ours holds it
         assert link.execute("SELECT count(*) FROM kept").fetchone() == (2,)
     link.close()

@@ -1,7 +1,7 @@
 """What stands around the stages in these tests: a clock to move, a file that may be late, ends that wait."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +76,12 @@ class File:
 
     def get(self, table: str, key: str) -> bytes | None:
         return self.values.get((table, key))
+
+    def items(self, table: str) -> Iterator[tuple[str, bytes]]:
+        return ((key, value) for (place, key), value in list(self.values.items()) if place == table)
+
+    def delete(self, table: str, key: str) -> None:
+        del self.values[table, key]
 
     def put(self, table: str, key: str, value: bytes) -> None:
         self.values[table, key] = value

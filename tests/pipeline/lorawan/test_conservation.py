@@ -1,8 +1,9 @@
 """Whatever comes late, twice, over two connections or before a crash: nothing is lost, and no replay accepted."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -10,7 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from pipeline.delivery import Lane
 from pipeline.devices import Device
 from pipeline.dialect import Frame
-from pipeline.lorawan.counters import TABLE, Counter, place_of
+from pipeline.lorawan import journal
+from pipeline.lorawan.counter import Counter
+from pipeline.lorawan.counters import place_of
+from pipeline.lorawan.journal import ROWS, Journal
 from pipeline.uplink import Uplink
 from tests.pipeline.lorawan.rig import WINDOW, Clock, Feed, File, Worker, heard
 from tests.support.lorawan import data_up, session
@@ -25,6 +29,13 @@ Sent = tuple[int, Frame]
 
 def text(f_cnt: int) -> bytes:
     return b"reading %d" % f_cnt
+
+
+def remembered(written: dict[tuple[str, str], bytes]) -> Container[int]:
+    """Return what another life would know."""
+    file = File(written)
+    Journal(file)
+    return Counter(place_of(KEYS), file.get(ROWS, place_of(KEYS))).accepted
 
 
 class Broker:
@@ -46,6 +57,9 @@ class Broker:
 class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
+        self.small = pytest.MonkeyPatch()  # so that pages turn and go within few frames
+        self.small.setattr(journal, "_MOST", 6)
+        self.small.setattr(journal, "_PAGE", 2)
         self.clock = Clock()
         self.clock.__enter__()
         self.brokers = [Broker() for _ in range(LANES)]
@@ -63,7 +77,7 @@ class Life(RuleBasedStateMachine):
         return self.worker.feeds[lane == LANES - 1]
 
     def _acknowledged(self, broker: Broker, tokens: Sequence[list[Sent]]) -> None:
-        kept = Counter("", self.worker.file.written.get((TABLE, place_of(KEYS)))).accepted
+        kept = remembered(self.worker.file.written)
         for sent in tokens:
             for each in sent:
                 broker.unacknowledged.remove(each)
@@ -159,6 +173,7 @@ class Life(RuleBasedStateMachine):
             self._finish()
         finally:
             self.clock.__exit__()
+            self.small.undo()
 
     def _finish(self) -> None:
         for _ in range(3):

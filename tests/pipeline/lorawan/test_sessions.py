@@ -8,7 +8,7 @@ import pytest
 from pipeline.delivery import Fate
 from pipeline.devices import Device
 from pipeline.errors import Reason
-from pipeline.lorawan.counters import REMEMBERED, meanings
+from pipeline.lorawan.counter import REMEMBERED, meanings
 from pipeline.lorawan.ledger import Outcome
 from pipeline.lorawan.sessions import Policy
 from pipeline.uplink import Reception

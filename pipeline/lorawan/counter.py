@@ -1,0 +1,153 @@
+"""One session's frame counter: which 32 bits the 16 on air stand for, and whether a frame was accepted before."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from enum import Enum
+
+REMEMBERED = 64
+"""Frames of a session that are known again: the highest counters accepted."""
+
+MAX_FCNT_GAP = 16_384
+"""LoRaWAN 1.0.3, clause 2.1.1. Later versions have no such gap; here it says only which meaning is tried first."""
+
+FIRST_ROLLS = 64
+"""Roll-overs of a session of which nothing is known: it may have counted 4 million frames."""
+
+_ENTRY = struct.Struct("<I4s")
+_TOP = 1 << 32
+
+
+class Verdict(Enum):
+    """What a frame with a right MIC is to its session."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"  # accepted in this life, or acknowledged in an earlier one
+    AGAIN = "again"  # accepted in an earlier life, perhaps not acknowledged, and neither it nor a newer one in this one
+    BACK = "back"  # below what is remembered, or an old counter for a new frame
+
+
+def meanings(last: int | None, f_cnt: int, rolls: int = FIRST_ROLLS) -> Sequence[int]:
+    """Return the counters that 16 bits may stand for, the likeliest first.
+
+    last: the highest accepted so far. rolls: how many times 16 bits to try where nothing was accepted.
+    """
+    if last is None:
+        return range(f_cnt, f_cnt + (rolls << 16), 1 << 16)
+    ahead = last + ((f_cnt - last) & 0xFFFF)
+    behind = ahead - (1 << 16)
+    if behind < 0:
+        return (ahead,)
+    if ahead >= _TOP:
+        likely: tuple[int, ...] = (behind,)
+    else:
+        likely = (ahead, behind) if ahead - last <= MAX_FCNT_GAP else (behind, ahead)
+    return likely if behind == f_cnt else (*likely, f_cnt)  # a device that was reset counts from 0
+
+
+class Counter:
+    """One session's counter, as accepted in this life and as kept for the next.
+
+    key, place: what the session is called where its counter is kept, as text and in bytes. kept: how many of the frames
+    were perhaps not acknowledged when that was written (`told`), and the frames, those as the last. pending: the mark
+    (`Keys.mark`) of each accepted frame whose record is not confirmed, or not in the file yet. waiting: what lets the
+    duplicates of those go, where there are any. before: the counter in whose place this one came, until it has a frame.
+    saved: how many frames the journal had when all of this one was written (pipeline/lorawan/journal.py).
+    """
+
+    __slots__ = (
+        "_at_work",
+        "_highest",
+        "_in_order",
+        "accepted",
+        "before",
+        "key",
+        "last",
+        "old",
+        "pending",
+        "place",
+        "retired",
+        "saved",
+        "told",
+        "waiting",
+    )
+
+    def __init__(self, key: str, kept: bytes | None, before: Counter | None = None) -> None:
+        self.key = key
+        self.place = bytes.fromhex(key.replace("-", ""))
+        kept = kept or b"\0"
+        self.accepted = {f_cnt: _ENTRY.pack(f_cnt, mark) for f_cnt, mark in _ENTRY.iter_unpack(kept[1:])}
+        self.told = kept[0]
+        self.old = set(list(self.accepted)[len(self.accepted) - self.told :])
+        self.pending: dict[int, bytes] = {}
+        self.waiting: dict[int, list[Callable[[], None]]] = {}
+        self.last = max(self.accepted, default=None)
+        self.retired = False  # a reset began another count: this one is kept no more
+        self.before = before
+        self.saved = 0
+        self._at_work = 0  # confirmed, and not in the file yet
+        self._in_order = False  # whether the lowest is known to come first
+        self._highest = -1 if self.last is None else self.last
+
+    def judge(self, f_cnt: int, mark: bytes) -> Verdict:
+        """Say what a frame is that the session's keys verify. mark: what tells it from another of the same counter.
+
+        A lower counter is no replay if it was never accepted and everything near it is remembered: then two gateways'
+        frames, or two connections, overtook each other.
+        """
+        last = self.last
+        if last is None or f_cnt > last:
+            return Verdict.NEW  # nothing above `last` is pending or accepted
+        pending = self.pending.get(f_cnt)
+        if pending is not None:
+            return Verdict.DUPLICATE if pending == mark else Verdict.BACK
+        known = self.accepted.get(f_cnt)
+        if known is not None:
+            if known[4:] != mark:
+                return Verdict.BACK
+            return Verdict.AGAIN if f_cnt in self.old else Verdict.DUPLICATE
+        return Verdict.NEW if f_cnt > last - REMEMBERED else Verdict.BACK
+
+    def accept(self, f_cnt: int, mark: bytes) -> None:
+        """Take a frame on its way."""
+        self.pending[f_cnt] = mark
+        if self.last is None or f_cnt > self.last:
+            self.last = f_cnt
+            self.old.clear()  # what was not acknowledged comes first; later only who has recorded it sends it
+        else:
+            self.old.discard(f_cnt)
+
+    def confirm(self, f_cnt: int) -> bytes:
+        """Remember a frame whose record is confirmed, and return what the journal is to say of it."""
+        entry = _ENTRY.pack(f_cnt, self.pending[f_cnt])
+        self.remember(f_cnt, entry)
+        self._at_work += 1
+        self.told = min(self._at_work, REMEMBERED)
+        return entry
+
+    def remember(self, f_cnt: int, entry: bytes) -> None:
+        """Remember a frame as the last, in place of the lowest."""
+        accepted = self.accepted
+        if f_cnt <= self._highest:
+            accepted.pop(f_cnt, None)
+            self._in_order = False
+        else:
+            self._highest = f_cnt
+        accepted[f_cnt] = entry
+        if len(accepted) > REMEMBERED:
+            lowest = next(iter(accepted)) if self._in_order else min(accepted)
+            del accepted[lowest]
+            self.old.discard(lowest)
+            if not self._in_order:  # finding the lowest of 64 takes longer than all else here
+                self._in_order = sorted(accepted) == list(accepted)
+
+    def written(self, f_cnt: int) -> Sequence[Callable[[], None]]:
+        """Take note that a confirmed frame is in the file, and return what lets its duplicates go."""
+        del self.pending[f_cnt]
+        self._at_work -= 1
+        return self.waiting.pop(f_cnt, ()) if self.waiting else ()
+
+    def kept(self) -> bytes:
+        """Return what the next life is to know."""
+        return bytes([self.told]) + b"".join(self.accepted.values())

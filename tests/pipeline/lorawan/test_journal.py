@@ -1,0 +1,105 @@
+"""What is in the file is what is known, however it is written: whole, in the journal, or partly in both."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.lorawan import journal as module
+from pipeline.lorawan.counter import REMEMBERED, Counter
+from pipeline.lorawan.journal import PAGES, ROWS, Journal, heard
+from tests.pipeline.lorawan.rig import File
+
+KEYS = tuple(f"01ab23c{n}-{n:016x}" for n in range(3))
+Step = tuple[str, int, int]
+STEPS = st.tuples(
+    st.sampled_from(["frame"] * 8 + ["reset", "gone", "acknowledged", "killed"]), *[st.integers(0, 2)] * 2
+)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST", 6)
+    monkeypatch.setattr(module, "_PAGE", 2)
+
+
+class Life:
+    """Sessions that write each frame whole beside those that write a journal."""
+
+    def __init__(self, file: File, expected: dict[str, bytes]) -> None:
+        self.file, self.expected = file, expected
+        self.journal = Journal(file)
+        self.counters = {key: Counter(key, file.get(ROWS, key)) for key in KEYS}
+        assert {key: value for (table, key), value in file.values.items() if table == ROWS} == expected
+        assert not dict(file.items(PAGES))
+
+    def step(self, what: str, session: int, skip: int) -> None:
+        counter = self.counters[KEYS[session]]
+        if what == "frame":
+            f_cnt = max(0, (counter.last or 0) + skip)
+            counter.accept(f_cnt, b"%04d" % (f_cnt % 10_000))
+            self.journal.write([(counter, f_cnt)])
+            self.expected[counter.key] = counter.kept()
+        elif what == "reset":
+            counter.retired = True
+            self.counters[counter.key] = Counter(counter.key, None, counter.before or counter)
+        elif what == "acknowledged":
+            for f_cnt in list(counter.pending):
+                counter.written(f_cnt)
+        elif what == "gone" and counter.accepted and not counter.retired:
+            for f_cnt in list(counter.pending):
+                counter.written(f_cnt)
+            counter.told = 0
+            self.journal.save([counter])
+            self.expected[counter.key] = counter.kept()
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(STEPS, max_size=60))
+def test_the_next_life_knows_what_it_would_know_of_whole_counters(steps: list[Step]) -> None:
+    life = Life(File(), {})
+    for what, session, skip in steps:
+        if what == "killed":
+            life = Life(File(life.file.values), life.expected)
+        else:
+            life.step(what, session, skip)
+    Life(File(life.file.values), life.expected)
+
+
+def frames(count: int) -> Iterator[tuple[str, int, int]]:
+    return (("frame", n % 3, 1) for n in range(count))
+
+
+def test_a_journal_is_bounded_and_sessions_are_seldom_written_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST", 60)
+    monkeypatch.setattr(module, "_PAGE", 10)
+    life = Life(File(), {})
+    whole = 0
+    for step in frames(3000):
+        before = {key: life.file.values.get((ROWS, key)) for key in KEYS}
+        life.step(*step)
+        whole += sum(life.file.values.get((ROWS, key)) != before[key] for key in KEYS)
+        assert len(dict(life.file.items(PAGES))) <= 1 + 60 // 6
+    assert 0 < whole < 3000 / 15
+    assert len(life.expected[KEYS[0]]) == 1 + 8 * REMEMBERED
+
+
+def test_a_page_that_could_not_be_deleted_says_nothing() -> None:
+    life = Life(File(), {})
+    life.step("frame", 0, 1)
+    [(name, zombie)] = life.file.items(PAGES)
+    for step in frames(30):
+        life.step(*step)
+    life.file.values[PAGES, name] = zombie
+    Life(File(life.file.values), life.expected)
+
+
+def test_who_was_heard() -> None:
+    life = Life(File(), {})
+    for step in [*frames(12), ("frame", 0, 1)]:
+        life.step(*step)
+    rows = [key for key, _ in life.file.items(ROWS)]
+    assert heard(rows, {}) == set(rows)
+    assert heard([], {}) == set()
+    assert heard(rows, dict(life.file.items(PAGES))) == set(KEYS)
