@@ -178,14 +178,14 @@ class Identify(Stage[Heard]):
         try:
             readings = fan.decoded(uplink)
         except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
-            bundle.add([self._letter(fan, message, error, "decode")], fan.states)
+            bundle.add([self._letter(device, message, error, "decode")], fan.states)
             return
         outcome = fan.records(readings, message, lambda _, __: uplink.device, uplink)
         if message.arrival >= device.due:
             self._present(device, uplink, outcome)
         records = outcome.records
         if outcome.refusal is not None:
-            records = [*records, self._letter(fan, message, outcome.refusal, "normalise")]
+            records = [*records, self._letter(device, message, outcome.refusal, "normalise")]
         bundle.add(records, fan.states, changed=outcome.changed)
 
     def _present(self, device: _Known, uplink: Uplink, outcome: Outcome) -> None:
@@ -223,8 +223,9 @@ class Identify(Stage[Heard]):
         known = self._known[eui] = _Known(fan, fan.decode, unwanted, entity, self._frames.of(eui))
         return known
 
-    def _letter(self, fan: Fan, message: Message, error: Exception, stage: str) -> Record:
-        return self._refusals.letter(message, as_refusal(error), stage, fan.plans[0].provenance)
+    def _letter(self, device: _Known, message: Message, error: Exception, stage: str) -> Record:
+        self._frames.refused(device.counted)
+        return self._refusals.letter(message, as_refusal(error), stage, device.fan.plans[0].provenance)
 
 
 def _unknown(eui: str, names: Names) -> str:

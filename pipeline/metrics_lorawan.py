@@ -37,12 +37,13 @@ def collect(raw: Mapping[str, RawLedger], frames: FrameLedger) -> Iterator[Metri
         gateways.add_metric([feed], len(ledger.gateways))
     yield from (outcomes, rssi, snr, gateways, packets)
     counted = CounterMetricFamily(
-        "headrace_device_frames", "LoRaWAN frames by what the devices' own counters tell.", labels=["kind"]
+        "headrace_device_frames",
+        "LoRaWAN frames by what the devices' own counters tell; refused: received, and became dead letters.",
+        labels=["kind"],
     )
     total = frames.total
-    kinds = (("received", total.received), ("duplicate", total.duplicate), ("reset", total.reset))
-    for kind, count in kinds:
-        counted.add_metric([kind], count)
+    for kind in ("received", "duplicate", "reset", "refused"):
+        counted.add_metric([kind], getattr(total, kind))
     yield counted
     missing = "LoRaWAN frames that devices have counted and nobody has heard; one that comes late is taken off."
     yield GaugeMetricFamily("headrace_device_frames_missing", missing, value=total.missing)

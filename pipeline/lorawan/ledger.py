@@ -94,7 +94,11 @@ class RawLedger:
 
 @dataclass(slots=True)
 class Counted:
-    """What one device's frame counter tells. missing: frames never heard; a late one is missing no more."""
+    """What one device's frame counter tells.
+
+    missing: frames that nobody has told us of, lost on air most likely; a late one is missing no more. refused: those
+    of the received that made no record, or less than they hold: they were lost here, to the dead letters.
+    """
 
     dev_addr: str = ""
     last: int = 0
@@ -102,11 +106,12 @@ class Counted:
     missing: int = 0
     duplicate: int = 0
     reset: int = 0
+    refused: int = 0
 
     def text(self) -> str:
         """Return the counts for a person, as the Device entity has them."""
         told = f"frames received {self.received}, missing {self.missing}, duplicate {self.duplicate}"
-        return f"{told}, reset {self.reset}"
+        return f"{told}, reset {self.reset}, refused {self.refused}"
 
 
 class FrameLedger:
@@ -168,6 +173,11 @@ class FrameLedger:
         """Count a frame that came again."""
         self.of(device).duplicate += 1
         self.total.duplicate += 1
+
+    def refused(self, counted: Counted) -> None:
+        """Count a frame that became a dead letter."""
+        counted.refused += 1
+        self.total.refused += 1
 
     def find(self, device: str) -> Counted | None:
         """Return the counts of a device, or None."""

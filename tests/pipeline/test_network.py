@@ -233,9 +233,21 @@ def test_the_device_tells_what_its_frame_counter_tells(tmp_path: Path) -> None:
         network.put((CHIRPSTACK[0], {**CHIRPSTACK[1], "fCnt": f_cnt}), arrival=ARRIVAL)
     [_, _, device] = network.put((CHIRPSTACK[0], {**CHIRPSTACK[1], "fCnt": 58}), arrival=ARRIVAL + 3_600_001)
     state = orjson.loads(device.value)["deviceState"]["value"]
-    assert state == "frames received 4, missing 2, duplicate 1, reset 0"
+    assert state == "frames received 4, missing 2, duplicate 1, reset 0, refused 0"
     total = network.shared.frames.total
     assert (total.received, total.missing, total.duplicate, total.reset) == (4, 2, 1, 0)
+
+
+def test_a_frame_that_is_lost_here_is_told_apart_from_one_that_is_lost_on_air(tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE])
+    up, told = CHIRPSTACK
+    network.put((up, {**told, "fCnt": 53}), arrival=ARRIVAL)
+    [letter] = network.put((up, {**told, "fCnt": 55, "data": "AA=="}), arrival=ARRIVAL)  # 54 never came
+    assert letter.message is None
+    [_, _, device] = network.put((up, {**told, "fCnt": 56}), arrival=ARRIVAL + 3_600_001)
+    state = orjson.loads(device.value)["deviceState"]["value"]
+    assert state == "frames received 3, missing 1, duplicate 0, reset 0, refused 1"
+    assert network.shared.frames.total.refused == 1
 
 
 def test_a_gateway_is_a_device_too(tmp_path: Path) -> None:
