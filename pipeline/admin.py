@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import uvicorn
+from h11 import LocalProtocolError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pipeline.config.values import loopback
@@ -40,6 +41,11 @@ _CLOSED: Answer = (
     UNAUTHORIZED,
     _TEXT,
     b"Expected the token of `admin.token_file`: Authorization: Bearer TOKEN\n",
+)
+_ELSEWHERE: Answer = (
+    403,
+    _TEXT,
+    b"Expected the name 127.0.0.1, ::1 or localhost (Host): without `admin.token_file` it is for this machine only.\n",
 )
 
 
@@ -101,11 +107,11 @@ class Admin:
         Raises:
             StartError: the address cannot be had.
         """
-        logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of each odd request, as often as one asks
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # it tells of each odd request, as often as one asks
         listener = _listen(host, port)
         _LOG.info("Metrics and health are served.", address=listener.getsockname()[0], port=listener.getsockname()[1])
         config = uvicorn.Config(
-            self._answer, http=_Caller, ws="none", lifespan="off", interface="asgi3", log_config=None, access_log=False
+            self._served, http=_Caller, ws="none", lifespan="off", interface="asgi3", log_config=None, access_log=False
         )
         if self._mounted is not None:
             self._mounted.start()
@@ -122,19 +128,30 @@ class Admin:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._task, 1.0)
 
+    async def _served(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._answer(scope, receive, send)
+        except LocalProtocolError:
+            pass  # what follows the head is no HTTP, and uvicorn has told the caller so
+        except Exception:  # noqa: BLE001 - uvicorn answers 500
+            _LOG.bug("The admin server cannot answer.")
+
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, mounted = scope["path"], self._mounted
         if mounted is not None and scope["method"] in _READING and mounted.has(path):
-            if not mounted.guarded(path) or self._allowed(scope["headers"]):
+            closed = self._closed(scope["headers"]) if mounted.guarded(path) else None
+            if closed is None:
                 return await mounted.answer(scope, receive, send)
-            status, kind, body = _CLOSED
+            status, kind, body = closed
         else:
             status, kind, body = self._content(scope)
         headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+        headers.append((b"x-content-type-options", b"nosniff"))  # sentences quote what brokers and configurations say
         if status == UNAUTHORIZED:
             headers.append((b"www-authenticate", b"Bearer"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        return await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        return None
 
     def _content(self, scope: Scope) -> Answer:
         if scope["method"] not in _READING:
@@ -142,26 +159,26 @@ class Admin:
         page = self._page(scope["path"], scope["query_string"].decode("latin-1"))
         if page is None:
             return 404, _TEXT, f"There are {', '.join(self._pages)}.\n".encode()
-        if page.guarded and not self._allowed(scope["headers"]):
-            return _CLOSED
-        return page.answer()
+        closed = self._closed(scope["headers"]) if page.guarded else None
+        return closed or page.answer()
 
     def _page(self, path: str, query: str) -> Page | None:
-        words = parse_qs(query, keep_blank_values=True, max_num_fields=16) if len(query) < _LONGEST_QUERY else {}
+        words = parse_qs(query, keep_blank_values=True) if len(query) < _LONGEST_QUERY else {}
         named = (self._pages.get(f"{path}?{word}") for word in words)
         return next((page for page in named if page is not None), self._pages.get(path))
 
-    def _allowed(self, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    def _closed(self, headers: Sequence[tuple[bytes, bytes]]) -> Answer | None:
+        """Return what a caller is told for whom guarded pages are not; None: they are."""
         if self.token is None:
-            return _asked_here(headers)
+            return None if _asked_here(headers) else _ELSEWHERE
         try:
             wanted = self.token().encode()
         except StartError as problem:
             _LOG.error("The token of the admin server cannot be read: guarded pages are closed.", problem=str(problem))
-            return False
+            return _CLOSED
         sent = next((value for name, value in headers if name == b"authorization"), b"")
         scheme, _, token = sent.partition(b" ")
-        return scheme.lower() == b"bearer" and compare_digest(token.strip(), wanted)
+        return None if scheme.lower() == b"bearer" and compare_digest(token.strip(), wanted) else _CLOSED
 
 
 def _asked_here(headers: Sequence[tuple[bytes, bytes]]) -> bool:
@@ -208,9 +225,10 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen()  # now: whoever only binds shares a port with another that does, and answers nobody yet
-    except OSError as error:
+    except (OSError, TypeError) as error:  # a name that IDNA does not allow is a TypeError
         listener.close()
+        why = error.strerror if isinstance(error, OSError) else "this is no name of a host"
         fix = "Change `admin.listen`, or end what listens there."
-        text = f"The admin server cannot listen on {host}:{port} ({error.strerror}). {fix}"
+        text = f"The admin server cannot listen on {host}:{port} ({why}). {fix}"
         raise StartError(text) from error
     return listener

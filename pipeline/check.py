@@ -209,6 +209,9 @@ def _files(value: object, place: Place) -> Iterator[tuple[Place, str]]:
 
 def _file(place: Place, path: str) -> Iterator[Finding]:
     try:
+        if not File(path).is_file() and File(path).exists():  # to open a pipe would wait for who writes into it
+            yield Finding(place, f"`{path}` is no regular file.", "Name a file: it is read at each connection.")
+            return
         with File(path).open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             empty = not file.read(1)

@@ -45,6 +45,7 @@ from pipeline.topics import TopicPattern
 
 Secret = Callable[[], str]
 _SHORTEST_TOKEN = 16
+_MAKE = "Make one: `openssl rand -hex 16`."
 
 
 def kafka_options(config: Config) -> KafkaOptions:
@@ -194,7 +195,10 @@ def admin_token(config: Config) -> Secret | None:
         token = read_secret(None, file) or ""
         if len(token) < _SHORTEST_TOKEN:
             said = f"Expected a token of {_SHORTEST_TOKEN} characters or more in {file}, got {len(token)}."
-            raise StartError(f"{said} Make one: `openssl rand -hex 16`.")
+            raise StartError(f"{said} {_MAKE}")
+        if not token.isascii() or not token.isprintable() or token != token.strip():
+            said = f"Expected a token of ASCII letters, digits and signs in {file}, without space around it"
+            raise StartError(f"{said}: a browser cannot send another one. {_MAKE}")
         return token
 
     return read

@@ -76,6 +76,8 @@ class Page:
         elif self._watchers >= WATCHERS:
             text = f"{WATCHERS} others watch already. Close a page, or try again later.\n"
             await _whole(send, 503, "text/plain", text.encode())
+        elif scope["method"] == "HEAD":
+            await _whole(send, 200, "text/event-stream", b"")
         else:
             await self._watch(receive, send)
 

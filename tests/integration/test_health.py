@@ -83,6 +83,11 @@ def test_what_is_more_than_a_probe_needs_the_token(bench: WorkerBench, tmp_path:
     assert worker.process.wait(20) == 1
     assert "Expected a token of 16 characters or more" in worker.logged()
 
+    file.write_text("a token for Zürich", encoding="utf-8")
+    worker.start(wait=False)
+    assert worker.process.wait(20) == 1
+    assert "a browser cannot send another one" in worker.logged()
+
     file.write_text(f"{TOKEN}\n", encoding="utf-8")
     worker.admin = f"http://127.0.0.1:{port}"
     worker.start()

@@ -10,31 +10,31 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.admin import Admin, Page, probe
+from pipeline.admin import Admin, Answer, Page, probe
 from pipeline.config.secrets import read_secret
 from pipeline.errors import StartError
 from tests.support.ports import LOOPBACK, free_port, is_open
 
-Answer = tuple[int, str | None, bytes]
+Asked = tuple[int, str | None, bytes]
 
 
 class Server:
     def __init__(self) -> None:
         self.reasons: Sequence[str] = ()
         self.port = free_port()
-        pages = {
+        self.pages = {
             "/metrics": Page(lambda: (200, "text/plain; version=1.0.0", b"headrace_up 1\n")),
             "/livez": probe(lambda: ()),
             "/readyz": probe(lambda: self.reasons),
             "/healthz?verbose": Page(lambda: (200, "application/json", b"{}"), guarded=True),
             "/healthz": probe(lambda: self.reasons),
         }
-        self.admin = Admin(pages)
+        self.admin = Admin(self.pages)
 
-    async def ask(self, page: str, method: str = "GET", **headers: str) -> Answer:
+    async def ask(self, page: str, method: str = "GET", **headers: str) -> Asked:
         return await asyncio.to_thread(self._ask, page, method, headers)
 
-    def _ask(self, page: str, method: str, headers: Mapping[str, str]) -> Answer:
+    def _ask(self, page: str, method: str, headers: Mapping[str, str]) -> Asked:
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5)
         try:
             connection.request(method, page, headers=dict(headers))
@@ -125,6 +125,25 @@ def test_a_taken_address() -> None:
     asyncio.run(start())
 
 
+def test_an_address_that_is_none() -> None:
+    with pytest.raises(StartError, match=r"cannot listen on .* \(this is no name of a host\)"):
+        asyncio.run(Server().admin.start("ü" * 80, 1))
+
+
+def test_a_page_that_fails_is_a_bug_that_the_log_tells_once(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> Answer:
+        raise KeyError("canary")
+
+    async def ask() -> None:
+        async with serving() as server:
+            server.pages["/livez"] = Page(fail)
+            assert (await server.ask("/livez"))[0] == 500
+            assert (await server.ask("/readyz"))[0] == 200
+
+    asyncio.run(ask())
+    assert [each.name for each in caplog.records if each.levelno >= logging.ERROR] == ["pipeline.admin"]
+
+
 def test_it_stops_in_time_though_a_client_holds_on() -> None:
     async def stop() -> None:
         async with serving() as server:
@@ -163,11 +182,14 @@ def test_odd_requests_fill_no_log(caplog: pytest.LogCaptureFixture) -> None:
     async def ask() -> None:
         async with serving() as server:
             upgrade = b"GET /livez HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-            for odd in (b"\x16\x03\x01\x00\r\n\r\n", upgrade):
+            chunk = b"GET /livez HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+            words = b"GET /livez?%s HTTP/1.1\r\nHost: a\r\n\r\n" % b"&".join([b"a"] * 400)
+            for odd in (b"\x16\x03\x01\x00\r\n\r\n", upgrade, chunk, words):
                 reader, writer = await asyncio.open_connection(LOOPBACK, server.port)
                 writer.write(odd)
                 async with asyncio.timeout(5):
-                    assert (await reader.readline()).startswith(b"HTTP/1.1 ")
+                    status = await reader.readline()
+                assert status.startswith(b"HTTP/1.1 200" if odd == words else b"HTTP/1.1 ")
                 writer.close()
 
     with caplog.at_level(logging.INFO):

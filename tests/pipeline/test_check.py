@@ -1,5 +1,6 @@
 """`headrace check`: what it says of a configuration that can be used."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,11 @@ def test_files_are_looked_at(tmp_path: Path) -> None:
     secret.write_text("")
     secret.chmod(0o600)
     assert "is empty" in str(check.files(loaded.config)[0])
+    secret.unlink()
+    os.mkfifo(secret)
+    assert "is no regular file" in str(check.files(loaded.config)[0])
+    secret.unlink()
+    secret.touch(mode=0o600)
     secret.write_text("hunter2")
     assert check.files(loaded.config) == []
     secret.chmod(0o644)

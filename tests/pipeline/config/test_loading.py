@@ -1,5 +1,6 @@
 """Reading a configuration: what it gives, what it refuses, what it warns of."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +281,15 @@ def test_secrets_are_read(tmp_path: Path) -> None:
     assert read_secret(None, str(file)) == " a b "
     with pytest.raises(StartError, match="No such file"):
         read_secret(None, str(tmp_path / "nothing"))
+
+
+def test_a_secret_is_read_from_what_has_an_end(tmp_path: Path) -> None:
+    pipe, large = tmp_path / "pipe", tmp_path / "large"
+    os.mkfifo(pipe)
+    large.write_bytes(b"a" * 70_000)
+    for file, said in ((pipe, "no regular file"), (Path("/dev/zero"), "no regular file"), (large, "larger than 65536")):
+        with pytest.raises(StartError, match=said):
+            read_secret(None, str(file))
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,19 @@ def test_few_watch_and_the_next_is_told_so() -> None:
     asyncio.run(watch())
 
 
+def test_who_asks_only_what_the_stream_would_be_is_answered_at_once() -> None:
+    async def ask() -> None:
+        async with serving() as port:
+            reader, writer = await asyncio.open_connection(LOOPBACK, port)
+            writer.write(b"HEAD /events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            async with asyncio.timeout(5):
+                answer = await reader.read()
+            assert b"content-type: text/event-stream" in answer
+            writer.close()
+
+    asyncio.run(ask())
+
+
 def test_one_look_that_fails_is_not_the_last(caplog: pytest.LogCaptureFixture) -> None:
     looks = iter([["First."], None, ["Third."]])
 
@@ -172,7 +185,8 @@ def test_a_page_from_elsewhere_cannot_read_it_by_a_name_of_its_own(host: str) ->
 
     async def ask() -> None:
         async with serving() as port:
-            assert (await asyncio.to_thread(asked, port, "/snapshot.json", Host=host))[0] == 401
+            status, _, why = await asyncio.to_thread(asked, port, "/snapshot.json", Host=host)
+            assert (status, why.split(b":")[0]) == (403, b"Expected the name 127.0.0.1, ")
             for ours in (f"localhost:{port}", f"127.0.0.1:{port}", "[::1]:80"):
                 assert (await asyncio.to_thread(asked, port, "/snapshot.json", Host=ours))[0] == 200
 
