@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from pipeline.dead_letter import DeadLetters
-from pipeline.decode import DecodeEvents
 from pipeline.delivery import Batch, Stage
-from pipeline.errors import Reason
+from pipeline.errors import PayloadError, Reason
 from pipeline.logs import Log
 from pipeline.message import Message
-from pipeline.record import Record
+from pipeline.refusals import Refusals
 
 _LOG = Log(__name__)
 _DEATHS = 2
@@ -118,22 +116,10 @@ class CrashGuard:
 class Careful(Stage[Message]):
     """The stage before the others of a feed while the guard is careful."""
 
-    def __init__(
-        self,
-        feed: str,
-        guard: CrashGuard,
-        out: Stage[Message],
-        *,
-        dead_letters: DeadLetters,
-        publisher: Stage[Record],
-        events: DecodeEvents,
-    ) -> None:
-        self._feed = feed
+    def __init__(self, guard: CrashGuard, out: Stage[Message], refusals: Refusals) -> None:
         self._guard = guard
         self._out = out
-        self._dead_letters = dead_letters
-        self._publisher = publisher
-        self._events = events
+        self._refusals = refusals
 
     def put(self, batch: Batch[Message]) -> None:
         """Pass messages on one by one, each noted; a killer becomes a dead letter."""
@@ -143,7 +129,7 @@ class Careful(Stage[Message]):
         for message in batch.items:
             name = blake2b(message.topic.encode() + b"\0" + message.payload, digest_size=16).hexdigest()
             if self._guard.is_killer(name):
-                self._bury(batch, message)
+                self._refusals.refuse(batch.delivery, message, _killer(), "feed")
                 continue
             self._guard.take(name)
             self._out.put(Batch(batch.delivery, [message]))
@@ -156,14 +142,6 @@ class Careful(Stage[Message]):
     async def drain(self, deadline: float) -> None:
         """Nothing stays here."""
 
-    def _bury(self, batch: Batch[Message], message: Message) -> None:
-        self._events.dead_lettered(self._feed, Reason.CRASH_LOOP)
-        letter = self._dead_letters.record(
-            message,
-            feed=self._feed,
-            connector="",
-            stage="feed",
-            reason=Reason.CRASH_LOOP,
-            detail="Two processes died while they handled this message.",
-        )
-        self._publisher.put(Batch(batch.delivery, [letter]))
+
+def _killer() -> PayloadError:
+    return PayloadError("Two processes died while they handled this message.", Reason.CRASH_LOOP)

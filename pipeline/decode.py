@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from pipeline.binding import Binding, Fields, FromField, FromTopic
-from pipeline.dead_letter import DeadLetters
-from pipeline.delivery import Batch, Delivery, Fate, Stage
+from pipeline.delivery import Batch, Fate, Stage
 from pipeline.entity import Entity
-from pipeline.errors import PayloadError, Reason, as_refusal
+from pipeline.errors import PayloadError, Reason
 from pipeline.json_guard import parse
 from pipeline.message import Message
 from pipeline.plan import Plan
-from pipeline.record import Record
+from pipeline.refusals import Refusals
 
 Reading = tuple[Entity, Fields, Message]
 """One device's fields, beside the entity that they are about and the message that brought them.
 
 A plain tuple: it lives for one hop, and a named one costs 0.1 us more to make and take apart.
 """
-
-
-class DecodeEvents(Protocol):
-    """What the stage tells the metrics, once a batch at most."""
-
-    def dead_lettered(self, feed: str, reason: Reason) -> None:
-        """Count a message that became a dead letter."""
 
 
 class Decode(Stage[Message]):
@@ -44,17 +36,13 @@ class Decode(Stage[Message]):
         keep_retained: bool,
         max_payload: int,
         out: Stage[Reading],
-        dead_letters: DeadLetters,
-        publisher: Stage[Record],
-        events: DecodeEvents,
+        refusals: Refusals,
     ) -> None:
         self._plan = plan
         self._keep_retained = keep_retained
         self._max_payload = max_payload
         self._out = out
-        self._dead_letters = dead_letters
-        self._publisher = publisher
-        self._events = events
+        self._refusals = refusals
         self._decode = _guarded(plan.binding)
         self._name = name_of(plan.binding, level)
 
@@ -74,7 +62,7 @@ class Decode(Stage[Message]):
                 entity = entities.get(name) if kind is str or kind is int else None
                 readings.append((entity or self._plan.entity(name), fields, message))
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
-                self._refuse(batch.delivery, message, as_refusal(error))
+                self._refusals.refuse(batch.delivery, message, error, "decode", self._plan.provenance)
         if readings:
             self._out.put(Batch(batch.delivery, readings))
 
@@ -84,18 +72,6 @@ class Decode(Stage[Message]):
 
     async def drain(self, deadline: float) -> None:
         """Nothing stays here."""
-
-    def _refuse(self, delivery: Delivery, message: Message, refusal: PayloadError) -> None:
-        self._events.dead_lettered(self._plan.feed, refusal.reason)
-        letter = self._dead_letters.record(
-            message,
-            feed=self._plan.feed,
-            connector=self._plan.provenance,
-            stage="decode",
-            reason=refusal.reason,
-            detail=str(refusal),
-        )
-        self._publisher.put(Batch(delivery, [letter]))
 
 
 def too_large(size: int, limit: int) -> NoReturn:

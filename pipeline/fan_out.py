@@ -13,8 +13,7 @@ from typing import Any
 from pipeline.binding import Fields
 from pipeline.bundle import Bundle
 from pipeline.connector import Decoded, Uplink
-from pipeline.dead_letter import DeadLetters
-from pipeline.decode import DecodeEvents, name_of, too_large
+from pipeline.decode import name_of, too_large
 from pipeline.delivery import Batch, Fate, Stage
 from pipeline.device_state import FRAMES, STATE, DeviceStates
 from pipeline.envelope import WRAPPER, Envelope
@@ -23,6 +22,7 @@ from pipeline.message import Message
 from pipeline.ngsi_ld import recorded_header
 from pipeline.plan import Plan
 from pipeline.record import Record
+from pipeline.refusals import Refusals
 
 MOST_READINGS = 1000
 """Readings of one message; a connector that makes more has a bug."""
@@ -209,21 +209,17 @@ class FanOut(Stage[Message]):
         level: Callable[[str], str | None],
         keep_retained: bool,
         max_payload: int,
-        dead_letters: DeadLetters,
-        publisher: Stage[Record],
-        events: DecodeEvents,
+        refusals: Refusals,
     ) -> None:
         self._fan = fan
         self._name = name_of(fan.plans[0].binding, level)
         self._keep_retained = keep_retained
         self._max_payload = max_payload
-        self._dead_letters = dead_letters
-        self._publisher = publisher
-        self._events = events
+        self._refusals = refusals
 
     def put(self, batch: Batch[Message]) -> None:
         """Pass on the records of each message, in order; neighbours that make one each travel together."""
-        bundle = Bundle(batch.delivery, self._publisher)
+        bundle = Bundle(batch.delivery, self._refusals.publisher)
         for message in batch.items:
             if message.retained and not self._keep_retained:
                 batch.delivery.seal(Fate.FILTERED)
@@ -244,20 +240,11 @@ class FanOut(Stage[Message]):
             size = len(message.payload)
             readings = self._fan.readings(message) if size <= self._max_payload else too_large(size, self._max_payload)
         except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
-            return [self._letter(message, "decode", as_refusal(error))], False
+            return [self._letter(message, error, "decode")], False
         outcome = self._fan.records(readings, message, self._name)
         if outcome.refusal is None:
             return outcome.records, outcome.changed
-        return [*outcome.records, self._letter(message, "normalise", outcome.refusal)], outcome.changed
+        return [*outcome.records, self._letter(message, outcome.refusal, "normalise")], outcome.changed
 
-    def _letter(self, message: Message, stage: str, refusal: PayloadError) -> Record:
-        plan = self._fan.plans[0]
-        self._events.dead_lettered(plan.feed, refusal.reason)
-        return self._dead_letters.record(
-            message,
-            feed=plan.feed,
-            connector=plan.provenance,
-            stage=stage,
-            reason=refusal.reason,
-            detail=str(refusal),
-        )
+    def _letter(self, message: Message, error: Exception, stage: str) -> Record:
+        return self._refusals.letter(message, error, stage, self._fan.plans[0].provenance)

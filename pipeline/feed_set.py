@@ -23,6 +23,7 @@ from pipeline.logs import Log
 from pipeline.message import Message
 from pipeline.metrics import FeedMetrics, Metrics
 from pipeline.publish import Publisher
+from pipeline.refusals import Refusals
 from pipeline.shared import Shared
 from pipeline.switch import Switch
 
@@ -142,8 +143,8 @@ class FeedSet:
         around = self._around
         if not around.guard.careful:
             return first
-        ends: dict[str, Any] = {"publisher": around.publisher, "events": around.metrics}
-        return Careful(name, around.guard, first, dead_letters=wiring.dead_letters(config), **ends)
+        refusals = Refusals(name, wiring.dead_letters(config), around.publisher, around.metrics)
+        return Careful(around.guard, first, refusals)
 
     def _start(self, each: Running, work: Coroutine[Any, Any, None]) -> None:
         each.task = asyncio.create_task(work, name=f"feed {each.source.name}")

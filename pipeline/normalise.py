@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from pipeline.dead_letter import DeadLetters
-from pipeline.decode import DecodeEvents, Reading
-from pipeline.delivery import Batch, Delivery, Stage
-from pipeline.errors import PayloadError, as_refusal
+from pipeline.decode import Reading
+from pipeline.delivery import Batch, Stage
 from pipeline.ngsi_ld import recorded_header
 from pipeline.record import Record
+from pipeline.refusals import Refusals
 
 
 class Normalise(Stage[Reading]):
     """Makes records of readings; what a model cannot hold becomes a dead letter."""
 
-    def __init__(self, *, publisher: Stage[Record], dead_letters: DeadLetters, events: DecodeEvents) -> None:
-        self._publisher = publisher
-        self._dead_letters = dead_letters
-        self._events = events
+    def __init__(self, refusals: Refusals) -> None:
+        self._refusals = refusals
         self._arrival = -1
         self._recorded = b""
 
@@ -33,12 +30,12 @@ class Normalise(Stage[Reading]):
                 if record is None:
                     record = plan.carefully(fields, entity, message, self._recorded)
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
-                self._refuse(batch.delivery, (entity, fields, message), as_refusal(error))
+                self._refusals.refuse(batch.delivery, message, error, "normalise", plan.provenance)
             else:
                 entity.seen.last = arrival
                 records.append(record)
         if records:
-            self._publisher.put(Batch(batch.delivery, records))
+            self._refusals.publisher.put(Batch(batch.delivery, records))
 
     def kept(self) -> int:
         """Nothing stays here."""
@@ -46,17 +43,3 @@ class Normalise(Stage[Reading]):
 
     async def drain(self, deadline: float) -> None:
         """Nothing stays here."""
-
-    def _refuse(self, delivery: Delivery, reading: Reading, refusal: PayloadError) -> None:
-        entity, _, message = reading
-        plan = entity.plan
-        self._events.dead_lettered(plan.feed, refusal.reason)
-        letter = self._dead_letters.record(
-            message,
-            feed=plan.feed,
-            connector=plan.provenance,
-            stage="normalise",
-            reason=refusal.reason,
-            detail=str(refusal),
-        )
-        self._publisher.put(Batch(delivery, [letter]))

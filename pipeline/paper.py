@@ -42,7 +42,7 @@ class Paper(Stage[Record]):
 
 
 class Deaf:
-    """DecodeEvents that nobody hears."""
+    """RefusalEvents that nobody hears."""
 
     def dead_lettered(self, feed: str, reason: Reason) -> None:
         """Count nothing."""

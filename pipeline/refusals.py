@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pipeline.dead_letter import DeadLetters
-from pipeline.decode import DecodeEvents
 from pipeline.delivery import Batch, Delivery, Fate, Stage
-from pipeline.errors import as_refusal
+from pipeline.errors import Reason, as_refusal
 from pipeline.message import Message
 from pipeline.record import Record
+
+
+class RefusalEvents(Protocol):
+    """What the metrics are told."""
+
+    def dead_lettered(self, feed: str, reason: Reason) -> None:
+        """Count a message that became a dead letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +26,7 @@ class Refusals:
     feed: str
     letters: DeadLetters
     publisher: Stage[Record]
-    events: DecodeEvents
+    events: RefusalEvents
     refused: list[Message] = field(default_factory=list, repr=False, compare=False)
 
     def refuse(self, delivery: Delivery, message: Message, error: Exception, stage: str, connector: str = "") -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.dead_letter import DeadLetters
-from pipeline.decode import DecodeEvents
 from pipeline.delivery import Batch, Fate, Stage
-from pipeline.errors import Reason
+from pipeline.errors import PayloadError, Reason
 from pipeline.message import Message
-from pipeline.record import Record
+from pipeline.refusals import Refusals
 from pipeline.topics import TopicPattern
 
 _KEPT_TOPICS = 131_072
@@ -28,20 +26,9 @@ class Route:
 class Router(Stage[Message]):
     """Sorts a feed's messages by route; the first route that matches takes the message."""
 
-    def __init__(
-        self,
-        feed: str,
-        routes: Sequence[Route],
-        *,
-        publisher: Stage[Record],
-        dead_letters: DeadLetters,
-        events: DecodeEvents,
-    ) -> None:
-        self._feed = feed
+    def __init__(self, routes: Sequence[Route], refusals: Refusals) -> None:
         self._routes = routes
-        self._publisher = publisher
-        self._dead_letters = dead_letters
-        self._events = events
+        self._refusals = refusals
         self._ignore: Stage[Message] = _Ignore()
         self._unrouted: Stage[Message] = _Unrouted(self)
         self._known: dict[str, Stage[Message]] = {}
@@ -79,12 +66,7 @@ class Router(Stage[Message]):
     def refuse(self, batch: Batch[Message]) -> None:
         """Make dead letters of messages that no route takes."""
         for message in batch.items:
-            reason, detail = _why(self._feed, message.topic)
-            self._events.dead_lettered(self._feed, reason)
-            letter = self._dead_letters.record(
-                message, feed=self._feed, connector="", stage="route", reason=reason, detail=detail
-            )
-            self._publisher.put(Batch(batch.delivery, [letter]))
+            self._refusals.refuse(batch.delivery, message, _why(self._refusals.feed, message.topic), "route")
 
 
 class _Ignore(Stage[Message]):
@@ -106,7 +88,7 @@ class _Unrouted(_Ignore):
         self._router.refuse(batch)
 
 
-def _why(feed: str, topic: str) -> tuple[Reason, str]:
+def _why(feed: str, topic: str) -> PayloadError:
     if not topic.isprintable() or "\ufffd" in topic:
-        return Reason.TOPIC_INVALID, "The topic is not valid UTF-8 or holds control characters."
-    return Reason.NO_ROUTE, f"No route of the feed {feed} matches the topic."
+        return PayloadError("The topic is not valid UTF-8 or holds control characters.", Reason.TOPIC_INVALID)
+    return PayloadError(f"No route of the feed {feed} matches the topic.", Reason.NO_ROUTE)

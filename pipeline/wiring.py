@@ -24,7 +24,7 @@ from pipeline.config.used import DEVICE, DEVICE_MODEL, UsedConnector
 from pipeline.config.values import host_port
 from pipeline.cost import Costs, MeteredRoute
 from pipeline.dead_letter import DeadLetters
-from pipeline.decode import Decode, DecodeEvents
+from pipeline.decode import Decode
 from pipeline.delivery import Stage
 from pipeline.directory import Directory
 from pipeline.errors import StartError
@@ -37,7 +37,7 @@ from pipeline.normalise import Normalise
 from pipeline.plan import Plan
 from pipeline.publish.options import CreateTopics, KafkaOptions, Sasl, Tls
 from pipeline.record import Record
-from pipeline.refusals import Refusals
+from pipeline.refusals import RefusalEvents, Refusals
 from pipeline.route import Route, Router
 from pipeline.shared import Shared
 from pipeline.silent import Patience
@@ -121,7 +121,7 @@ def router(
     *,
     publisher: Stage[Record],
     letters: DeadLetters,
-    events: DecodeEvents,
+    events: RefusalEvents,
     shared: Shared | None = None,
 ) -> Stage[Message]:
     """Return the first stage of a feed, with all behind it up to the publisher.
@@ -131,15 +131,15 @@ def router(
     feed = config.feeds[feed_name]
     shared = shared or Shared(Directory(config.registered))
     compiler = Compiler(config, feed_name, shared)
+    refusals = Refusals(feed_name, letters, publisher, events)
     if feed.dialect is not None:
-        return unwrap(config, feed, compiler, Refusals(feed_name, letters, publisher, events), shared)
-    ends: dict[str, Any] = {"publisher": publisher, "dead_letters": letters, "events": events}
-    return _routes(config, feed_name, compiler, shared.costs, **ends)
+        return unwrap(config, feed, compiler, refusals, shared)
+    return _routes(config, compiler, shared.costs, refusals)
 
 
-def _routes(config: Config, feed_name: str, compiler: Compiler, costs: Costs, **ends: Any) -> Router:  # noqa: ANN401 - of all stages
-    feed = config.feeds[feed_name]
-    normalise = Normalise(**ends)
+def _routes(config: Config, compiler: Compiler, costs: Costs, refusals: Refusals) -> Router:
+    feed = config.feeds[refusals.feed]
+    normalise = Normalise(refusals)
     fans: dict[str, Fan] = {}  # routes that lead to one connector share what is known of its devices
 
     def stage(route: RouteConfig) -> Route:
@@ -150,7 +150,8 @@ def _routes(config: Config, feed_name: str, compiler: Compiler, costs: Costs, **
 
     def decoding(route: RouteConfig, connector: str, pattern: TopicPattern) -> Stage[Message]:
         declared = config.connectors[connector]
-        how: dict[str, Any] = {"max_payload": feed.max_payload, "keep_retained": config.keeps_retained(route), **ends}
+        kept = config.keeps_retained(route)
+        how: dict[str, Any] = {"max_payload": feed.max_payload, "keep_retained": kept, "refusals": refusals}
         if isinstance(declared, UsedConnector):
             fan = fans.get(connector) or fans.setdefault(connector, compiler.fan(declared))
             return FanOut(fan, level=_level(fan.plans[0], pattern), **how)
@@ -159,7 +160,7 @@ def _routes(config: Config, feed_name: str, compiler: Compiler, costs: Costs, **
             return FanOut(format_fan(plan, str(route.format)), level=_level(plan, pattern), **how)
         return Decode(plan, level=_level(plan, pattern), out=normalise, **how)
 
-    return Router(feed_name, [stage(route) for route in feed.routes], **ends)
+    return Router([stage(route) for route in feed.routes], refusals)
 
 
 def _level(plan: Plan, pattern: TopicPattern) -> Callable[[str], str | None]:

@@ -17,6 +17,7 @@ from pipeline.models import MODELS
 from pipeline.normalise import Normalise
 from pipeline.plan import Plan, Terms
 from pipeline.record import Record, decode_headers
+from pipeline.refusals import Refusals
 from pipeline.route import Route, Router
 from pipeline.slot import slots_of
 from pipeline.topics import TopicPattern
@@ -101,13 +102,13 @@ class Flow:
         self.ledger = Ledger()
         self.lane: Lane[None] = Lane(None, 10_000, ledger=self.ledger)
         letters = DeadLetters("bench", "bench.dead-letter.v1")
-        ends: dict[str, Any] = {"dead_letters": letters, "publisher": self.memory, "events": self.memory}
+        refusals = Refusals("city", letters, self.memory, self.memory)
         pattern = TopicPattern(topic)
         level: Callable[[str], str | None] = lambda text: pattern.level("device", text)
         options: dict[str, Any] = {"keep_retained": False, "max_payload": 4096, "level": level, **decode}
-        stage = Decode(plan or plan_of(), out=Normalise(**ends), **options, **ends)
+        stage = Decode(plan or plan_of(), out=Normalise(refusals), refusals=refusals, **options)
         routes = [Route(pattern, stage), Route(TopicPattern("city/debug/#"), None)]
-        self.router = Router("city", routes, **ends)
+        self.router = Router(routes, refusals)
 
     def put(self, *payloads: bytes, topic: str = "city/aq/0001", **message: Any) -> list[Record]:
         """Send payloads through and return the records that they became."""

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,6 +9,7 @@ from pipeline.dead_letter import DeadLetters
 from pipeline.delivery import Batch, Fate, Lane, Ledger
 from pipeline.errors import Reason
 from pipeline.message import Message
+from pipeline.refusals import Refusals
 from tests.pipeline.flow import ARRIVAL, Memory, headers_of
 
 
@@ -41,15 +41,11 @@ def life(folder: Path | None, *payloads: bytes, clean: bool = False) -> tuple[Re
     memory = Memory()
     rest = Rest(memory)
     guard = CrashGuard(folder)
-    ends: dict[str, Any] = {
-        "dead_letters": DeadLetters("bench", "bench.dead-letter.v1"),
-        "publisher": memory,
-        "events": memory,
-    }
+    refusals = Refusals("city", DeadLetters("bench", "bench.dead-letter.v1"), memory, memory)
     ledger = Ledger()
     lane: Lane[None] = Lane(None, 1000, ledger=ledger)
     messages = [Message("city/aq/1", payload, ARRIVAL) for payload in payloads]
-    Careful("city", guard, rest, **ends).put(Batch(lane.receive(len(messages), None), messages))
+    Careful(guard, rest, refusals).put(Batch(lane.receive(len(messages), None), messages))
     assert ledger.conserved()
     assert ledger.in_flight() == 0
     if clean:
