@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,6 +13,9 @@ from typing import Final, Protocol
 
 _LOOK = 0.2  # seconds, until it is ready
 _TELL = 5.0  # seconds between status lines
+_SHORTEST = 0.05  # seconds; a watchdog that wants to hear more often than the loop can tell leaves it no time to work
+_LONGEST = 1000  # characters of the status: systemd takes no datagram above 4096 bytes, with all that is in it
+_MICROSECONDS = re.compile(r"[0-9]{1,15}")
 _EXTEND: Final = 30  # seconds that a start or a stop may take longer, from each request on
 
 
@@ -43,7 +47,7 @@ class Systemd:
         """Send lines; one that systemd does not take now is not waited for."""
         if self._socket is not None:
             with suppress(OSError):
-                self._socket.sendto("\n".join(lines).encode(), socket.MSG_DONTWAIT, self._address)
+                self._socket.sendto("\n".join(lines).encode(errors="replace"), socket.MSG_DONTWAIT, self._address)
 
     async def run(self, health: Told) -> None:
         """Tell readiness, status and, from the event loop that does the work, that we live; until cancelled."""
@@ -53,12 +57,13 @@ class Systemd:
             if health.started and not ready:
                 ready = True
                 self.tell("READY=1")
-            lines = [f"STATUS={health.status()}", "WATCHDOG=1"]
+            lines = [f"STATUS={_one_line(health.status())}", "WATCHDOG=1"]
             if (not ready or health.draining) and clock() - extended >= 1.0:
                 extended = clock()
                 lines.append(f"EXTEND_TIMEOUT_USEC={_EXTEND * 1_000_000}")  # what it waits for is outside
             self.tell(*lines)
-            await asyncio.sleep(min(self._watchdog / 2, _TELL if ready and not health.draining else _LOOK))
+            pause = _TELL if ready and not health.draining else _LOOK
+            await asyncio.sleep(max(_SHORTEST, min(self._watchdog / 2, pause)))
 
     def reloading(self) -> None:
         """Tell that a reload begins; `reloaded` follows, whatever comes of it."""
@@ -83,4 +88,10 @@ def _watchdog(environment: Mapping[str, str]) -> float:
     """Return the seconds within which systemd wants to hear from this very process; infinite without a watchdog."""
     wanted = environment.get("WATCHDOG_USEC", "")
     ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-    return int(wanted) / 1e6 if wanted.isdigit() and ours else float("inf")
+    seconds = int(wanted) / 1e6 if _MICROSECONDS.fullmatch(wanted) and ours else 0.0
+    return seconds or float("inf")
+
+
+def _one_line(status: str) -> str:
+    """Return what cannot be taken for another line of the protocol, nor makes systemd leave out all of it."""
+    return " ".join(status.split())[:_LONGEST]

@@ -76,6 +76,42 @@ def test_nothing_without_a_socket_and_no_watchdog_of_another_process() -> None:
     assert Systemd({"WATCHDOG_USEC": "1000000", "WATCHDOG_PID": str(os.getpid())})._watchdog == 1
 
 
+@pytest.mark.parametrize("told", ["0", "²", "-1", "1e6", "9" * 400, "9" * 5000, ""])
+def test_a_watchdog_of_no_time_is_none(told: str) -> None:
+    assert Systemd({"WATCHDOG_USEC": told})._watchdog == float("inf")
+
+
+def test_a_watchdog_that_is_too_impatient_leaves_time_to_work(listener: NotifySocket) -> None:
+    async def live() -> None:
+        systemd = Systemd({"NOTIFY_SOCKET": listener.address, "WATCHDOG_USEC": "1"})
+        running = asyncio.create_task(systemd.run(Service()))
+        await asyncio.sleep(0.5)
+        running.cancel()
+        systemd.close()
+
+    asyncio.run(live())
+    assert 1 <= listener.count("WATCHDOG=1") <= 10
+
+
+class Wordy(Service):
+    def status(self) -> str:
+        return "Away.\nREADY=1 \ud800" + 1000 * " Feed zürich is not connected."
+
+
+def test_a_status_is_one_line_that_systemd_takes(listener: NotifySocket) -> None:
+    async def live() -> None:
+        systemd = Systemd({"NOTIFY_SOCKET": listener.address})
+        running = asyncio.create_task(systemd.run(Wordy()))
+        await until(lambda: listener.count("WATCHDOG=1") >= 1)
+        running.cancel()
+        systemd.close()
+
+    asyncio.run(live())
+    lines = listener.lines()
+    assert "READY=1" not in lines
+    assert len("\n".join(lines[: lines.index("WATCHDOG=1") + 2]).encode()) < 4096
+
+
 def test_a_systemd_that_does_not_listen_stops_nothing(tmp_path: Path) -> None:
     systemd = Systemd({"NOTIFY_SOCKET": str(tmp_path / "away")})
     systemd.tell("READY=1")
