@@ -12,7 +12,7 @@ from pipeline.config import inline, vendors
 from pipeline.config.connectors import InlineConnector
 from pipeline.config.formats import formats
 from pipeline.config.root import Config
-from pipeline.config.used import DEVICE, DEVICE_MODEL, UsedConnector
+from pipeline.config.used import DEVICE, DEVICE_INTERVAL, DEVICE_MODEL, UsedConnector
 from pipeline.config.values import field_path
 from pipeline.connector import Decoded
 from pipeline.device_state import FRAMES, LATITUDE, LONGITUDE, SIGNAL, STATE, DeviceStates
@@ -29,7 +29,6 @@ from pipeline.shared import Blind, Shared
 from pipeline.slot import slots_of
 from pipeline.uplink import Names, Uplink
 
-_INTERVAL = 3600.0  # seconds, as `device_interval` of a vendor's connector
 _BY_EUI = FromField(Path("the DevEUI", ()))  # an uplink says itself whose it is
 
 _TOLD: Mapping[str, Source] = {
@@ -101,7 +100,7 @@ class Compiler:
         if isinstance(declared, InlineConnector):
             bindings = [inline.build(name, declared, MODELS[declared.model])]
             decode: Callable[[Uplink], Decoded] = _decoded_by_server
-            device, family, states = None, None, DeviceStates({}, _INTERVAL, self._store)
+            device, family, states = None, None, DeviceStates({}, DEVICE_INTERVAL, self._store)
         else:
             bindings = vendors.bindings(declared, MODELS)
             decode, device = vendors.declared(declared).decode, vendors.device_binding(declared, MODELS)
@@ -120,7 +119,7 @@ class Compiler:
 
     def gateways(self) -> Fan:
         """Return the plan of the Device entities of gateways."""
-        return Fan(_nothing, (), device=self._plan(_GATEWAY), states=DeviceStates({}, _INTERVAL, self._store))
+        return Fan(_nothing, (), device=self._plan(_GATEWAY), states=DeviceStates({}, DEVICE_INTERVAL, self._store))
 
     def _network(self, uplink: Uplink) -> dict[str, Any]:
         """Return what the network knows of a device: how strongly it is heard, and what its frame counter tells."""

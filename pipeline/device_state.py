@@ -35,14 +35,14 @@ class DeviceStates:
     """The states of the devices of one connector, as they came: kept over a restart, after which each is published.
 
     paths: where in a reading each attribute of the Device stands. interval: seconds after which an unchanged state is
-    published again. store: what keeps them.
+    published again; in milliseconds from then on. store: what keeps them.
     """
 
     def __init__(
         self, paths: Mapping[str, Path], interval: float, store: Store, most: int = _REMEMBERED_DEVICES
     ) -> None:
         self.paths = dict(paths)
-        self._interval = interval * 1000
+        self.interval = round(interval * 1000)
         self._store = store
         self._most = most
         self._published: dict[str, int] = {}
@@ -73,7 +73,7 @@ class DeviceStates:
 
     def due(self, key: str, arrival: int) -> bool:
         """Say whether what is under that key was not published, or long ago."""
-        return arrival - self._published.get(key, 0) >= self._interval
+        return arrival - self._published.get(key, 0) >= self.interval
 
     def published(self, key: str, arrival: int) -> None:
         """Take note that the record of the whole state is on its way."""

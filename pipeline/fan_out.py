@@ -49,6 +49,11 @@ class Fan:
         """Whether a reading may tell something of its device."""
         return self.states is not None and self.states.any
 
+    @property
+    def interval(self) -> int:
+        """Milliseconds after which the Device is published again though unchanged."""
+        return 0 if self.states is None else self.states.interval
+
     def readings(self, message: Message) -> list[Fields]:
         """Decode a message; raises as `decoded` does."""
         uplink, wrapper = self.envelope.open(message)

@@ -82,7 +82,6 @@ class Identify(Stage[Heard]):
         publisher: Stage[Record],
         refusals: Refusals,
         strangers: Strangers,
-        device_interval: float,
     ) -> None:
         self._directory = directory
         self._rules = rules
@@ -90,7 +89,6 @@ class Identify(Stage[Heard]):
         self._publisher = publisher
         self._refusals = refusals
         self._strangers = strangers
-        self._interval = round(device_interval * 1000)
         self._known: dict[str, _Known] = {}
         self._arrival = -1
         self._recorded = b""
@@ -190,7 +188,7 @@ class Identify(Stage[Heard]):
 
     def _present(self, device: _Known, uplink: Uplink, outcome: Outcome) -> None:
         """Publish a device's entity at first sight, and each interval, though it tells nothing of itself."""
-        device.due = outcome.message.arrival + self._interval
+        device.due = outcome.message.arrival + device.fan.interval
         try:
             if not device.fan.tells:
                 device.fan.learn(uplink.device, {}, {}, outcome)

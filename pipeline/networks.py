@@ -22,7 +22,6 @@ from pipeline.refusals import Refusals
 from pipeline.shared import Shared
 from pipeline.unwrap import Heard, Told, Unwrap, Ways
 
-_DEVICE_INTERVAL = 3600.0
 Item = TypeVar("Item")
 
 
@@ -57,7 +56,6 @@ def unwrap(
         publisher=refusals.publisher,
         refusals=refusals,
         strangers=shared.strangers,
-        device_interval=_DEVICE_INTERVAL,
     )
     events = Events(
         config.tenant,

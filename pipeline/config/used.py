@@ -12,6 +12,7 @@ from pipeline.config.values import Duration, FieldPath, Section, VendorDevice, d
 from pipeline.connector import Connector
 from pipeline.registry import Registry
 
+DEVICE_INTERVAL = 3600.0  # seconds; also of connectors without an entry of their own, and of gateways
 DEVICE = "Device"
 """The model of what a connector tells of the device itself."""
 DEVICE_MODEL = "DeviceModel"
@@ -63,7 +64,7 @@ class UsedConnector(Section):
     """What time one reading covers, for a model with a beginning and an end; absent, as the connector says."""
     location: Location | None = Field(default=None, examples=[[3.7174, 51.0543]])
     """Where the device is: fields, or a constant [longitude, latitude(, altitude)]; absent, as the connector says."""
-    device_interval: Annotated[Duration, durations(1, 366 * 86_400)] = Field(default=3600.0, examples=["1h"])
+    device_interval: Annotated[Duration, durations(1, 366 * 86_400)] = Field(default=DEVICE_INTERVAL, examples=["1h"])
     """How often a device's state (battery, firmware, signal) and its DeviceModel are published though unchanged."""
 
     _connector: Connector | None = PrivateAttr(default=None)

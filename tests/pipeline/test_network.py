@@ -122,6 +122,14 @@ def test_a_device_is_presented_at_first_sight_with_its_signal(tmp_path: Path) ->
     assert len(network.put(CHIRPSTACK, arrival=ARRIVAL + 3_600_001)) == 3
 
 
+def test_the_connectors_own_interval_says_when_a_device_is_presented_again(tmp_path: Path) -> None:
+    own = {"use": DEVICE["connector"], "device": {"field": "device"}, "device_interval": "10min"}
+    network = flow(tmp_path, [{**DEVICE, "connector": "mine"}], top={"connectors": {"mine": own}})
+    assert len(network.put(CHIRPSTACK, arrival=ARRIVAL)) == 3
+    assert len(network.put(CHIRPSTACK, arrival=ARRIVAL + 599_999)) == 1
+    assert len(network.put(CHIRPSTACK, arrival=ARRIVAL + 600_000)) == 3
+
+
 def test_who_speaks_is_noted_by_key_on_both_paths(tmp_path: Path) -> None:
     network = flow(tmp_path, [DEVICE])
     for later in (0, 1000, 2000):  # presented at first, then nothing but a record
