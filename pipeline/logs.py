@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Final, Literal, TextIO
 
+from pipeline.printable import printable
+
 Form = Literal["json", "console"]
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 RESERVED: Final = frozenset({"time", "level", "logger", "message", "left_out"})
@@ -120,6 +122,11 @@ def set_level(level: str) -> None:
     logging.getLogger().setLevel(max(logging.WARNING, LEVELS[level]))
 
 
+def leave_out(library: str) -> None:
+    """Write nothing of what a library says: for commands that say it themselves, in a sentence."""
+    logging.getLogger(library).setLevel(logging.CRITICAL)
+
+
 def form() -> Form:
     """Return how lines are written."""
     found = [each.form for each in logging.getLogger().handlers if isinstance(each, Lines)]
@@ -144,7 +151,7 @@ def fields(record: logging.LogRecord) -> dict[str, object]:
     """Return what a line has beside time, level, logger and message. A library's arguments are one text."""
     found: dict[str, object] = dict(getattr(record, "fields", {}))
     if record.args:
-        found["text"] = record.getMessage()
+        found["text"] = _text(record)
     if record.exc_info and record.exc_info[1] is not None:
         error = record.exc_info[1]
         found["error"] = type(error).__qualname__
@@ -152,6 +159,13 @@ def fields(record: logging.LogRecord) -> dict[str, object]:
         found["at"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     left_out = getattr(record, "left_out", 0)
     return {**found, "left_out": left_out} if left_out else found
+
+
+def _text(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):
+        return "its arguments do not fit it"
 
 
 def as_json(record: logging.LogRecord) -> str:
@@ -165,7 +179,7 @@ def as_text(record: logging.LogRecord) -> str:
     """Return the line for a person: local time, level, message, fields."""
     moment = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
     told = "".join(f" {name}={_shown(value)}" for name, value in fields(record).items())
-    return f"{moment} {record.levelname:<7} {_message(record)}{told and ' '}{told}"
+    return f"{moment} {record.levelname:<7} {printable(_message(record))}{told and ' '}{told}"
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -181,8 +195,9 @@ def _shown(value: object) -> str:
 
 
 def _json(value: object) -> str:
-    # Escaped, so that no encoding of the terminal or file can break a line or refuse it.
-    return json.dumps(value, default=str, ensure_ascii=not _unicode())
+    """Return JSON that no terminal obeys, no reader of lines cuts, and no encoding of the terminal or file refuses."""
+    text = json.dumps(value, default=str, ensure_ascii=not _unicode())
+    return text if text.isprintable() else json.dumps(value, default=str)
 
 
 def _unicode() -> bool:

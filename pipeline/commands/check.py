@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from pipeline import check, check_networks, commands, config
+from pipeline import check, check_networks, commands, config, logs
 from pipeline.config.findings import Finding, listed
 from pipeline.config.schema import schema
 from pipeline.errors import ConfigError
@@ -48,6 +48,7 @@ def run(parsed: argparse.Namespace) -> int:
     loaded = config.read(parsed.config)
     findings = [*loaded.warnings, *loaded.placed(check.files(loaded.config))]
     if parsed.connect:
+        logs.leave_out("aiokafka")
         connect: Any = importlib.import_module("pipeline.connect")
         findings += loaded.placed(connect.check(loaded.config))
     if parsed.format == "json":

@@ -8,7 +8,7 @@ import json
 import sys
 from typing import Any
 
-from pipeline import commands, config
+from pipeline import commands, config, logs
 from pipeline.errors import ConfigError
 
 WARNED = 3
@@ -49,6 +49,7 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.rate is not None and not 0 < parsed.rate < float("inf"):
         raise ConfigError(f"Expected --rate above 0, got {parsed.rate:g}.")
     loaded = config.read(parsed.config)
+    logs.leave_out("aiokafka")
     doctor: Any = importlib.import_module("pipeline.doctor")
     found = doctor.examine(loaded, parsed.rate)
     worst = doctor.worst(found)

@@ -6,13 +6,12 @@ import argparse
 import asyncio
 import importlib
 import json
-import logging
 import sys
 from dataclasses import asdict
 from time import monotonic, time
 from typing import Any
 
-from pipeline import commands, config, times
+from pipeline import commands, config, logs, times
 from pipeline.config.values import seconds
 from pipeline.errors import ConfigError, Reason
 
@@ -64,7 +63,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Replay and return the exit code."""
     since = _since(parsed.since)
     loaded = config.read(parsed.config)
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says we say in a sentence
+    logs.leave_out("aiokafka")
     replay: Any = importlib.import_module("pipeline.replay")
     wanted = replay.Wanted(reasons=frozenset(parsed.reason), since=since, again=parsed.again, dry_run=parsed.dry_run)
     try:

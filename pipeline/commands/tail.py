@@ -6,13 +6,12 @@ import argparse
 import asyncio
 import importlib
 import json
-import logging
 import os
 import sys
 from contextlib import aclosing
 from typing import Any
 
-from pipeline import commands, config
+from pipeline import commands, config, logs
 from pipeline.config.root import Config
 from pipeline.errors import ConfigError
 
@@ -54,7 +53,7 @@ def run(parsed: argparse.Namespace) -> int:
         raise ConfigError(f"Expected --count of 1 or more, got {parsed.count}.")
     loaded = config.read(parsed.config)
     topic = _topic(loaded.config, parsed)
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says we say in a sentence
+    logs.leave_out("aiokafka")
     try:
         asyncio.run(_follow(loaded.config, topic, parsed))
     except KeyboardInterrupt:

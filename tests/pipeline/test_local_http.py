@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +18,10 @@ from pipeline.config import load
 from pipeline.doctor import worker
 from pipeline.local_http import NoAnswerError
 from tests.support.headrace import example_config
+from tests.support.listener import listener
 from tests.support.ports import LOOPBACK
 
 OK = b"HTTP/1.1 200 OK\r\n"
-
-
-@contextmanager
-def listener(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Answer each connection so, in a thread of its own, and give the port."""
-    with socket.create_server((LOOPBACK, 0)) as server:
-        over = threading.Event()
-
-        def one(peer: socket.socket) -> None:
-            with peer, suppress(OSError):
-                peer.recv(4096)
-                answer(peer)
-
-        def serve() -> None:
-            with suppress(OSError):
-                while not over.is_set():
-                    threading.Thread(target=one, args=[server.accept()[0]], daemon=True).start()
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield server.getsockname()[1]
-        over.set()
-        server.shutdown(socket.SHUT_RDWR)
 
 
 def sends(content: bytes) -> Callable[[socket.socket], None]:

@@ -48,6 +48,27 @@ def test_a_line_for_a_program() -> None:
     }
 
 
+HOSTILE = "a\x1b[2Jb\x9b2Jc\u2028d\x85e\u202ef\ud800g\r\nh"
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_text_from_outside_is_no_command_and_no_line(form: logs.Form) -> None:
+    written = Written(form)
+    LOG.warning("Refused.", text=HOSTILE, texts=[HOSTILE])
+    logging.getLogger("some.library").warning(f"It says {HOSTILE.splitlines()[0]}\x9b\u202e")  # noqa: G004
+    first, second = written.lines()
+    assert first.isprintable()
+    assert second.isprintable()
+    if form == "json":
+        assert json.loads(first)["text"] == HOSTILE
+        assert json.loads(first)["texts"] == [HOSTILE]
+
+
+def test_a_library_whose_arguments_do_not_fit_harms_nobody() -> None:
+    record = logging.makeLogRecord({"name": "some.library", "msg": "%d of %d", "args": ("canary",)})
+    assert json.loads(logs.as_json(record))["text"] == "its arguments do not fit it"
+
+
 def test_a_line_for_a_person() -> None:
     written = Written("console")
     LOG.info("The feed reads.", feed="city", problem='two\nlines "quoted"', left=0, file=Path("a b"))
@@ -152,6 +173,6 @@ def test_messages_are_constant_and_fields_have_free_names() -> None:
 
 
 def test_only_the_log_uses_the_standard_librarys() -> None:
-    """But for those that silence a library."""
+    """But for the admin server, which silences its library."""
     users = {path.name for path in sources("pipeline") if "import logging" in path.read_text(encoding="utf-8")}
-    assert users == {"logs.py", "admin.py", "replay.py", "tail.py"}
+    assert users == {"logs.py", "admin.py"}
