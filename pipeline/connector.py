@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 Decoded = Fields | Sequence[Fields]
+MOST_READINGS = 1000
+"""Of one message."""
 """One reading, or several, each with its own time: a device may send what it has kept."""
 
 
@@ -54,8 +56,15 @@ class Format:
     parse: Callable[[bytes, int], Decoded]
 
     def decode(self, uplink: Uplink) -> Decoded:
-        """Return the readings of an uplink, as a connector's own decoder does."""
-        return self.parse(uplink.payload, uplink.received_at)
+        """Return the readings of an uplink, as a connector's own decoder does.
+
+        Raises:
+            PayloadError: the payload is no such format, or holds too many readings for one message.
+        """
+        readings = self.parse(uplink.payload, uplink.received_at)
+        if not isinstance(readings, Mapping) and len(readings) > MOST_READINGS:
+            raise PayloadError(f"expected at most {MOST_READINGS} readings in one message, got {len(readings)}")
+        return readings
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.binding import Fields
 from pipeline.bundle import Bundle
-from pipeline.connector import Decoded, Uplink
+from pipeline.connector import MOST_READINGS, Decoded, Uplink
 from pipeline.decode import name_of, too_large
 from pipeline.delivery import Batch, Fate, Stage
 from pipeline.device_state import FRAMES, STATE, DeviceStates
@@ -24,7 +24,6 @@ from pipeline.plan import Plan
 from pipeline.record import Record
 from pipeline.refusals import Refusals
 
-MOST_READINGS = 1000
 """Readings of one message; a connector that makes more has a bug."""
 
 

@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 from pipeline.conformance.bench import Bench, Fault, outcome, uplink
-from pipeline.connector import Example
+from pipeline.connector import MOST_READINGS, Example
 from pipeline.errors import PayloadError
-from pipeline.fan_out import MOST_READINGS
 
 PAYLOADS = 2000
 BUDGET = 0.001

@@ -89,6 +89,18 @@ def test_every_reading_of_a_time_series_is_published() -> None:
     assert senml.ledger.fates[Fate.PUBLISHED] == 1
 
 
+@pytest.mark.parametrize(("readings", "reason"), [(1000, None), (1001, "payload_error")])
+def test_a_message_of_too_many_readings_is_the_payloads_fault(readings: int, reason: str | None) -> None:
+    many = [{"n": "temp", "t": SECOND - step, "v": 20.0} for step in range(readings)]
+    records = VendorFlow(WARDS, feeds=feeds(format="senml")).put(pack(*many))
+    if reason is None:
+        assert len(records) == readings
+    else:
+        [letter] = map(headers_of, records)
+        assert (letter["ce_reason"], letter["ce_stage"]) == (reason, "decode")
+        assert letter["ce_detail"] == "expected at most 1000 readings in one message, got 1001"
+
+
 def test_a_time_that_counts_from_now_makes_an_id_from_arrival() -> None:
     """Waiting messages of one device arrive at once: their ids must differ, or a consumer drops a reading."""
     first = pack({"n": "temp", "v": 20.0, "t": -5}, {"n": "temp", "v": 21.0})

@@ -1,8 +1,10 @@
 """Mosquitto and Kafka on their usual ports, for a developer who wants to see messages go by (`make services`)."""
 
+import argparse
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.kafka import Kafka
@@ -20,7 +22,12 @@ MESSAGE = (
 )
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("python -m tests.support.services", description=f"{__doc__}")
+    parser.epilog = (
+        f"Ports: {MQTT_PORT} and {KAFKA_PORT} on {LOOPBACK}. It prints a line to publish and one to consume."
+    )
+    parser.parse_args(arguments)
     for port in (MQTT_PORT, KAFKA_PORT):
         if is_open(port):
             print(f"port {port} is taken: end what listens there first", file=sys.stderr)

@@ -214,6 +214,31 @@ def test_many_gateways_are_cut(explained: Explained) -> None:
     assert f"payload  200 bytes: {'0' * 128}...\n" in out
 
 
+@pytest.mark.parametrize(
+    ("allowed", "refused", "elsewhere"),
+    [
+        ({}, False, False),
+        ({"gateways": [messages.GATEWAY]}, False, False),
+        ({"gateways": ["0102030405060709"]}, True, False),
+        ({"gateways": [messages.GATEWAY], "addresses": ["192.0.2.0/24"]}, False, True),
+    ],
+)
+def test_whom_a_feed_of_datagrams_does_not_listen_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], allowed: dict[str, Any], refused: bool, elsewhere: bool
+) -> None:
+    content = yaml.safe_load(written(tmp_path))
+    content["feeds"] = {"packets": {"kind": "semtech_udp", "listen": "127.0.0.1:1700", **allowed}}
+    file = tmp_path / "city.yaml"
+    file.write_text(yaml.safe_dump(content))
+    stat = {"stat": {"time": "2023-12-12 15:05:18 GMT", "rxnb": 2, "rxok": 2}}
+    main(["explain", str(file), "--topic", f"{messages.GATEWAY}/push_data", "--payload", json.dumps(stat)])
+    out = capsys.readouterr().out
+    assert (
+        f"note        `gateways` of the feed does not list {messages.GATEWAY}: the worker refuses" in out
+    ) is refused
+    assert ("note        The feed listens to 192.0.2.0/24 only" in out) is elsewhere
+
+
 def test_a_datagram_of_a_packet_forwarder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     heard = {"tmst": 1, "freq": 868.1, "stat": 1, "modu": "LORA", "datr": "SF7BW125", "codr": "4/5", "rssi": -83}
     frames = [data_up(KEYS, f_cnt, bytes.fromhex("02300040a0"), 2) for f_cnt in (3, 4)]
