@@ -61,6 +61,16 @@ class Seen:
             self._learn((self.last - self.looked) / 1000)
         self.looked = self.since = self.last
 
+    def set_clock(self, by: int, now: int) -> None:
+        """Move all times, since the clock was set. by: milliseconds, forward. now: by the clock as it is now.
+
+        Whether it spoke before or after that is not known, where it spoke since the last look: a moment ago it was.
+        """
+        self.last = now if self.last != self.looked else self.last and self.last + by
+        self.looked = self.looked and self.looked + by
+        self.since += by
+        self.written += by
+
     def _learn(self, gap: float) -> None:
         if not self._gaps:
             self._mean = gap

@@ -77,12 +77,14 @@ class Silence:
         self._seen: dict[str, Seen] = {}
         self._room = most
         self._key_room = _MOST_KEYS
+        self._crowded = False
 
     def find(self, key: str, called: tuple[str, ...] = ()) -> Seen:
         """Return what is known of a device that speaks. key: as in entity ids. called: its connector and model."""
         seen = self._seen.get(key)
         if seen is None:
             if self._room <= 0 or self._key_room < len(key):
+                self._crowded = True
                 return UNSEEN
             self._room -= 1
             self._key_room -= len(key)
@@ -101,6 +103,8 @@ class Silence:
         if kept is not None:
             seen.restore(kept)
             seen.written = now
+            seen.last = seen.looked = min(seen.last, now)  # the clock may have been ahead when that was kept
+            seen.since = min(seen.since, now)
             if seen.silent:
                 self.silent[key] = seen
             else:  # while we were away nobody could be heard
@@ -151,7 +155,16 @@ class Silence:
         for start in range(0, len(everybody), _SLICE):
             self._look(everybody[start : start + _SLICE], self._clock(), counts)
             yield
-        self.counts = counts
+        self.counts, self._crowded = counts, False
+
+    def set_clock(self, by: int) -> Iterator[None]:
+        """Judge as if the clock had always been as it is now. by: milliseconds that it was set forward."""
+        everybody = list(self._seen.values())
+        for start in range(0, len(everybody), _SLICE):
+            now = self._clock()
+            for seen in everybody[start : start + _SLICE]:
+                seen.set_clock(by, now)
+            yield
 
     def _look(self, slice_: Sequence[Seen], now: int, counts: Counts) -> None:
         allowed = self.patience.allowed
@@ -167,6 +180,9 @@ class Silence:
                 counts.silent[age] += 1
             if silent is not seen.silent:
                 self._turn(seen, silent=silent, spoke=spoke)
+            elif forgotten and self._crowded:
+                self._forget(seen)
+                continue
             elif not spoke or now - seen.written < _KEEP_EVERY:
                 continue
             self._keep(seen, now)
@@ -183,6 +199,13 @@ class Silence:
         if spoke:
             self.back.append(seen.key)
             self.turned(seen)
+
+    def _forget(self, seen: Seen) -> None:
+        """Make room for others; only then, for a plan may still know it, and its next word would be overheard."""
+        del self._seen[seen.key]
+        self._store.delete(self._table, seen.key)
+        self._room += 1
+        self._key_room += len(seen.key)
 
     def _keep(self, seen: Seen, now: int) -> None:
         seen.written = now

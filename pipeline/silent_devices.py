@@ -31,6 +31,7 @@ _MOST = 5000
 _MOST_GATEWAYS = 4096
 _LOOK_SECONDS = 5.0
 _SAY_SECONDS = 60.0
+_SET = 5000  # ms between two looks; a clock that is slewed does not change so fast
 _SHOWN = 5
 
 
@@ -43,11 +44,16 @@ class SilentDevices:
     """Devices and gateways that are overdue; for use on the event loop's thread. events: who tells Kafka, if anybody.
 
     folder: where the list is; None: nowhere. raw: by feed, how many receptions each gateway brought. clock:
-    milliseconds since 1970 UTC.
+    milliseconds since 1970 UTC. steady: seconds, by a clock that nobody sets.
     """
 
     def __init__(
-        self, store: Store, folder: Path | None, raw: Mapping[str, RawLedger], clock: Callable[[], int] = now
+        self,
+        store: Store,
+        folder: Path | None,
+        raw: Mapping[str, RawLedger],
+        clock: Callable[[], int] = now,
+        steady: Callable[[], float] = monotonic,
     ) -> None:
         self.devices = Silence("seen", store, clock)
         self.gateways = Silence("seen-gateway", store, clock, _MOST_GATEWAYS)
@@ -55,6 +61,8 @@ class SilentDevices:
         self._raw = raw
         self._receptions: dict[str, int] = {}
         self._clock = clock
+        self._steady = steady
+        self._offset = self._clock_offset()
         self._fresh: Devices | None = None
         self._begun = False
         self._unwritten = True
@@ -93,6 +101,7 @@ class SilentDevices:
 
     def look(self) -> Iterator[None]:
         """Look through all once; pauses after each slice."""
+        yield from self._set_clock()
         fresh, self._fresh = self._fresh, None
         if fresh is not None:
             yield from self.devices.take(fresh)
@@ -105,6 +114,24 @@ class SilentDevices:
             yield from each.look()
             self._unwritten = self._unwritten or each.changed
             each.changed = False
+
+    def _clock_offset(self) -> int:
+        return self._clock() - round(self._steady() * 1000)
+
+    def _set_clock(self) -> Iterator[None]:
+        """Take note that the clock was set, as a gateway's without a battery is, once a time server answers.
+
+        Else all devices would be overdue at once, or none for as long as the clock was ahead.
+        """
+        before, self._offset = self._offset, self._clock_offset()
+        by = self._offset - before
+        if abs(by) > _SET:
+            _LOG.warning(
+                "The clock was set. Who is silent is judged as if it had been right before.", seconds=by / 1000
+            )
+            for each in (self.devices, self.gateways):
+                yield from each.set_clock(by)
+            self._unwritten = True
 
     def _turned(self, kind: Kind, seen: Seen) -> None:
         if self.events is not None:

@@ -24,15 +24,19 @@ class Bench:
 
     def __init__(self, folder: Path | None = None, *devices: Device, **patience: Any) -> None:
         self.now = 1_769_000_000_000
+        self.wrong = 0  # ms that the clock is ahead of the time that passes
         self.folder = folder
         self.patience = Patience(**patience)
         self.raw = {"gates": RawLedger()}
         self.store = Store(None)
         self.begin(*devices)
 
+    def clock(self) -> int:
+        return self.now + self.wrong
+
     def begin(self, *devices: Device) -> None:
         """Start the worker anew, with what the store has kept."""
-        self.watch = SilentDevices(self.store, self.folder, self.raw, lambda: self.now)
+        self.watch = SilentDevices(self.store, self.folder, self.raw, self.clock, lambda: self.now / 1000)
         self.watch.configure(self.patience, Devices(devices))
         self.look()
 
@@ -48,7 +52,7 @@ class Bench:
 
     def speak(self, *keys: str, connector: str = "th", model: str = "WeatherObserved") -> None:
         for key in keys:
-            self.watch.find(key, (connector, model)).last = self.now
+            self.watch.find(key, (connector, model)).last = self.clock()
 
     def regularly(self, key: str, gap: Callable[[], float], times: int = 30) -> None:
         for _ in range(times):
@@ -59,6 +63,57 @@ class Bench:
     def silent(self, what: str = "devices") -> dict[str, int]:
         counts = getattr(self.watch, what).counts.silent
         return {age: count for age, count in counts.items() if count}
+
+
+YEAR = 365 * 86_400_000
+
+
+@pytest.mark.parametrize("by", [YEAR, -YEAR, 60_000, -60_000])
+def test_a_clock_that_is_set_makes_nobody_silent_and_hides_nobody(by: int) -> None:
+    bench = Bench(None, Device("a", interval=600), Device("b", interval=600), Device("c", interval=600))
+    bench.speak("a", "b")
+    bench.after(5)
+    bench.speak("a")
+    bench.wrong = by
+    bench.speak("b")
+    assert bench.after(5) == []
+    assert bench.after(1780) == []
+    bench.speak("b")
+    assert bench.after(30) == ["a", "c"]
+    assert bench.silent() == {"1h": 1, "never": 1}
+    [_, row] = bench.watch.latest(2)
+    assert (row.name, bench.clock() - row.last) == ("a", 1_810_000)
+    bench.speak("a")
+    assert bench.after(5) == ["c"]
+
+
+def test_what_was_kept_by_a_clock_that_was_ahead_is_of_now() -> None:
+    bench = Bench(None, Device("a", interval=600))
+    bench.wrong = YEAR
+    bench.speak("a")
+    bench.after(5)
+    bench.watch.close()
+    bench.wrong = 0
+    bench.begin(Device("a", interval=600))
+    assert bench.after(1790) == []
+    assert bench.after(20) == ["a"]
+
+
+def test_who_came_once_makes_room_after_a_week() -> None:
+    bench = Bench()
+    bench.watch.devices._room = 3
+    bench.speak("a", "b", "c")
+    bench.after(6 * 86_400)
+    bench.speak("c")
+    bench.after(2 * 86_400)
+    assert bench.watch.devices._seen.keys() == {"a", "b", "c"}
+    assert bench.watch.find("real", ()) is UNSEEN
+    bench.look()
+    bench.speak("real")
+    bench.look()
+    assert bench.watch.devices._seen.keys() == {"c", "real"}
+    assert dict(bench.store.items("seen")).keys() == {"c", "real"}
+    assert bench.watch.devices.counts.seen == 2
 
 
 def test_overdue_by_three_intervals_and_back() -> None:

@@ -46,7 +46,7 @@ class City:
     def begin(self) -> None:
         """Start the worker anew, with what the store has kept."""
         self.kafka = Kafka()
-        self.watch = SilentDevices(self.store, None, {}, lambda: self.now)
+        self.watch = SilentDevices(self.store, None, {}, lambda: self.now, lambda: self.now / 1000)
         self.events = self.watch.events = SilentEvents(self.store, self.kafka, lambda: self.now)
         self.events.tell = ("ghent", "ghent.device-events.v1")
         self.watch.configure(Patience(), self.devices)

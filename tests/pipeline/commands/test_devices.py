@@ -87,7 +87,7 @@ def test_silent_devices_are_listed(city: Path, capsys: pytest.CaptureFixture[str
     state.mkdir()
     now = round(time() * 1000)
     clock = [now - 14_500_000]
-    watch = SilentDevices(Store(None), state, {"g": RawLedger()}, lambda: clock[0])
+    watch = SilentDevices(Store(None), state, {"g": RawLedger()}, lambda: clock[0], lambda: clock[0] / 1000)
     watch.configure(
         Patience(),
         Devices([Device("th-17", interval=90), Device("1e5", interval=3600), Device("quiet", lifecycle="retired")]),
