@@ -85,7 +85,7 @@ class Worker:
         shared.watch = self._metrics.silent = self._silent = SilentDevices(self._store, state, shared.raw)
         self._silent.events = SilentEvents(self._store, self._publisher, now)
         self._expect(config)
-        self._metrics.raw, self._metrics.frames = shared.raw, shared.frames
+        self._metrics.raw, self._metrics.radio, self._metrics.frames = shared.raw, shared.radio, shared.frames
         self._metrics.costs = shared.costs
         parts = (self._publisher, self._metrics, self._health, shared, self._guard, self._failpoint, state)
         self._feeds = FeedSet(config, Around(*parts))

@@ -32,6 +32,7 @@ from pipeline.delivery import Fate, Ledger
 from pipeline.errors import Reason
 from pipeline.in_force import InForce
 from pipeline.lorawan.ledger import FrameLedger, RawLedger
+from pipeline.lorawan.overheard import Radio
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 AGE_BUCKETS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21_600.0, 86_400.0, 604_800.0)
@@ -204,6 +205,7 @@ class Metrics:
         self.ledgers: dict[str, Ledger] = {}
         self.limits: dict[str, int] = {}
         self.raw: dict[str, RawLedger] = {}
+        self.radio: dict[str, Radio] = {}
         self.frames = FrameLedger()
         self.silent: metrics_silent.Watched = metrics_silent.Nobody()
         self.publish = PublishMetrics(self.registry)
@@ -236,6 +238,7 @@ class Metrics:
         self.ledgers.pop(name, None)
         self.limits.pop(name, None)
         self.raw.pop(name, None)
+        self.radio.pop(name, None)
         self._families.connected.remove(name)
 
     def _export(self, name: str, ledger: Ledger, limit: int) -> None:
@@ -290,7 +293,7 @@ class _Live(Collector):
         for connector, seconds in self._metrics.costs.items():
             costs.add_metric([connector], seconds)
         yield costs
-        yield from metrics_lorawan.collect(self._metrics.raw, self._metrics.frames)
+        yield from metrics_lorawan.collect(self._metrics.raw, self._metrics.radio, self._metrics.frames)
         yield from metrics_silent.collect(self._metrics.silent)
 
     def _conservation(self) -> Iterator[Metric]:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from pipeline.lorawan.ledger import FrameLedger, RawLedger, Spread
+from pipeline.lorawan.overheard import Radio
+
+_RSSI = "How strongly gateways heard raw frames, and of what network servers tell a sample."
+_SNR = "Signal to noise at gateways of raw frames, and of what network servers tell a sample."
 
 
-def collect(raw: Mapping[str, RawLedger], frames: FrameLedger) -> Iterator[Metric]:
-    """Yield the families; those of feeds are empty where no feed brings frames."""
+def collect(raw: Mapping[str, RawLedger], radio: Mapping[str, Radio], frames: FrameLedger) -> Iterator[Metric]:
+    """Yield the families; those of feeds are empty where no feed brings frames or uplinks."""
     outcomes = CounterMetricFamily(
         "headrace_raw_frames", "Raw LoRaWAN frames, by what became of them.", labels=["feed", "outcome"]
     )
-    rssi = HistogramMetricFamily(
-        "headrace_reception_rssi_dbm", "How strongly gateways heard raw frames.", labels=["feed"]
-    )
-    snr = HistogramMetricFamily(
-        "headrace_reception_snr_db", "Signal to noise of raw frames at gateways.", labels=["feed"]
-    )
+    rssi = HistogramMetricFamily("headrace_reception_rssi_dbm", _RSSI, labels=["feed"])
+    snr = HistogramMetricFamily("headrace_reception_snr_db", _SNR, labels=["feed"])
     gateways = GaugeMetricFamily("headrace_gateways_heard", "Gateways that brought raw frames.", labels=["feed"])
     packets = CounterMetricFamily(
         "headrace_gateway_packets",
@@ -32,9 +32,11 @@ def collect(raw: Mapping[str, RawLedger], frames: FrameLedger) -> Iterator[Metri
         packets.add_metric([feed, "ok"], ledger.packets_ok)
         for outcome, count in ledger.outcomes.items():
             outcomes.add_metric([feed, outcome.value], count)
-        rssi.add_metric([feed], _buckets(ledger.rssi), ledger.rssi.total)
-        snr.add_metric([feed], _buckets(ledger.snr), ledger.snr.total)
         gateways.add_metric([feed], len(ledger.gateways))
+    for feed in dict.fromkeys([*raw, *radio]):
+        heard = [ledgers[feed] for ledgers in (raw, radio) if feed in ledgers]
+        _add(rssi, feed, [each.rssi for each in heard])
+        _add(snr, feed, [each.snr for each in heard])
     yield from (outcomes, rssi, snr, gateways, packets)
     counted = CounterMetricFamily(
         "headrace_device_frames",
@@ -49,6 +51,9 @@ def collect(raw: Mapping[str, RawLedger], frames: FrameLedger) -> Iterator[Metri
     yield GaugeMetricFamily("headrace_device_frames_missing", missing, value=total.missing)
 
 
-def _buckets(spread: Spread) -> list[tuple[str, float]]:
-    bounds = [*(f"{bound:.1f}" for bound in spread.bounds), "+Inf"]
-    return [(bound, float(count)) for bound, count in zip(bounds, accumulate(spread.counts), strict=True)]
+def _add(family: HistogramMetricFamily, feed: str, spreads: Sequence[Spread]) -> None:
+    """Add a feed's sample: what came straight from gateways, and what a server has told, together."""
+    bounds = [*(f"{bound:.1f}" for bound in spreads[0].bounds), "+Inf"]
+    counts = accumulate(map(sum, zip(*(each.counts for each in spreads), strict=True)))
+    buckets = [(bound, float(count)) for bound, count in zip(bounds, counts, strict=True)]
+    family.add_metric([feed], buckets, sum(each.total for each in spreads))

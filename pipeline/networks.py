@@ -17,6 +17,7 @@ from pipeline.events import Events
 from pipeline.identify import Identify, Rules
 from pipeline.lorawan.dedupe import Dedupe
 from pipeline.lorawan.ledger import RawLedger
+from pipeline.lorawan.overheard import Overheard, Radio
 from pipeline.lorawan.sessions import Policy, Sessions
 from pipeline.refusals import Refusals
 from pipeline.shared import Shared
@@ -67,7 +68,8 @@ def unwrap(
         heard=shared.watch.gateway,
         refusals=refusals,
     )
-    uplinks = watch(MeteredUplinks(identify, identify.connector, shared.costs))
+    metered = MeteredUplinks(identify, identify.connector, shared.costs)
+    uplinks = watch(Overheard(metered, shared.radio.setdefault(refusals.feed, Radio())))
     told = watch(events)
     frames = watch(_frames(feed, uplinks, told, refusals, shared)) if raw(feed) else None
     dialects = chosen(str(feed.dialect))

@@ -14,6 +14,7 @@ from pipeline.uplink import Names
 
 if TYPE_CHECKING:
     from pipeline.lorawan.counters import Counters
+    from pipeline.lorawan.overheard import Radio
 
 
 class Nobody:
@@ -47,7 +48,8 @@ class Blind:
 class Shared:
     """One for each worker. store: None for a run that shall leave no trace. strangers: who notes unknown devices.
 
-    raw: what is counted of the frames of each feed that brings any. frames: what the counters of all devices tell.
+    raw: what is counted of the frames of each feed that brings any. radio: how well a sample of uplinks was heard, of
+    each feed on which a network server speaks. frames: what the counters of all devices tell.
     watch: who notes that devices and gateways speak; to be set before any feed's stages are made.
     costs: seconds of processor time by connector.
     """
@@ -59,6 +61,7 @@ class Shared:
         self.store = store or Store(None)
         self.strangers: Strangers = strangers or Nobody()
         self.raw: dict[str, RawLedger] = {}
+        self.radio: dict[str, Radio] = {}
         self.frames = FrameLedger()
         self.watch: Watch = Blind()
         self.costs: dict[str, float] = {}

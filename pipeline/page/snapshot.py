@@ -8,6 +8,7 @@ from time import time
 from typing import Any
 
 from pipeline.errors import Reason
+from pipeline.lorawan.ledger import Spread
 from pipeline.metrics import Metrics
 from pipeline.page.about import About
 from pipeline.page.history import History
@@ -151,17 +152,26 @@ def _kafka(samples: Samples) -> dict[str, Any]:
 
 
 def _raw(metrics: Metrics, samples: Samples) -> Iterator[dict[str, Any]]:
+    """Yield what is known of radio: of feeds that bring frames, and of those on which a server tells of uplinks."""
     for feed, ledger in metrics.raw.items():
         busiest = sorted(ledger.gateways, key=ledger.gateways.__getitem__, reverse=True)[:_GATEWAYS]
-        receptions = samples.sum("headrace_reception_rssi_dbm_count", feed=feed)
         yield {
             "feed": feed,
             "gateways": samples.sum("headrace_gateways_heard", feed=feed),
             "busiest": [{"gateway": each, "receptions": ledger.gateways[each]} for each in busiest],
-            "rssi": round(ledger.rssi.total / receptions, 1) if receptions else None,
+            "rssi": _mean(ledger.rssi),
             "packets": samples.by("kind", "headrace_gateway_packets_total", feed=feed),
             "outcomes": _some(samples.by("outcome", "headrace_raw_frames_total", feed=feed)),
         }
+    for feed, radio in metrics.radio.items():
+        if feed not in metrics.raw and any(radio.rssi.counts):
+            nothing: dict[str, Any] = {"gateways": None, "busiest": [], "packets": {}, "outcomes": {}}
+            yield {"feed": feed, "rssi": _mean(radio.rssi), **nothing}
+
+
+def _mean(spread: Spread) -> float | None:
+    count = sum(spread.counts)  # a histogram with negative bounds has none of its own among the samples
+    return round(spread.total / count, 1) if count else None
 
 
 def _some(counts: dict[str, float]) -> dict[str, float]:

@@ -13,6 +13,8 @@ import pytest
 from pipeline.delivery import Fate
 from pipeline.devices import Device, Devices
 from pipeline.errors import Reason
+from pipeline.lorawan import overheard
+from pipeline.metrics import Metrics
 from pipeline.record import Record
 from tests.connectors.network_servers import messages
 from tests.connectors.network_servers.messages import UPLINKS
@@ -120,6 +122,22 @@ def test_a_device_is_presented_at_first_sight_with_its_signal(tmp_path: Path) ->
         "bench.WeatherObserved.v1"
     ]
     assert len(network.put(CHIRPSTACK, arrival=ARRIVAL + 3_600_001)) == 3
+
+
+def test_how_well_it_was_heard_is_sampled_each_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(overheard, "monotonic", lambda: now[0])
+    network = flow(tmp_path, [DEVICE])
+    radio, (topic, told) = network.shared.radio["city"], CHIRPSTACK
+    uplink = topic, {**told, "txInfo": {"modulation": {"lora": {"spreadingFactor": 7}}}}
+    for later, seconds in enumerate((0.0, 0.5, 0.49, 0.02)):
+        now[0] += seconds
+        network.put(uplink, arrival=ARRIVAL + later)
+    assert (radio.rssi.total, radio.snr.total) == (-83.0 * 2, 9.5 * 2)
+    metrics = Metrics("1", [])
+    metrics.radio = network.shared.radio
+    counted = {name: value for name, labels, value in metrics.samples() if labels.get("le") == "+Inf"}
+    assert counted == {"headrace_reception_rssi_dbm_bucket": 2, "headrace_reception_snr_db_bucket": 2}
 
 
 def test_the_connectors_own_interval_says_when_a_device_is_presented_again(tmp_path: Path) -> None:

@@ -209,7 +209,8 @@ function lorawan(now) {
   list(byId("raw"), now.raw, (raw) => raw.feed, (raw) => make("div", {}, make("h3", {}, raw.feed), make("p"), make("dl", { class: "sum" }), make("p", { class: "gateways" })), (card, raw) => {
     const [, radio, outcomes, gateways] = card.children;
     const strength = raw.rssi === null ? "" : `, heard at ${raw.rssi} dBm on average`;
-    say(radio, `${count(raw.gateways)} ${raw.gateways === 1 ? "gateway" : "gateways"}${strength}`);
+    const who = raw.gateways === null ? "a sample of the server's uplinks" : `${count(raw.gateways)} ${raw.gateways === 1 ? "gateway" : "gateways"}`;
+    say(radio, `${who}${strength}`);
     terms(outcomes, Object.entries(raw.outcomes).map(([name, n]) => [plain(name), count(n)]));
     say(gateways, raw.busiest.length ? `Receptions by gateway: ${raw.busiest.map(({ gateway, receptions }) => `${gateway} ${count(receptions)}`).join(", ")}` : "");
   });

@@ -16,6 +16,7 @@ from pipeline.dead_letter import DeadLetters
 from pipeline.delivery import Fate, Lane, Ledger
 from pipeline.errors import Reason
 from pipeline.lorawan.ledger import RawLedger
+from pipeline.lorawan.overheard import Radio
 from pipeline.message import Message
 from pipeline.metrics import Metrics
 from pipeline.page import Letters, Newest, Sources, about
@@ -188,6 +189,7 @@ def test_a_quantile_stays_within_the_buckets(share: float, seconds: float) -> No
 def test_100_000_devices_and_4_096_gateways_make_no_larger_document() -> None:
     looked = sources()
     raw = looked.metrics.raw["radio"] = RawLedger()
+    raw.rssi.add([-80.0, -90.0])
     raw.gateways = {f"{number:016x}": number for number in range(4096)}
     for number in range(100_000):
         looked.newest.note(entity(number))
@@ -202,8 +204,22 @@ def test_100_000_devices_and_4_096_gateways_make_no_larger_document() -> None:
     assert process_time() - began < 0.1
     assert told["frames"]["received"] == 100_000
     assert len(told["entities"]) == MOST
+    assert told["raw"][0]["rssi"] == -85.0
     assert [each["receptions"] for each in told["raw"][0]["busiest"]] == list(range(4095, 4083, -1))
     assert len(orjson.dumps(told)) < 64 * 1024
+
+
+def test_radio_of_gateways_and_of_what_a_server_tells() -> None:
+    looked = sources()
+    looked.metrics.raw["gates"], looked.metrics.radio["gates"] = RawLedger(), Radio()
+    for feed in ("server", "silent"):
+        looked.metrics.radio[feed] = Radio()
+    looked.metrics.radio["server"].rssi.add([-100.0, -110.0])
+    told = snapshot(looked, History(looked.metrics), time())["raw"]
+    assert [(each["feed"], each["gateways"], each["rssi"]) for each in told] == [
+        ("gates", 0, None),
+        ("server", None, -105.0),
+    ]
 
 
 def test_what_it_says_of_the_configuration(tmp_path: Path) -> None:
