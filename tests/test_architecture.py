@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -86,6 +87,12 @@ def test_a_dialect_or_format_is_pure() -> None:
             ours = {".".join(name.split(".")[:2]) for name in names if name.startswith("pipeline.")}
             assert ours <= words, module
             assert not names & {"time", "socket", "asyncio", "os", "pathlib", "random"}, module
+
+
+def test_connectors_do_not_import_each_other_in_a_circle() -> None:
+    """Late imports count: what is imported when the first message comes must not need who imports it."""
+    ours = {module: names & IMPORTS.keys() for module, names in IMPORTS.items() if module.startswith("connectors.")}
+    TopologicalSorter({module: names - {module} for module, names in ours.items()}).prepare()  # raises CycleError
 
 
 ORDER = (

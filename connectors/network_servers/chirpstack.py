@@ -7,10 +7,18 @@ the server's configuration, so that the device is always the message's own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from connectors.network_servers import chirpstack_json
+from connectors.network_servers.chirpstack_event import (
+    KINDS,
+    application_event,
+    event,
+    names,
+    position,
+    still_encrypted,
+)
 from connectors.network_servers.reading import (
     address,
     base64,
@@ -21,27 +29,13 @@ from connectors.network_servers.reading import (
     member,
     number,
     objects,
-    place,
     port,
-    text,
     time,
 )
-from pipeline.dialect import Dialect, Event, EventKind, Reader, Said
-from pipeline.errors import PayloadError, Reason
+from pipeline.dialect import Dialect, Reader, Said
+from pipeline.errors import PayloadError
 from pipeline.json_guard import document
-from pipeline.uplink import Aside, Names, Reception, Uplink, eui
-
-KINDS: dict[str, EventKind] = {
-    "up": "mac",
-    "join": "join",
-    "status": "status",
-    "ack": "ack",
-    "txack": "tx_ack",
-    "log": "log",
-    "location": "location",
-    "integration": "integration",
-}
-"""The events of ChirpStack, by the last level of their topic; an `up` without application data is `mac`."""
+from pipeline.uplink import Aside, Reception, Uplink, eui
 
 _TELLING = {
     "downlinkId": "txack",
@@ -66,7 +60,6 @@ _TELLING = {
 """Keys that only one event has, or none above it here: they tell the event where the topic's last level does not."""
 
 _UUID_LENGTH = 36
-_EUI_LENGTH = 16
 
 
 def _reader(topic: str) -> Reader:
@@ -139,57 +132,6 @@ def _uplink(message: Mapping[str, Any], received_at: int) -> Said:
     )
 
 
-def still_encrypted() -> PayloadError:
-    """Return what refuses a payload whose AppSKey only a join server has."""
-    sentence = (
-        "Expected a decrypted payload, got one with a joinServerContext: ChirpStack has no AppSKey of the device."
-    )
-    return PayloadError(sentence, Reason.ENCRYPTED)
-
-
-def event(kind: EventKind, message: Mapping[str, Any]) -> Event:
-    """Return what a message says that is no uplink.
-
-    Raises:
-        PayloadError: it names no device, or its time is none.
-    """
-    info = message.get("deviceInfo")
-    where = message.get("location") if kind == "location" else None
-    return Event(
-        kind,
-        device=eui(member(info, "devEui")),
-        gateway=gateway(message.get("gatewayId")),
-        time=time(message.get("time"), "time"),
-        details={key: value for key, value in message.items() if key != "joinServerContext"},  # it holds keys
-        state=battery(message) if kind == "status" else {},
-        location=_place(where),
-        names=partial(_names, info),
-    )
-
-
-def battery(message: Mapping[str, Any]) -> dict[str, float]:
-    """Return the state that a status event tells, of v3 or v4."""
-    # A level of 0 is no measured one: devices on external power have it (LoRaWAN 1.0.4, clause 5.5).
-    if message.get("externalPowerSource") or message.get("batteryLevelUnavailable"):
-        return {}
-    level = number(message.get("batteryLevel"))
-    return {"batteryLevel": round(level / 100, 4)} if level is not None and 0 < level <= 100 else {}  # noqa: PLR2004
-
-
-def _names(info: object) -> Names:
-    return Names(
-        name=text(member(info, "deviceName")),
-        profile=text(member(info, "deviceProfileName")),
-        application=text(member(info, "applicationName")),
-        tags=tags(member(info, "tags")),
-    )
-
-
-def tags(value: object) -> dict[str, str]:
-    """Return the device's tags; what is no text is none."""
-    return {name: tag for name, tag in value.items() if isinstance(tag, str)} if isinstance(value, dict) else {}
-
-
 def _receptions(message: Mapping[str, Any]) -> tuple[Reception, ...]:
     """Return how each gateway heard the uplink; one with two antennas is there twice."""
     lora = member(member(message.get("txInfo"), "modulation"), "lora") is not None
@@ -205,15 +147,8 @@ def _reception(info: Mapping[str, Any], *, lora: bool) -> Reception:
         rssi=number(info.get("rssi", 0)),
         snr=number(info.get("snr", 0)) if lora else None,
         time=clock(info.get("gwTime")),
-        location=_place(info.get("location")),
+        location=position(info.get("location")),
     )
-
-
-def _place(value: object) -> tuple[float, ...] | None:
-    # A gateway on the equator has no latitude. Of an altitude, 0 and unknown look the same: it is left out.
-    if not isinstance(value, dict):
-        return None
-    return place(value.get("longitude", 0), value.get("latitude", 0), value.get("altitude") or None)
 
 
 def _recognises(topic: str, payload: bytes, message: Mapping[str, Any] | None) -> bool:
@@ -222,14 +157,6 @@ def _recognises(topic: str, payload: bytes, message: Mapping[str, Any] | None) -
     return application_event(topic, payload, lambda application: len(application) == _UUID_LENGTH)
 
 
-def application_event(topic: str, payload: bytes, belongs: Callable[[str], bool]) -> bool:
-    """Say whether a message that is no JSON lies where ChirpStack publishes by default, and its application belongs."""
-    levels = topic.split("/")[-6:]
-    if payload[:1] == b"{" or levels[::2] != ["application", "device", "event"] or len(levels[3]) != _EUI_LENGTH:
-        return False
-    return belongs(levels[1])
-
-
-_ASIDE = Aside(_receptions, lambda message: _names(message.get("deviceInfo")))
+_ASIDE = Aside(_receptions, lambda message: names(message.get("deviceInfo")))
 _UNPARSED = chirpstack_json.unparsed(_ASIDE)
 dialect = Dialect("chirpstack", _reader, _recognises)

@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
 from connectors.network_servers import reading
+from connectors.network_servers.data_rates import lora_rate, lr_fhss_rate
 from connectors.network_servers.gateway_clock import from_gps, plausible
 from pipeline.dialect import Dialect, Event, EventKind, Frame, Reader, Said
 from pipeline.errors import PayloadError, Reason
@@ -109,17 +110,6 @@ def _data_rate(sent: dict[str, Any]) -> tuple[str, bool]:
             width = reading.integer(hopping.get("operatingChannelWidth"), "a channel width", _HIGHEST)
             return lr_fhss_rate(width or 0), True
     raise PayloadError("Expected a modulation, lora, fsk or lrFhss; there is none.")
-
-
-@lru_cache(maxsize=1024)
-def lora_rate(spreading_factor: int, bandwidth: int) -> str:
-    """Return `SF7BW125`; the bandwidth is in Hz, of v3 in kHz."""
-    return f"SF{spreading_factor}BW{bandwidth // 1000 if bandwidth >= 2000 else bandwidth}"  # noqa: PLR2004
-
-
-def lr_fhss_rate(width: int) -> str:
-    """Return `M0CW137`, as packet forwarders write it, from the channel's width in Hz."""
-    return f"M0CW{round(width / 1000)}"
 
 
 def _reception(heard: dict[str, Any], *, with_snr: bool) -> Reception:

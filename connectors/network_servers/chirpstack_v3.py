@@ -6,12 +6,22 @@ addresses and ids are Base64, and what the codec made is a text of JSON. `protob
 
 from __future__ import annotations
 
-from binascii import a2b_base64
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
-from connectors.network_servers.chirpstack import application_event, battery, tags
+from connectors.network_servers.chirpstack_event import application_event, position
+from connectors.network_servers.chirpstack_v3_event import (
+    EUI_BYTES,
+    KINDS,
+    decoded,
+    device,
+    event,
+    fields,
+    hexed,
+    moment,
+    names,
+)
 from connectors.network_servers.reading import (
     address,
     base64,
@@ -21,28 +31,12 @@ from connectors.network_servers.reading import (
     member,
     number,
     objects,
-    place,
     port,
-    public,
-    text,
-    time,
 )
-from pipeline.dialect import Dialect, Event, EventKind, Reader, Said
+from pipeline.dialect import Dialect, Reader, Said
 from pipeline.errors import PayloadError
 from pipeline.json_guard import document
-from pipeline.uplink import Aside, Fields, Names, Reception, Uplink, eui
-
-KINDS: dict[str, EventKind] = {
-    "up": "mac",
-    "join": "join",
-    "status": "status",
-    "ack": "ack",
-    "txack": "tx_ack",
-    "error": "log",
-    "location": "location",
-    "integration": "integration",
-}
-"""The events of ChirpStack v3, by the last level of their topic; an `up` without application data is `mac`."""
+from pipeline.uplink import Aside, Reception, Uplink
 
 _TELLING = {
     "acknowledged": "ack",
@@ -59,7 +53,7 @@ _TELLING = {
 }
 """Keys that only one event has, or none above it here: they tell the event where the topic's last level does not."""
 
-_EUI_BYTES, _ADDRESS_BYTES = 8, 4
+_ADDRESS_BYTES = 4
 
 
 def _reader(topic: str) -> Reader:
@@ -112,80 +106,14 @@ def _uplink(message: Mapping[str, Any], received_at: int) -> Said:
     return Uplink(
         base64(get("data"), "data"),
         f_port,
-        decoded(get("objectJSON")) or _fields(get("object")),
+        decoded(get("objectJSON")) or fields(get("object")),
         received_at,
-        _eui(get("devEUI")),
-        _time(message),
-        address(_hex(get("devAddr"), _ADDRESS_BYTES)),
+        device(get("devEUI")),
+        moment(message),
+        address(hexed(get("devAddr"), _ADDRESS_BYTES)),
         counter(get("fCnt")) or 0,
         message,
         _ASIDE,
-    )
-
-
-def decoded(value: object) -> Fields | None:
-    """Return what the codec made of the payload, which is written as a text of JSON; an empty one is none.
-
-    Raises:
-        PayloadError: the text is no JSON.
-    """
-    if not isinstance(value, str) or value[:1] != "{":
-        return None
-    return _fields(document(value.encode()))
-
-
-def _fields(value: object) -> Fields | None:
-    return value if isinstance(value, dict) and value else None
-
-
-def event(kind: EventKind, message: Mapping[str, Any]) -> Event:
-    """Return what a message says that is no uplink.
-
-    Raises:
-        PayloadError: it names no device, or its time is none.
-    """
-    where = message.get("location") if kind == "location" else None
-    return Event(
-        kind,
-        device=_eui(message.get("devEUI")),
-        gateway=gateway(_hex(message.get("gatewayID"), _EUI_BYTES)),
-        time=_time(message),
-        details=public(message),
-        state=battery(message) if kind == "status" else {},
-        location=_place(where),
-        names=partial(_names, message),
-    )
-
-
-def _eui(value: object) -> str:
-    return eui(_hex(value, _EUI_BYTES))
-
-
-def _hex(value: object, length: int) -> object:
-    """Return the hex digits of `length` bytes in Base64, which ends in `=` where hex never does; all else as it is."""
-    if not isinstance(value, str) or not value.endswith("="):
-        return value
-    try:
-        whole = a2b_base64(value, strict_mode=True)
-    except ValueError:
-        return value
-    return whole.hex() if len(whole) == length else value
-
-
-def _time(message: Mapping[str, Any]) -> int | None:
-    """Return the server's time; releases before 3.15 tell none, but their gateways with GPS do."""
-    published = time(message.get("publishedAt"), "publishedAt")
-    if published is not None:
-        return published
-    return next((at for each in objects(message.get("rxInfo")) if (at := clock(each.get("time")))), None)
-
-
-def _names(message: Mapping[str, Any]) -> Names:
-    return Names(
-        name=text(message.get("deviceName")),
-        profile=text(message.get("deviceProfileName")),
-        application=text(message.get("applicationName")),
-        tags=tags(message.get("tags")),
     )
 
 
@@ -198,18 +126,11 @@ def _receptions(message: Mapping[str, Any]) -> tuple[Reception, ...]:
             rssi=number(info.get("rssi", 0)),
             snr=number(info.get("loRaSNR", 0)) if lora else None,
             time=clock(info.get("time")),
-            location=_place(info.get("location")),
+            location=position(info.get("location")),
         )
         for info in objects(message.get("rxInfo"))
-        if (name := gateway(_hex(info.get("gatewayID"), _EUI_BYTES)))
+        if (name := gateway(hexed(info.get("gatewayID"), EUI_BYTES)))
     )
-
-
-def _place(value: object) -> tuple[float, ...] | None:
-    """Return a place; a gateway without one has zeros."""
-    if not isinstance(value, dict):
-        return None
-    return place(value.get("longitude", 0), value.get("latitude", 0), value.get("altitude") or None)
 
 
 def _recognises(topic: str, payload: bytes, message: Mapping[str, Any] | None) -> bool:
@@ -224,5 +145,5 @@ def _of_milesight(message: Mapping[str, Any]) -> bool:
     return heard or "gatewaySN" in message or isinstance(member(message.get("txInfo"), "dataRate"), dict)
 
 
-_ASIDE = Aside(_receptions, _names)
+_ASIDE = Aside(_receptions, names)
 dialect = Dialect("chirpstack_v3", _reader, _recognises)

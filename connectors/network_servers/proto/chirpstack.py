@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from connectors.network_servers.chirpstack import KINDS, event, still_encrypted
+from connectors.network_servers.chirpstack_event import KINDS, event, still_encrypted
 from connectors.network_servers.later import Later
 from connectors.network_servers.proto import chirpstack_common_pb2 as common
 from connectors.network_servers.proto import chirpstack_integration_pb2 as messages

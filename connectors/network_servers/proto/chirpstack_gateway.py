@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.json_format import Error, MessageToDict
 from google.protobuf.message import DecodeError, Message
 
-from connectors.network_servers.chirpstack_gateway import lora_rate, lr_fhss_rate
+from connectors.network_servers.data_rates import lora_rate, lr_fhss_rate
 from connectors.network_servers.gateway_clock import from_gps, plausible
 from connectors.network_servers.proto import chirpstack_common_pb2 as common
 from connectors.network_servers.proto import chirpstack_gw_pb2 as gw

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from google.protobuf.message import Message
 
-from connectors.network_servers.chirpstack_v3 import KINDS, decoded, event
+from connectors.network_servers.chirpstack_v3_event import KINDS, decoded, event
 from connectors.network_servers.proto import chirpstack_common_pb2 as common
 from connectors.network_servers.proto import chirpstack_v3_pb2 as messages
 from connectors.network_servers.proto.chirpstack import clock, milliseconds, parsed, words
