@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from enum import Enum
+from itertools import starmap
 
 REMEMBERED = 64
 """Frames of a session that are known again: the highest counters accepted."""
@@ -15,8 +16,11 @@ MAX_FCNT_GAP = 16_384
 FIRST_ROLLS = 64
 """Roll-overs of a session of which nothing is known: it may have counted 4 million frames."""
 
+TOP = 1 << 32
+"""Where a counter ends."""
+
 _ENTRY = struct.Struct("<I4s")
-_TOP = 1 << 32
+_MOST_BYTES = REMEMBERED * _ENTRY.size
 
 
 class Verdict(Enum):
@@ -39,7 +43,7 @@ def meanings(last: int | None, f_cnt: int, rolls: int = FIRST_ROLLS) -> Sequence
     behind = ahead - (1 << 16)
     if behind < 0:
         return (ahead,)
-    if ahead >= _TOP:
+    if ahead >= TOP:
         likely: tuple[int, ...] = (behind,)
     else:
         likely = (ahead, behind) if ahead - last <= MAX_FCNT_GAP else (behind, ahead)
@@ -58,9 +62,8 @@ class Counter:
 
     __slots__ = (
         "_at_work",
+        "_entries",
         "_highest",
-        "_in_order",
-        "accepted",
         "before",
         "key",
         "last",
@@ -77,37 +80,39 @@ class Counter:
         self.key = key
         self.place = bytes.fromhex(key.replace("-", ""))
         kept = kept or b"\0"
-        self.accepted = {f_cnt: _ENTRY.pack(f_cnt, mark) for f_cnt, mark in _ENTRY.iter_unpack(kept[1:])}
+        self._entries = bytearray(kept[1:])  # not a dict: it would take ten times the memory
+        accepted = list(self.accepted)
         self.told = kept[0]
-        self.old = set(list(self.accepted)[len(self.accepted) - self.told :])
+        self.old = set(accepted[len(accepted) - self.told :])
         self.pending: dict[int, bytes] = {}
         self.waiting: dict[int, list[Callable[[], None]]] = {}
-        self.last = max(self.accepted, default=None)
+        self.last = max(accepted, default=None)
         self.retired = False  # a reset began another count: this one is kept no more
         self.before = before
         self.saved = 0
         self._at_work = 0  # confirmed, and not in the file yet
-        self._in_order = False  # whether the lowest is known to come first
-        self._highest = -1 if self.last is None else self.last
+        self._highest = _highest(accepted)
+
+    @property
+    def accepted(self) -> dict[int, bytes]:
+        """The marks of the frames whose records are confirmed, in the order of their confirmation."""
+        return dict(_ENTRY.iter_unpack(self._entries))
 
     def judge(self, f_cnt: int, mark: bytes) -> Verdict:
-        """Say what a frame is that the session's keys verify. mark: what tells it from another of the same counter.
+        """Say what a frame is that the session's keys verify, and that is not above `last`, as nearly all are.
 
-        A lower counter is no replay if it was never accepted and everything near it is remembered: then two gateways'
-        frames, or two connections, overtook each other.
+        mark: what tells it from another of the same counter. A lower counter is no replay if it was never accepted and
+        everything near it is remembered: then two gateways' frames, or two connections, overtook each other.
         """
-        last = self.last
-        if last is None or f_cnt > last:
-            return Verdict.NEW  # nothing above `last` is pending or accepted
         pending = self.pending.get(f_cnt)
         if pending is not None:
             return Verdict.DUPLICATE if pending == mark else Verdict.BACK
         known = self.accepted.get(f_cnt)
         if known is not None:
-            if known[4:] != mark:
+            if known != mark:
                 return Verdict.BACK
             return Verdict.AGAIN if f_cnt in self.old else Verdict.DUPLICATE
-        return Verdict.NEW if f_cnt > last - REMEMBERED else Verdict.BACK
+        return Verdict.NEW if self.last is None or f_cnt > self.last - REMEMBERED else Verdict.BACK
 
     def accept(self, f_cnt: int, mark: bytes) -> None:
         """Take a frame on its way."""
@@ -128,19 +133,28 @@ class Counter:
 
     def remember(self, f_cnt: int, entry: bytes) -> None:
         """Remember a frame as the last, in place of the lowest."""
-        accepted = self.accepted
-        if f_cnt <= self._highest:
-            accepted.pop(f_cnt, None)
-            self._in_order = False
-        else:
+        entries = self._entries
+        if f_cnt > self._highest:
             self._highest = f_cnt
-        accepted[f_cnt] = entry
+            entries += entry
+            if len(entries) > _MOST_BYTES:
+                if self.old:
+                    self.old.discard(int.from_bytes(entries[:4], "little"))
+                del entries[: _ENTRY.size]
+        else:
+            self._insert(f_cnt, entry)
+
+    def _insert(self, f_cnt: int, entry: bytes) -> None:
+        """Remember a frame, though a higher one came before, or it is remembered already."""
+        accepted = self.accepted
+        accepted.pop(f_cnt, None)
+        accepted[f_cnt] = entry[4:]
         if len(accepted) > REMEMBERED:
-            lowest = next(iter(accepted)) if self._in_order else min(accepted)
+            lowest = min(accepted)
             del accepted[lowest]
             self.old.discard(lowest)
-            if not self._in_order:  # finding the lowest of 64 takes longer than all else here
-                self._in_order = sorted(accepted) == list(accepted)
+        self._entries = bytearray(b"".join(starmap(_ENTRY.pack, accepted.items())))
+        self._highest = _highest(list(accepted))
 
     def written(self, f_cnt: int) -> Sequence[Callable[[], None]]:
         """Take note that a confirmed frame is in the file, and return what lets its duplicates go."""
@@ -150,4 +164,11 @@ class Counter:
 
     def kept(self) -> bytes:
         """Return what the next life is to know."""
-        return bytes([self.told]) + b"".join(self.accepted.values())
+        return bytes([self.told]) + self._entries
+
+
+def _highest(accepted: list[int]) -> int:
+    """Return the highest of what stands in order, so that what is above it is the last and the first is the lowest."""
+    if accepted != sorted(accepted):
+        return TOP
+    return accepted[-1] if accepted else -1

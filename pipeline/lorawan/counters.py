@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from pipeline.devices import Device, Session
 from pipeline.directory import Directory
-from pipeline.lorawan.counter import FIRST_ROLLS, Counter, meanings
+from pipeline.lorawan.counter import FIRST_ROLLS, MAX_FCNT_GAP, TOP, Counter, meanings
 from pipeline.lorawan.crypto import Keys
 from pipeline.lorawan.frames import DataUp
 from pipeline.lorawan.journal import ROWS, Journal, Keeper
@@ -50,6 +50,13 @@ class Counters:
     def match(self, frame: DataUp) -> tuple[Known, int] | None:
         """Find the session that verifies a frame, and the whole counter; several devices may share a DevAddr."""
         sessions = self._known.get(frame.address) or self._sessions(frame)
+        if len(sessions) == 1:  # as nearly always: the likeliest meaning, without the way to the others
+            known, low = sessions[0], frame.f_cnt
+            last = known.counter.last
+            if last is not None:
+                f_cnt = last + ((low - last) & 0xFFFF)
+                if f_cnt - last <= MAX_FCNT_GAP and f_cnt < TOP and known.keys.verifies(frame, f_cnt):
+                    return known, f_cnt
         rolls = FIRST_ROLLS if len(sessions) * FIRST_ROLLS <= _FIRST_TRIES else _rolls(sessions)
         for known in sessions:
             for f_cnt in meanings(known.counter.last, frame.f_cnt, rolls):

@@ -36,6 +36,8 @@ class Keys:
     frame passes once in 65,536 times, where a frame of 1.0 passes once in 4 milliards.
     """
 
+    __slots__ = ("_application", "_half", "_mic", "_network")
+
     def __init__(self, session: Session) -> None:
         from cryptography.hazmat.primitives.ciphers.algorithms import AES  # noqa: PLC0415 - on first use
         from cryptography.hazmat.primitives.cmac import CMAC  # noqa: PLC0415 - on first use

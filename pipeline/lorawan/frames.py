@@ -85,10 +85,11 @@ def parse(phy: bytes) -> DataUp | JoinRequest:
     Raises:
         PayloadError: it is no frame that a device sends (`frame_invalid`).
     """
-    if not _MIC < len(phy) <= LONGEST:
-        _refuse(f"Expected a LoRaWAN frame of at most {LONGEST} bytes, got {len(phy)}.")
+    size = len(phy)
+    if not _MIC < size <= LONGEST:
+        _refuse(f"Expected a LoRaWAN frame of at most {LONGEST} bytes, got {size}.")
     if phy[0] in _DATA_HEADS:
-        return _data(phy)
+        return _data(phy, size)
     kind = phy[0] >> 5
     if phy[0] & 3 != _MAJOR_R1:
         _refuse(f"Expected a frame of LoRaWAN R1 (major version 0), got MHDR {phy[0]:#04x}.")
@@ -99,12 +100,11 @@ def parse(phy: bytes) -> DataUp | JoinRequest:
     return _refuse(f"Expected a frame that a device sends, got MHDR {phy[0]:#04x}: {_REFUSED[kind]}.")
 
 
-def _data(phy: bytes) -> DataUp:
-    end = len(phy) - _MIC
-    if len(phy) < _SHORTEST_DATA:
-        _refuse(f"Expected a data frame of at least {_SHORTEST_DATA} bytes, got {len(phy)}.")
+def _data(phy: bytes, size: int) -> DataUp:
+    if size < _SHORTEST_DATA:
+        _refuse(f"Expected a data frame of at least {_SHORTEST_DATA} bytes, got {size}.")
     address, f_ctrl, f_cnt = _HEADER(phy)
-    options_end = 8 + (f_ctrl & 0x0F)
+    end, options_end = size - _MIC, 8 + (f_ctrl & 0x0F)
     if options_end > end:
         _refuse(f"FOptsLen says {f_ctrl & 0x0F} bytes, but {end - 8} are left before the MIC.")
     f_opts = phy[8:options_end]

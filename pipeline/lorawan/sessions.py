@@ -81,17 +81,35 @@ class Sessions(Stage[Copies]):
 
     def put(self, batch: Batch[Copies]) -> None:
         """Pass on what each transmission says, in order."""
-        found = _Found()
+        found, delivery = _Found(), batch.delivery
+        match, received = self._counters.match, self._frames.received
         for copies in batch.items:
             try:
-                self._take(copies, batch.delivery, found)
+                frame = parse(copies.phy)
+                if isinstance(frame, JoinRequest):
+                    self._join(frame, copies, delivery, found)
+                    continue
+                matched = match(frame)
+                if matched is None:
+                    self._stranger(frame, copies.message, delivery)
+                    continue
+                known, f_cnt = matched
+                last, mark = known.counter.last, known.keys.mark(frame)
+                if last is None or f_cnt > last:
+                    received(known.name, known.dev_addr, f_cnt)
+                elif not self._fresh(known, f_cnt, mark, copies.message, delivery):
+                    continue
+                self._accept(known, frame, f_cnt, copies, found)
+                known.counter.accept(f_cnt, mark)
+            except PayloadError as refusal:
+                self._refuse(self._policy.invalid, Outcome.FRAME_INVALID, delivery, copies.message, refusal)
             except Exception as error:  # noqa: BLE001 - nothing in a frame may stop the ones beside it
-                self._refusals.refuse(batch.delivery, copies.message, error, "sessions")
+                self._refusals.refuse(delivery, copies.message, error, "sessions")
         self._ledger.count(Outcome.UPLINK, len(found.uplinks))
-        self._pass_on(batch.delivery, found.uplinks, found.accepted, self._uplinks)
-        self._pass_on(batch.delivery, found.mac, found.accepted_mac, self._events)
+        self._pass_on(delivery, found.uplinks, found.accepted, self._uplinks)
+        self._pass_on(delivery, found.mac, found.accepted_mac, self._events)
         if found.joins:
-            self._events.put(Batch(batch.delivery, found.joins))
+            self._events.put(Batch(delivery, found.joins))
 
     def kept(self) -> int:
         """How many duplicates wait for the fate of their originals."""
@@ -100,33 +118,13 @@ class Sessions(Stage[Copies]):
     async def drain(self, deadline: float) -> None:
         """Nothing here can be passed on: the duplicates go with their originals."""
 
-    def _take(self, copies: Copies, delivery: Delivery, found: _Found) -> None:
-        try:
-            frame = parse(copies.phy)
-        except PayloadError as refusal:
-            self._refuse(self._policy.invalid, Outcome.FRAME_INVALID, delivery, copies.message, refusal)
-            return
-        if isinstance(frame, JoinRequest):
-            self._join(frame, copies, delivery, found)
-            return
-        match = self._counters.match(frame)
-        if match is None:
-            self._stranger(frame, copies.message, delivery)
-            return
-        known, f_cnt = match
-        mark = known.keys.mark(frame)
-        verdict = known.counter.judge(f_cnt, mark)
-        if verdict is Verdict.NEW:
-            self._frames.received(known.name, known.dev_addr, f_cnt)
-        elif not self._fresh(verdict, known, f_cnt, copies.message, delivery):
-            return
-        self._accept(known, frame, f_cnt, copies, found)
-        known.counter.accept(f_cnt, mark)
-
-    def _fresh(self, verdict: Verdict, known: Known, f_cnt: int, message: Message, delivery: Delivery) -> bool:
-        """Say whether a frame that is not simply new is to be published; if not, its fate is seen to."""
+    def _fresh(self, known: Known, f_cnt: int, mark: bytes, message: Message, delivery: Delivery) -> bool:
+        """Say whether a frame that is not above the last is to be published; if not, its fate is seen to."""
         counter, device = known.counter, known.name
-        if verdict is Verdict.AGAIN:
+        verdict = counter.judge(f_cnt, mark)
+        if verdict is Verdict.NEW:
+            self._frames.received(device, known.dev_addr, f_cnt)
+        elif verdict is Verdict.AGAIN:
             self._ledger.count(Outcome.REDELIVERED)
         elif verdict is Verdict.DUPLICATE:
             self._ledger.count(Outcome.RETRANSMISSION)
@@ -155,17 +153,17 @@ class Sessions(Stage[Copies]):
             delivery.seal(Fate.DEDUPLICATED)
 
     def _accept(self, known: Known, frame: DataUp, f_cnt: int, copies: Copies, found: _Found) -> None:
-        receptions, name, port = copies.receptions, known.name, frame.port
-        time = gps_time(receptions)
+        _, receptions, message, _, _, _ = copies
+        name, port, time = known.name, frame.port, gps_time(receptions)
         if port:
             payload = known.keys.payload(frame, f_cnt)
             # By place: by name, it would take twice the time.
             uplink = Uplink(payload, port, None, 0, name, time, known.dev_addr, f_cnt, receptions, _ASIDE, raw=True)
-            found.uplinks.append((uplink, copies.message))
+            found.uplinks.append((uplink, message))
             found.accepted.append((known.counter, f_cnt))
         else:
             event = Event("mac", name, time=time, details=_mac(known, frame, f_cnt, receptions))
-            found.mac.append((event, copies.message))
+            found.mac.append((event, message))
             found.accepted_mac.append((known.counter, f_cnt))
             self._ledger.count(Outcome.MAC)
 
