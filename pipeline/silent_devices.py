@@ -200,6 +200,15 @@ class SilentDevices:
         self.gateways.close()
 
 
+def unreadable(folder: Path) -> str:
+    """Say why nothing can be known of this folder; empty where a worker has looked, as it does in its first seconds."""
+    try:
+        (folder / _FILE).open("rb").close()
+    except OSError as problem:
+        return problem.strerror or str(problem)
+    return ""
+
+
 def read(folder: Path) -> list[SilentDevice]:
     """Return what a worker has noted in its state folder, those of late first; nothing without a usable file."""
     try:

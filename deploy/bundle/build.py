@@ -23,11 +23,14 @@ PYTHONS = ("3.11", "3.13")  # Debian 12 and 13
 LIBRARIES = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
 BESIDE = (
     "deploy/bundle/install.sh",
+    "deploy/bundle/headrace-as-service",
     "deploy/systemd/headrace.service",
     "deploy/mosquitto/mosquitto.conf",
     "deploy/mosquitto/acl",
     "LICENSE",
 )
+# What an operator reads who has no network either, by the paths that configurations and alerts name.
+PAGES = ("deploy/README.md", "deploy/reference", "deploy/runbook", "deploy/kafka", "deploy/prometheus", "SECURITY.md")
 
 
 def main() -> int:
@@ -61,6 +64,8 @@ def build(arch: str, pythons: Sequence[str], into: Path) -> Path:
     (fresh / "requirements.txt").write_text(locked + ours, encoding="utf-8")
     for name in BESIDE:
         shutil.copy(ROOT / name, fresh)
+    for name in PAGES:
+        _copy_page(ROOT / name, fresh / name)
     _write_sums(fresh)
     target = into / f"headrace-linux-{arch}"
     shutil.rmtree(target, ignore_errors=True)
@@ -94,6 +99,14 @@ def _run(arguments: Sequence[str]) -> None:
     done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"bundle: `{' '.join(arguments[:3])}` failed:\n{done.stderr.strip()}")
+
+
+def _copy_page(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy(source, target)
 
 
 def _write_sums(folder: Path) -> None:

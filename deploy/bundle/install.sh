@@ -16,6 +16,8 @@ name=headrace-$(cat "$here/VERSION")
 pip=$(echo "$here"/wheels/pip-*.whl)
 "$python" "$pip/pip" --python "$prefix/$name/bin/python" install --quiet --no-index --no-cache-dir \
     --disable-pip-version-check --find-links "$here/wheels" --require-hashes -r "$here/requirements.txt"
+install -m 0755 "$here/headrace-as-service" "$prefix/$name/bin/"
+cp -r "$here/deploy" "$here/SECURITY.md" "$prefix/$name/"
 "$prefix/$name/bin/headrace" --version
 ln -sfn "$name" "$prefix/headrace.new"
 mv -T "$prefix/headrace.new" "$prefix/headrace"

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from time import time
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipeline import commands, config
 from pipeline.config import Loaded
 from pipeline.config.values import spell_seconds
 from pipeline.devices import Device
+from pipeline.errors import StartError
 
 _HELP = f"""examples:
   headrace devices list city.yaml
@@ -96,10 +98,27 @@ def _plain(device: Device) -> dict[str, Any]:
     }
 
 
-def _unknown(loaded: Loaded) -> tuple[object, list[str]]:
+def _state_folder(loaded: Loaded) -> Path:
+    """Return where the worker keeps its notes; "none is silent" must not be said of a folder that is not its own.
+
+    Raises:
+        StartError: no worker has noted anything there, or this user may not read it.
+    """
     wiring: Any = importlib.import_module("pipeline.wiring")
+    noted: Any = importlib.import_module("pipeline.silent_devices")
+    folder: Path = wiring.state_folder(loaded.config)
+    problem = noted.unreadable(folder)
+    if problem:
+        raise StartError(
+            f"No worker's notes can be read in {folder} ({problem}). Run this where the worker runs and as its user: "
+            "on a gateway by `headrace-as-service`, in a container by `exec` (deploy/runbook/README.md)."
+        )
+    return folder
+
+
+def _unknown(loaded: Loaded) -> tuple[object, list[str]]:
     noted: Any = importlib.import_module("pipeline.unknown_devices")
-    folder = wiring.state_folder(loaded.config)
+    folder = _state_folder(loaded)
     # A device may have been added to the registry, and the worker not been told yet.
     found = [each for each in noted.read(folder) if loaded.devices.by_name(each.device) is None]
     if not found:
@@ -112,9 +131,8 @@ def _unknown(loaded: Loaded) -> tuple[object, list[str]]:
 
 
 def _silent(loaded: Loaded) -> tuple[object, list[str]]:
-    wiring: Any = importlib.import_module("pipeline.wiring")
     noted: Any = importlib.import_module("pipeline.silent_devices")
-    folder = wiring.state_folder(loaded.config)
+    folder = _state_folder(loaded)
     found = noted.read(folder)
     if not found:
         return [], [f"No silent device is noted in {folder}."]

@@ -20,6 +20,12 @@ BOOLEANS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "f
 """The words that YAML 1.1 reads as true or false."""
 _OCTAL = re.compile(r"[-+]?0[0-9_]+")
 _DEEPEST = 40
+# What no person sets: outside the service a file that is right has this error, and a default would mend nothing.
+_GIVEN = {
+    "CREDENTIALS_DIRECTORY": (
+        "It is set by systemd or the container: run the command as the service runs (deploy/runbook/README.md)."
+    )
+}
 _LONGEST_NUMBER = 40
 
 
@@ -137,7 +143,7 @@ class Document:
             value = self._environment.get(name) or default
             if value is None:
                 unset = "is empty" if name in self._environment else "is not set"
-                fix = f"Set {name}, or write `${{{name}:-default}}`."
+                fix = _GIVEN.get(name) or f"Set {name}, or write `${{{name}:-default}}`."
                 self._wrong(place, node, f"needs the environment variable {name}, which {unset}.", fix)
             return value or ""
 

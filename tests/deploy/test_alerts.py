@@ -88,6 +88,12 @@ def test_the_runbook_names_only_commands_that_there_are() -> None:
     assert named - known == set()
 
 
+@pytest.mark.parametrize("page", sorted({page for page, line in runbook_lines() if line.startswith("headrace ")}))
+def test_a_page_with_a_command_says_where_to_run_it(page: str) -> None:
+    assert "](README.md#where-commands-run)" in (RUNBOOK / f"{page}.md").read_text(encoding="utf-8")
+    assert "\n## Where commands run\n" in (RUNBOOK / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_index_lists_every_page() -> None:
     text = (RUNBOOK / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \[(\w+)\]\((\w+)\.md\) \| (\w+) \|", text, re.MULTILINE)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +73,34 @@ def test_it_installs_without_a_network_and_runs(prefix: Path) -> None:
     checked = run(command, "check", ROOT / "deploy" / "examples" / "bench.yaml")
     assert checked.returncode == 0, checked.stdout
     assert checked.stdout.endswith("bench.yaml: ok\n")
+
+
+def test_an_operator_without_a_network_has_the_pages_that_configurations_and_alerts_name(prefix: Path) -> None:
+    home = prefix / "headrace"
+    written = run(home / "bin" / "headrace", "init", "mqtt").stdout
+    alerts = (home / "deploy" / "prometheus" / "alerts.rules.yaml").read_text(encoding="utf-8")
+    named = {*re.findall(r"deploy/[a-z]+/\w+\.md", written + alerts), "deploy/README.md", "SECURITY.md"}
+    assert len(named) > 20
+    assert [each for each in named if not (home / each).is_file()] == []
+
+
+def test_a_command_can_be_run_as_the_service_runs_it(prefix: Path) -> None:
+    command = prefix / "headrace" / "bin" / "headrace-as-service"
+    stand_in = prefix / "bin"
+    stand_in.mkdir()
+    (stand_in / "systemd-run").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")
+    (stand_in / "systemd-run").chmod(0o755)
+    done = run(command, "check", "a b.yaml", env={"PATH": f"{stand_in}:{os.environ['PATH']}"})
+    said = done.stdout.splitlines()
+    assert said[-3:] == [str((prefix / "headrace" / "bin").resolve() / "headrace"), "check", "a b.yaml"]
+    unit = (ROOT / "deploy" / "systemd" / "headrace.service").read_text(encoding="utf-8").splitlines()
+    told = {value for option, value in itertools.pairwise(said) if option == "-p"}
+    # The user that DynamicUser names after the unit: both then have one number, and one state folder.
+    assert told - {"User=headrace"} <= set(unit)
+    assert told >= {
+        "User=headrace",
+        *(line for line in unit if line.startswith(("LoadCredential=", "StateDirectory="))),
+    }
 
 
 def test_it_holds_what_is_locked_and_nothing_of_the_demo(prefix: Path, unpacked: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("deploy/README.md", "SECURITY.md")
+PAGES = ("deploy/README.md", "SECURITY.md", "deploy/runbook/README.md")
 RESULTS = (ROOT / "loadtests" / "RESULTS.md").read_text(encoding="utf-8")
 
 

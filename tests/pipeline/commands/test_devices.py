@@ -56,11 +56,11 @@ def test_no_registry_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 def test_unknown_devices_are_listed_until_the_registry_knows_them(
     city: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    state = city.parent / "state"
+    look_once(state)
     assert main(["devices", "unknown", str(city)]) == 0
     assert "No unknown device is noted in " in capsys.readouterr().out
 
-    state = city.parent / "state"
-    state.mkdir()
     noted = UnknownDevices(state)
     noted.note("00112233445566aa", Names(), 0)
     noted.note(EUI, Names(name="Hall\x1b[2J", tags={"site": "hall"}), 1_769_000_000_000)
@@ -80,11 +80,11 @@ def test_unknown_devices_are_listed_until_the_registry_knows_them(
 
 
 def test_silent_devices_are_listed(city: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = city.parent / "state"
+    look_once(state)
     assert main(["devices", "silent", str(city)]) == 0
     assert "No silent device is noted in " in capsys.readouterr().out
 
-    state = city.parent / "state"
-    state.mkdir()
     now = round(time() * 1000)
     clock = [now - 14_500_000]
     watch = SilentDevices(Store(None), state, {"g": RawLedger()}, lambda: clock[0], lambda: clock[0] / 1000)
@@ -113,6 +113,22 @@ def test_silent_devices_are_listed(city: Path, capsys: pytest.CaptureFixture[str
     assert main(["devices", "silent", str(city), "--format", "json"]) == 0
     _, told = json.loads(capsys.readouterr().out)
     assert (told["kind"], told["name"], told["interval"], told["known"]) == ("device", "th-17", 90, "configured")
+
+
+@pytest.mark.parametrize("what", ["silent", "unknown"])
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_where_no_worker_has_looked_nobody_is_said_to_be_well(
+    city: Path, what: str, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["devices", what, str(city), "--format", form]) == 1
+    told = capsys.readouterr()
+    assert f"No worker's notes can be read in {city.parent / 'state'} (No such file" in (told.out or told.err)
+
+
+def look_once(state: Path) -> None:
+    """Do what a worker does in its first seconds."""
+    state.mkdir()
+    asyncio.run(once(SilentDevices(Store(None), state, {}, lambda: 0)))
 
 
 async def once(watch: SilentDevices) -> None:

@@ -24,6 +24,7 @@ CASES = {
     "swapped_fields": ("{latitude: lat, longitude: lon}", "{latitude: lon, longitude: lat}"),
     "duplicate_key": ("    qos: 1", "    qos: 1\n    url: mqtt://127.0.0.1:1884"),
     "unset_variable": ("mqtt://127.0.0.1:1883", "mqtt://${MQTT_HOST}:1883"),
+    "unset_credentials": ("tenant: bench", "tenant: ${CREDENTIALS_DIRECTORY}"),
     "password_without_tls": ("mqtt://127.0.0.1:1883", "mqtt://broker.example\n    username: u\n    password: hunter2"),
     "user_in_url": ("mqtt://127.0.0.1:1883", "mqtt://user:hunter2@127.0.0.1:1883"),
     "boolean_tenant": ("tenant: bench", "tenant: no"),
