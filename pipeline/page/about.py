@@ -10,7 +10,7 @@ from pipeline.config.feeds_udp import SemtechUdpFeed
 from pipeline.config.root import AnyConnector, Config
 from pipeline.config.used import UsedConnector
 
-_PATIENCE = 1.0  # seconds
+_PATIENCE = 0.75  # seconds; with one until the next look, what is stuck shows within two
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,10 @@ def about(config: Config) -> About:
 
 
 def _patience(config: Config, feed: str) -> float:
-    """Return how long a message of a feed may wait: as it is told to, and a second for Kafka."""
-    copies = config.feeds[feed].deduplicate
-    return round(_PATIENCE + config.kafka.linger + (Deduplicate() if copies is None else copies).window, 3)
+    """Return how long a message of a feed may wait: as it is told to, and most of a second for Kafka."""
+    of = config.feeds[feed]
+    window = 0.0 if of.dialect is None else (of.deduplicate or Deduplicate()).window
+    return round(_PATIENCE + config.kafka.linger + window, 3)
 
 
 def _called(name: str, connector: AnyConnector) -> str:

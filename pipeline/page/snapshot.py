@@ -91,7 +91,7 @@ def _feeds(about: About, samples: Samples) -> Iterator[dict[str, Any]]:
             "limit": samples.sum("headrace_in_flight_limit", feed=name),
             "unacknowledged": samples.sum("headrace_unacknowledged_messages", feed=name),
             "oldest": round(samples.sum("headrace_oldest_unsettled_seconds", feed=name), 3),
-            "patience": about.patience.get(name, 1.0),
+            "patience": about.patience.get(name, 0.0),
             "stale": samples.sum("headrace_stale_messages_total", feed=name),
             "reconnects": _some(samples.by("reason", "headrace_reconnects_total", feed=name)),
             "sessions_lost": samples.sum("headrace_sessions_lost_total", feed=name),

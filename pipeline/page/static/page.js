@@ -35,6 +35,8 @@ function show(now) {
   plan.show(now.entities, now.time);
 }
 
+const STEPS = [0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600];
+const step = (s) => STEPS.findLast((each) => each <= s) ?? 0; // a text that changed each second would be read aloud each second
 const last = (column) => points.slice(-10).map((point) => point[column]).findLast((value) => value !== null);
 const summed = (column, n) => points.slice(-n).reduce((sum, point) => sum + point[column], 0);
 
@@ -43,7 +45,7 @@ function verdict(now) {
   if (!now.conserved) bad.push("A message is unaccounted for. Please report it: it is a bug of Headrace.");
   const warnings = now.config_refused.length ? ["The configuration file was refused at the last reload; the one before it is in force."] : [];
   warnings.push(...now.feeds.filter((feed) => feed.in_flight > FULL * feed.limit).map((feed) => `The lane of feed ${feed.name} is nearly full: Kafka confirms more slowly than messages come.`));
-  warnings.push(...now.feeds.filter((feed) => feed.oldest > feed.patience).map((feed) => `A message of feed ${feed.name} has waited for ${seconds(feed.oldest)}: Kafka has not confirmed it.`));
+  warnings.push(...now.feeds.filter((feed) => feed.oldest > feed.patience).map((feed) => `A message of feed ${feed.name} has waited for more than ${seconds(step(feed.oldest))}: Kafka has not confirmed it.`));
   const quiet = now.devices.silent_gateways;
   if (quiet) warnings.push(`${count(quiet)} ${quiet === 1 ? "gateway is" : "gateways are"} silent.`);
   const known = now.devices.seen + (now.devices.silent.never ?? 0);

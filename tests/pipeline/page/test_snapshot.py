@@ -32,7 +32,7 @@ CITY = About(
     "ghent",
     {"city": ("mqtt", "mqtt://127.0.0.1:1883")},
     {"city-aq": ("AirQualityObserved",)},
-    patience={"city": 1.21},
+    patience={"city": 0.76},
 )
 LETTERS = DeadLetters("ghent", "ghent.dead-letter.v1")
 
