@@ -57,6 +57,12 @@ def test_the_container_has_a_base_by_version_and_a_user_by_number() -> None:
     assert [line.split()[1] for line in lines if line.startswith("USER ")] == ["10001:10001"]
 
 
+def test_the_builder_says_for_which_architecture_it_builds() -> None:
+    # A default would win over BuildKit's own value (docker/buildx issue 510): wheels of amd64 in an image of arm64.
+    text = CONTAINERFILE.read_text(encoding="utf-8")
+    assert "\nARG TARGETARCH\nCOPY dist/headrace-linux-${TARGETARCH} " in text
+
+
 def test_nothing_of_the_city_is_open_beyond_this_machine(city: dict[str, Any]) -> None:
     ports = [port for service in city["services"].values() for port in service.get("ports", [])]
     assert len(ports) == 5

@@ -104,6 +104,16 @@ def test_what_other_operators_take_is_complete(kind: str, rendered: Mapping[str,
     assert all(each["spec"].keys() == OTHERS[kind] for each in found)
 
 
+def test_the_user_may_read_only_where_that_is_wanted(chart: Path) -> None:
+    def rights(*options: str) -> list[str]:
+        [user] = objects(template(chart, "strimzi", *options).stdout, "KafkaUser")
+        [rule] = user["spec"]["authorization"]["acls"]
+        return list(rule["operations"])
+
+    assert rights() == ["Write", "Describe", "DescribeConfigs", "Create"]
+    assert rights("--set=strimzi.read=true") == ["Write", "Describe", "DescribeConfigs", "Read", "Create"]
+
+
 @pytest.fixture(scope="module")
 def mounted(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Path:
     """Lay the Secrets of the value sets as a pod sees them."""
@@ -156,7 +166,13 @@ def test_the_notes_name_sessions_and_warn(chart: Path, tmp_path: Path) -> None:
     notes = (copy / "templates" / "NOTES.txt").read_text(encoding="utf-8")
     (copy / "templates" / "_notes.tpl").write_text('{{ define "notes" }}' + notes + "{{ end }}", encoding="utf-8")
     (copy / "templates" / "notes.yaml").write_text('{kind: Notes, text: {{ include "notes" . | quote }}}')
+    udp = "--set=config.feeds.gateways.kind=semtech_udp"
     said = {values: objects(template(copy, values).stdout, "Notes")[0]["text"] for values in ("readers", "placed")}
+    said["udp"] = objects(template(copy, "minimal", udp).stdout, "Notes")[0]["text"]
+    assert "WARNING: feed gateways of reader 0 listens on UDP" in said["udp"]
+    assert "UDP" not in said["readers"]
+    assert "exec -it city-readers-0 -- headrace doctor /etc/headrace/city-readers-0.yaml" in said["readers"]
+    assert "get secret city-admin -o jsonpath='{.data.status-page}'" in said["placed"]
     assert "Session of feed city, reader 1: city-readers-1-city" in said["readers"]
     assert "persistence is off" in said["placed"]
     assert "persistence is off" not in said["readers"]
