@@ -19,7 +19,7 @@ def lines(told: Snapshot, width: int) -> list[str]:
 def _lines(told: Snapshot) -> Iterator[str]:
     hours, minutes = divmod(told["uptime"] // 60, 60)
     yield f"Headrace {told['version']}  {told['tenant']}  up {hours} h {minutes:02} min"
-    yield from (told["not_ready"] or ["Every feed is connected, and Kafka takes what comes."])
+    yield from ([*told["not_ready"], *_late(told)] or ["Every feed is connected, and Kafka takes what comes."])
     if told["config_refused"]:
         yield "The configuration file was refused at the last reload; the one before it is in force."
     yield ""
@@ -27,6 +27,7 @@ def _lines(told: Snapshot) -> Iterator[str]:
     yield ""
     yield from _feeds(told)
     yield from _dead_letters(told)
+    yield from _wrong(told)
     yield from _silent(told)
 
 
@@ -59,6 +60,22 @@ def _dead_letters(told: Snapshot) -> Iterator[str]:
         yield "DEAD LETTERS"
     for letter in told["dead_letters"]:
         yield f"{letter['count']:9,.0f}  {letter['reason']:18} {letter['explanation']}"
+
+
+def _late(told: Snapshot) -> Iterator[str]:
+    for feed in told["feeds"]:
+        if feed["oldest"] > feed["patience"]:
+            yield f"A message of feed {feed['name']} has waited for {_seconds(feed['oldest'])}: not confirmed yet."
+
+
+def _wrong(told: Snapshot) -> Iterator[str]:
+    if told["wrong"] or told["doubtful"]:
+        yield ""
+        yield "WRONG OF LATE"
+    for each in told["wrong"]:
+        yield f"{each['count']:9,.0f}  {each['reason']:18} {each['topic']}"
+    for each in told["doubtful"]:
+        yield f"           {each['quality']:18} {each['id']}"
 
 
 def _silent(told: Snapshot) -> Iterator[str]:

@@ -30,6 +30,19 @@ def test_the_lines() -> None:
     assert max(map(len, lines(told, 60))) == 60
 
 
+def test_who_is_wrong_and_what_is_late() -> None:
+    told = told_of_five_messages()
+    [feed] = told["feeds"]
+    wrong = [{"count": 3, "reason": "malformed", "topic": "city/aq/\x1b1"}]
+    doubtful = [{"quality": "clock", "id": "urn:ngsi-ld:AirQualityObserved:ghent:1"}]
+    text = lines({**told, "feeds": [{**feed, "oldest": 4.2}], "wrong": wrong, "doubtful": doubtful}, 200)
+    assert text[1] == "A message of feed city has waited for 4.2 s: not confirmed yet."
+    at = text.index("WRONG OF LATE")
+    assert text[at + 1] == r"        3  malformed          city/aq/\x1b1"
+    assert text[at + 2] == "           clock              urn:ngsi-ld:AirQualityObserved:ghent:1"
+    assert "WRONG OF LATE" not in lines(told, 200)
+
+
 def test_it_asks_with_the_token() -> None:
     async def asked() -> None:
         async with serving(lambda: TOKEN) as port:
