@@ -5,6 +5,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.delivery import Fate
+from pipeline.errors import Reason
+from pipeline.feeds.semtech_udp import Seen
+from pipeline.lorawan.ledger import Outcome
+from pipeline.silent import Counts
 from tests.deploy.dashboards import (
     GRAFANA,
     RUNBOOK,
@@ -15,10 +20,21 @@ from tests.deploy.dashboards import (
     panel_queries,
     panels,
     rules,
+    runbook_queries,
 )
 
 EXCUSED: dict[str, str] = {}
 """Metrics that neither a panel nor a rule uses, and why."""
+VALUES = {
+    "fate": [each.name.lower() for each in Fate],
+    "reason": [each.value for each in Reason],
+    "outcome": [each.value for each in Outcome],
+    "age": [*Counts().silent],
+    "kind": ["received", "ok", "duplicate", "reset", "refused", *(each.value for each in Seen)],
+}
+"""The closed lists of labels."""
+SELECTOR = re.compile(r"headrace_\w+\{([^}]*)\}")
+MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
 VARIABLE = re.compile(r"\$\{?(\w+)")
 BUILT_IN = {"__rate_interval"}
 
@@ -51,6 +67,22 @@ def test_every_metric_is_used_or_excused() -> None:
     used = set[str]().union(*map(names, panel_queries().values()), *(names(rule["expr"]) for rule in rules()))
     unused = {name for name, series in catalogue().items() if not series & used}
     assert unused == set(EXCUSED)
+
+
+def test_what_is_asked_for_by_a_label_is_a_value_that_it_has() -> None:
+    """A misspelt value is no error to Prometheus: its alert is quiet for ever."""
+    asked = [*panel_queries().values(), *(rule["expr"] for rule in rules()), *runbook_queries()]
+    named = {
+        (label, value)
+        for selector in SELECTOR.findall(" ".join(asked))
+        for label, wanted in MATCHER.findall(selector)
+        for value in wanted.split("|")
+        if not wanted.startswith("$")
+    }
+    assert len(named) > 10
+    assert {
+        (label, value) for label, value in named if not any(re.fullmatch(value, has) for has in VALUES[label])
+    } == set()
 
 
 def test_every_recording_is_used() -> None:
