@@ -18,6 +18,7 @@ from pipeline.lorawan.counter import FIRST_ROLLS, MAX_FCNT_GAP, TOP, Counter, me
 from pipeline.lorawan.crypto import Keys
 from pipeline.lorawan.frames import DataUp
 from pipeline.lorawan.journal import ROWS, Journal, Keeper
+from pipeline.lorawan.ledger import Counted
 
 _FIRST_TRIES = 1024  # for a frame: a DevAddr that very many share costs no more until some of them were heard
 
@@ -27,13 +28,14 @@ class Known:
     """A device's session, ready for its frames.
 
     name: what the engine knows the device by: its DevEUI, or else its key. dev_addr: 8 lower-case hex digits. counter:
-    another one after a reset.
+    another one after a reset. counted: where the ledger counts the device's frames, once it does.
     """
 
     name: str
     dev_addr: str
     keys: Keys
     counter: Counter
+    counted: Counted | None = None
 
 
 class Counters:

@@ -10,14 +10,11 @@ AES-CMAC is RFC 4493. `cryptography` is imported when the first keys are used: w
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from hmac import compare_digest
-from typing import TYPE_CHECKING
 
 from pipeline.devices import Session
 from pipeline.lorawan.frames import DataUp
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers import CipherContext
 
 _BLOCK = struct.Struct("<6s4sIxB").pack  # B0 and A, clauses 4.4 and 4.3.3: its start, DevAddr, FCnt, last
 _AES_BLOCK = 16
@@ -36,7 +33,7 @@ class Keys:
     frame passes once in 65,536 times, where a frame of 1.0 passes once in 4 milliards.
     """
 
-    __slots__ = ("_application", "_half", "_mic", "_network")
+    __slots__ = ("_crypt", "_half", "_mic", "_network")
 
     def __init__(self, session: Session) -> None:
         from cryptography.hazmat.primitives.ciphers.algorithms import AES  # noqa: PLC0415 - on first use
@@ -44,8 +41,8 @@ class Keys:
 
         self._mic = CMAC(AES(bytes(session.f_nwk_s_int_key)))
         self._half = session.version == "1.1"  # of the MIC; and FOpts is encrypted
-        self._network = _encryptor(session.nwk_s_enc_key)
-        self._application = _encryptor(session.app_s_key)
+        self._network = session.nwk_s_enc_key  # seldom used: its cipher is made when it is
+        self._crypt = _encryptor(session.app_s_key)
 
     def verifies(self, frame: DataUp, f_cnt: int) -> bool:
         """Say whether the MIC is that of this session, were `f_cnt` the whole counter."""
@@ -66,28 +63,28 @@ class Keys:
     def payload(self, frame: DataUp, f_cnt: int) -> bytes:
         """Return FRMPayload in clear: MAC commands under FPort 0, else the application's."""
         _, address, _, _, _, port, payload = frame
-        return _crypt(self._application if port else self._network, payload, _CIPHER_BLOCK, address, f_cnt)
+        crypt = self._crypt if port else _encryptor(self._network)
+        return _decrypted(crypt, payload, _CIPHER_BLOCK, address, f_cnt)
 
     def f_opts(self, frame: DataUp, f_cnt: int) -> bytes:
         """Return the MAC commands of FOpts in clear."""
         if not self._half:
             return frame.f_opts
-        return _crypt(self._network, frame.f_opts, _F_OPTS_BLOCK, frame.address, f_cnt)
+        return _decrypted(_encryptor(self._network), frame.f_opts, _F_OPTS_BLOCK, frame.address, f_cnt)
 
 
-def _encryptor(key: bytes) -> CipherContext:
+def _encryptor(key: bytes) -> Callable[[bytes], bytes]:
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 - on first use
 
     # Counter mode, of which ECB makes the key stream: clause 4.3.3 writes it so, and a cipher kept is nine times as
     # fast as a new one in CTR mode for each frame. No block comes twice under a key: the counter is in each.
-    return Cipher(algorithms.AES(bytes(key)), modes.ECB()).encryptor()  # noqa: S305 - see above
+    return Cipher(algorithms.AES(bytes(key)), modes.ECB()).encryptor().update  # noqa: S305 - see above
 
 
-def _crypt(cipher: CipherContext, octets: bytes, start: bytes, address: bytes, f_cnt: int) -> bytes:
+def _decrypted(crypt: Callable[[bytes], bytes], octets: bytes, start: bytes, address: bytes, f_cnt: int) -> bytes:
     size = len(octets)
     first = _BLOCK(start, address, f_cnt, 1)
     if size > _AES_BLOCK:
         blocks = (size + _AES_BLOCK - 1) // _AES_BLOCK
         first = b"".join([first[:-1] + _NUMBERS[number] for number in range(1, blocks + 1)])
-    stream = cipher.update(first)
-    return (_number(octets, "big") ^ _number(stream[:size], "big")).to_bytes(size, "big")
+    return (_number(octets, "big") ^ _number(crypt(first)[:size], "big")).to_bytes(size, "big")

@@ -125,9 +125,8 @@ class FrameLedger:
         self._devices: dict[str, Counted] = {}
         self._most = most
 
-    def received(self, device: str, dev_addr: str, f_cnt: int, *, reset: bool = False) -> None:
+    def received(self, counted: Counted, dev_addr: str, f_cnt: int, *, reset: bool = False) -> None:
         """Count an accepted frame. A new DevAddr is a new session, of which nothing is known to be missing."""
-        counted = self.of(device)
         if f_cnt == counted.last + 1 and counted.dev_addr == dev_addr and not reset:
             counted.last = f_cnt  # as nearly always; it is what `_count` comes to
             counted.received += 1

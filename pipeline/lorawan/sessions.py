@@ -28,6 +28,7 @@ from pipeline.uplink import Aside, Reception, Uplink
 Accepted = list[tuple[Counter, int]]
 """The frames of a batch, to be kept when their records are confirmed."""
 _ASIDE = Aside(tuple)
+_NOW_AND_THEN = 63  # of 64 frames one: then the ledger is told that the device is still heard of
 
 
 class Written(Keeper, Protocol):
@@ -96,7 +97,9 @@ class Sessions(Stage[Copies]):
                 known, f_cnt = matched
                 last, mark = known.counter.last, known.keys.mark(frame)
                 if last is None or f_cnt > last:
-                    received(known.name, known.dev_addr, f_cnt)
+                    if known.counted is None or not f_cnt & _NOW_AND_THEN:
+                        known.counted = self._frames.of(known.name)
+                    received(known.counted, known.dev_addr, f_cnt)
                 elif not self._fresh(known, f_cnt, mark, copies.message, delivery):
                     continue
                 self._accept(known, frame, f_cnt, copies, found)
@@ -123,7 +126,7 @@ class Sessions(Stage[Copies]):
         counter, device = known.counter, known.name
         verdict = counter.judge(f_cnt, mark)
         if verdict is Verdict.NEW:
-            self._frames.received(device, known.dev_addr, f_cnt)
+            self._frames.received(self._frames.of(device), known.dev_addr, f_cnt)
         elif verdict is Verdict.AGAIN:
             self._ledger.count(Outcome.REDELIVERED)
         elif verdict is Verdict.DUPLICATE:
@@ -134,7 +137,7 @@ class Sessions(Stage[Copies]):
         elif self._policy.reset == "accept":
             self._ledger.count(Outcome.RESET)
             self._counters.restart(known)
-            self._frames.received(device, known.dev_addr, f_cnt, reset=True)
+            self._frames.received(self._frames.of(device), known.dev_addr, f_cnt, reset=True)
         else:
             refusal = PayloadError(
                 f"Expected a frame counter above {counter.last}, got {f_cnt}, of the device {device}. A device that "

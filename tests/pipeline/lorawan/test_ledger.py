@@ -11,27 +11,27 @@ from tests.pipeline.lorawan.rig import heard
 def test_missing_received_and_late() -> None:
     frames = FrameLedger()
     for f_cnt in (10, 11, 15, 13):
-        frames.received("th-17", "01ab23cd", f_cnt)
+        frames.received(frames.of("th-17"), "01ab23cd", f_cnt)
     counted = frames.find("th-17")
     assert counted is not None
     assert (counted.received, counted.missing, counted.last) == (4, 2, 15)
-    frames.received("th-17", "01ab23cd", 16)
+    frames.received(frames.of("th-17"), "01ab23cd", 16)
     assert counted.missing == 2
 
 
 def test_another_session_misses_nothing() -> None:
     frames = FrameLedger()
-    frames.received("th-17", "01ab23cd", 1000)
-    frames.received("th-17", "01ffffff", 3)
-    frames.received("th-17", "01ffffff", 5)
+    frames.received(frames.of("th-17"), "01ab23cd", 1000)
+    frames.received(frames.of("th-17"), "01ffffff", 3)
+    frames.received(frames.of("th-17"), "01ffffff", 5)
     assert (frames.total.received, frames.total.missing) == (3, 1)
 
 
 def test_a_reset_misses_nothing() -> None:
     frames = FrameLedger()
-    frames.received("th-17", "01ab23cd", 1000)
-    frames.received("th-17", "01ab23cd", 0, reset=True)
-    frames.received("th-17", "01ab23cd", 2)
+    frames.received(frames.of("th-17"), "01ab23cd", 1000)
+    frames.received(frames.of("th-17"), "01ab23cd", 0, reset=True)
+    frames.received(frames.of("th-17"), "01ab23cd", 2)
     frames.duplicate("th-17")
     assert (frames.total.received, frames.total.missing, frames.total.reset, frames.total.duplicate) == (3, 1, 1, 1)
 
@@ -39,7 +39,7 @@ def test_a_reset_misses_nothing() -> None:
 def test_devices_not_heard_of_for_longest_are_forgotten() -> None:
     frames = FrameLedger(most=2)
     for device in ("a", "b", "a", "c"):
-        frames.received(device, "01ab23cd", 1)
+        frames.received(frames.of(device), "01ab23cd", 1)
     assert [frames.find(device) is not None for device in "abc"] == [True, False, True]
     assert frames.total.received == 4
 

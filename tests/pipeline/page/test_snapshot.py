@@ -193,7 +193,7 @@ def test_100_000_devices_and_4_096_gateways_make_no_larger_document() -> None:
     raw.gateways = {f"{number:016x}": number for number in range(4096)}
     for number in range(100_000):
         looked.newest.note(entity(number))
-        looked.metrics.frames.received(f"{number:016x}", "00000000", 1)
+        looked.metrics.frames.received(looked.metrics.frames.of(f"{number:016x}"), "00000000", 1)
         looked.letters.note(letter(Reason.MALFORMED, message=message(f"city/aq/{number}")))
         if number % 50 == 0:
             looked.newest.look()
