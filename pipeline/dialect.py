@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+from msgspec import Struct
 
 from pipeline.uplink import Names, Reception, Uplink
 
@@ -36,7 +38,7 @@ EventKind = Literal[
 """What happens to devices and gateways beside uplinks; the closed list shared by records and documentation."""
 
 
-class Frame(NamedTuple):
+class Frame(Struct, gc=False):
     """A raw LoRaWAN frame (PHYPayload), as one gateway heard it.
 
     frequency: Hz. data_rate: `SF7BW125` (LoRa), `50000` (FSK, bit/s) or what tells others apart. crc_ok: None where the

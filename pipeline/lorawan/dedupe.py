@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 from pipeline.delivery import Batch, Delivery, Fate, Stage, merged, part, seal_alike
 from pipeline.errors import PayloadError, Reason
@@ -38,7 +39,7 @@ Key = tuple[bytes, int, str]
 """What copies agree in; bytes that are too long for a frame are remembered by their digest."""
 
 
-class Copies(NamedTuple):
+class Copies(Struct, gc=False):
     """One transmission.
 
     phy: PHYPayload. receptions: how each gateway heard it, in order of arrival. message: what brought the first. owed:
@@ -51,9 +52,6 @@ class Copies(NamedTuple):
     owed: list[Delivery]
     due: float
     key: Key
-
-
-_new: Callable[[Any, Any], Copies] = tuple.__new__  # a named tuple, made in a third of the time
 
 
 @dataclass(slots=True)
@@ -87,15 +85,16 @@ class Dedupe(Stage[Caught]):
         due, delivery, known, waiting = now + self._window, batch.delivery, self._known, self._waiting
         receptions: list[Reception] = []
         before, copies = len(waiting), 0
-        for (phy, frequency, data_rate, reception, crc_ok), message in batch.items:
+        for frame, message in batch.items:
+            phy, reception = frame.phy_payload, frame.reception
             receptions.append(reception)
-            if crc_ok is False:
+            if frame.crc_ok is False:
                 self._broken(delivery, message)
                 continue
-            key = (phy if len(phy) <= LONGEST else sha256(phy).digest(), frequency, data_rate)
+            key = (phy if len(phy) <= LONGEST else sha256(phy).digest(), frame.frequency, frame.data_rate)
             heard = known.get(key)
             if heard is None:
-                known[key] = first = _new(Copies, (phy, [reception], message, [delivery], due, key))
+                known[key] = first = Copies(phy, [reception], message, [delivery], due, key)
                 waiting.append(first)
             elif isinstance(heard, Copies):
                 heard.receptions.append(reception)

@@ -7,9 +7,10 @@ and refused: it is no reading, and none of our business.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Literal, NoReturn
+
+from msgspec import Struct
 
 from pipeline.errors import PayloadError, Reason
 
@@ -45,7 +46,7 @@ class JoinRequest:
     net_id: str | None = None
 
 
-class DataUp(NamedTuple):
+class DataUp(Struct, gc=False):
     """Data of a device, still encrypted (clause 4.3).
 
     phy: the whole frame. address: DevAddr as it travels, its last byte first. f_cnt: the lower 16 bits of the counter.
@@ -74,9 +75,6 @@ class DataUp(NamedTuple):
     def confirmed(self) -> bool:
         """Whether the device asks its network for an acknowledgement."""
         return self.phy[0] >> 5 == _CONFIRMED_UP
-
-
-_new: Callable[[Any, Any], DataUp] = tuple.__new__  # a named tuple, made in a third of the time
 
 
 def parse(phy: bytes) -> DataUp | JoinRequest:
@@ -111,7 +109,7 @@ def _data(phy: bytes, size: int) -> DataUp:
     port = phy[options_end] if options_end < end else None
     if port == 0 and f_opts:
         _refuse("MAC commands in FOpts and under FPort 0 at once (LoRaWAN 1.1, clause 4.3.1.6).")
-    return _new(DataUp, (phy, address, f_ctrl, f_cnt, f_opts, port, phy[options_end + 1 : end]))
+    return DataUp(phy, address, f_ctrl, f_cnt, f_opts, port, phy[options_end + 1 : end])
 
 
 def _join(phy: bytes) -> JoinRequest:

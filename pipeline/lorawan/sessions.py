@@ -156,8 +156,8 @@ class Sessions(Stage[Copies]):
             delivery.seal(Fate.DEDUPLICATED)
 
     def _accept(self, known: Known, frame: DataUp, f_cnt: int, copies: Copies, found: _Found) -> None:
-        _, receptions, message, _, _, _ = copies
-        name, port, time = known.name, frame.port, gps_time(receptions)
+        receptions, message, name, port = copies.receptions, copies.message, known.name, frame.port
+        time = gps_time(receptions)
         if port:
             payload = known.keys.payload(frame, f_cnt)
             # By place: by name, it would take twice the time.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.delivery import Batch
 from pipeline.devices import Device
@@ -48,7 +49,7 @@ def test_one_timer_for_all(clock: Clock) -> None:
 def test_another_data_rate_is_another_transmission(clock: Clock) -> None:
     worker = Worker([DEVICE])
     frame = heard(data_up(KEYS, 1, b"x"))
-    worker.feeds[0].hear(frame, frame._replace(data_rate="SF12BW125"))
+    worker.feeds[0].hear(frame, replace(frame, data_rate="SF12BW125"))
     clock.advance(WINDOW * 2)
     assert worker.feeds[0].raw.outcomes[Outcome.RETRANSMISSION] == 1
 
