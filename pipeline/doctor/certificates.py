@@ -45,9 +45,9 @@ class _Peer:
 
 
 async def certificates(config: Config) -> list[Certificate]:
-    """Return every certificate that the configuration leads to."""
+    """Return every certificate that the configuration leads to; of a server that is away the trial has told."""
     shown = await asyncio.gather(*(asyncio.to_thread(_shown, peer) for peer in _peers(config)))
-    return [*shown, *(found for place, path in _files(config) for found in _in_file(place, path))]
+    return [*filter(None, shown), *(found for place, path in _files(config) for found in _in_file(place, path))]
 
 
 def judge(found: Certificate, now: datetime) -> Finding:
@@ -76,13 +76,14 @@ def _peers(config: Config) -> Iterator[_Peer]:
         yield _Peer(f"Kafka at {server}", ("kafka", "bootstrap_servers", at), host, port, kafka.tls.context)  # type: ignore[union-attr]
 
 
-def _shown(peer: _Peer) -> Certificate:
-    """Shake hands and leave."""
+def _shown(peer: _Peer) -> Certificate | None:
+    """Shake hands and leave; None if nobody is there to shake hands with."""
     try:
-        with (
-            socket.create_connection((peer.host, peer.port), timeout=_TIMEOUT) as plain,
-            peer.context().wrap_socket(plain, server_hostname=peer.host) as secured,
-        ):
+        plain = socket.create_connection((peer.host, peer.port), timeout=_TIMEOUT)
+    except OSError:
+        return None
+    try:
+        with plain, peer.context().wrap_socket(plain, server_hostname=peer.host) as secured:
             der = secured.getpeercert(binary_form=True)
     except ssl.SSLCertVerificationError as error:
         return Certificate(peer.whose, peer.place, None, f"its certificate is not trusted: {error.verify_message}.")

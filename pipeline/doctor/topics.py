@@ -105,7 +105,10 @@ def _copies(topic: TopicFacts, brokers: int) -> Iterator[_Said]:
         yield _Said("kafka.leaders", "critical", said, "Start the brokers that have them.")
     if topic.replicas == 1:
         said = f"one copy of each record, on {brokers} broker(s): a disk that is lost takes confirmed records with it."
-        yield _Said("kafka.replication", "warning", said, f"replication_factor: {_WANTED_COPIES}", place)
+        change = (
+            f"replication_factor: {_WANTED_COPIES}, for topics yet to be made; kafka-reassign-partitions.sh for these."
+        )
+        yield _Said("kafka.replication", "warning", said, change, place)
     else:
         yield _Said("kafka.replication", "ok", f"{topic.replicas} copies on {brokers} brokers.", place=place)
     if topic.in_sync < topic.replicas:

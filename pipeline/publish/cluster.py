@@ -207,6 +207,7 @@ def _said(problem: BaseException) -> str:
         return "closed the connection. If it never works, compare the port's security protocol with `tls` and `sasl`."
     if isinstance(problem, TimeoutError):
         return "did not answer in time."
-    if isinstance(problem, ConnectionRefusedError):
-        return "cannot be reached: nobody listens there. Check `bootstrap_servers`, and that Kafka runs."
+    if isinstance(problem, OSError):  # no such name, no route, nobody there
+        why = "nobody listens there" if isinstance(problem, ConnectionRefusedError) else problem.strerror or problem
+        return f"cannot be reached: {why}. Check `bootstrap_servers`, and that Kafka runs."
     return f"cannot be used: {problem or kind}."

@@ -1,6 +1,7 @@
 """`doctor` against the real parts, with a fault planted in each: what it finds, what to write, its exit code."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -60,7 +61,7 @@ def test_a_healthy_city_with_one_broker(bench: WorkerBench, tmp_path: Path) -> N
     assert bad <= {"kafka.replication", "machine.clock"}, doctor.findings
     assert (doctor.code, doctor.worst) == (3, "warning")
     [copies] = doctor.of("kafka.replication")
-    assert copies["change"] == "replication_factor: 3"
+    assert copies["change"].startswith("replication_factor: 3, for topics yet to be made; kafka-reassign-partitions.sh")
     line = doctor.file.read_text(encoding="utf-8").splitlines()[copies["line"] - 1]
     assert "create_topics" in line
     assert doctor.severities("kafka.rights") == ["ok"]
@@ -145,6 +146,22 @@ def test_a_certificate_that_is_over(
     assert "which is over" in own["evidence"]
     [authority] = [each for each in doctor.of("tls.expiry") if each["path"] == "feeds.city.tls.ca_file"]
     assert authority["severity"] == "ok"
+
+
+def test_a_server_that_is_away_is_said_once_and_by_nobody_to_be_renewed(
+    bench: WorkerBench, certificates: Certificates, tmp_path: Path
+) -> None:
+    config = config_of(bench, feed={"url": "mqtts://127.0.0.1:9", "tls": {"ca_file": str(certificates.ca)}})
+    config["kafka"] = {"bootstrap_servers": ["kafka.invalid:9093"], "security_protocol": "SSL"}
+
+    doctor = Doctor(config, tmp_path)
+
+    assert doctor.code == 1
+    assert doctor.of("tls") == []
+    away = [each["evidence"] for each in doctor.of("connection") if each["severity"] == "critical"]
+    assert len(away) == 2
+    # Why a name leads nowhere is said in other words where there is no name server at all.
+    assert any(re.search(r"kafka\.invalid:9093 cannot be reached: [^\[.]+\. Check", each) for each in away), away
 
 
 def test_a_worker_that_runs_tells_more(bench: WorkerBench, tmp_path: Path) -> None:

@@ -115,6 +115,16 @@ def test_dropped_messages(told: str | None, severity: str) -> None:
     assert (persistence.severity, persistence.file) == ("info", "mosquitto.conf")
 
 
+def test_a_minute_later_mosquitto_tells_the_rate_alone() -> None:
+    version = {"$SYS/broker/version": "mosquitto version 2.0.21"}
+    rate = {"$SYS/broker/load/publish/dropped/15min": "1.54"}
+    lost, _ = broker.judge("city", BrokerFacts(0.001, version | rate))
+    assert (lost.severity, lost.change) == ("critical", "max_queued_messages 0")
+    assert "1.54 messages a minute of late" in lost.evidence
+    silent, _ = broker.judge("city", BrokerFacts(0.001, version))
+    assert "no message in the last minute" in silent.evidence
+
+
 def test_a_broker_without_sys() -> None:
     [found] = broker.judge("city", BrokerFacts(0.001))
     assert found.severity == "info"
