@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pipeline.delivery import Batch, Stage
 from pipeline.errors import PayloadError, Reason
+from pipeline.files import document
 from pipeline.logs import Log
 from pipeline.message import Message
 from pipeline.refusals import Refusals
@@ -58,8 +59,7 @@ class CrashGuard:
 
     def _recall(self) -> _Memory:
         try:
-            text = self._file.read_text(encoding="utf-8") if self._file is not None else "{}"
-            return _Memory(**json.loads(text))
+            return _Memory() if self._file is None else _Memory(**document(self._file))
         except (OSError, ValueError, TypeError):
             return _Memory()
 

@@ -66,9 +66,9 @@ class Seen:
 
         Whether it spoke before or after that is not known, where it spoke since the last look: a moment ago it was.
         """
-        self.last = now if self.last != self.looked else self.last and self.last + by
-        self.looked = self.looked and self.looked + by
-        self.since += by
+        self.last = now if self.last != self.looked else self.last and max(1, self.last + by)
+        self.looked = self.looked and max(1, self.looked + by)
+        self.since = max(0, self.since + by)
         self.written += by
 
     def _learn(self, gap: float) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.files import Moment
 
 Kind = Literal["device", "gateway"]
 
@@ -18,7 +22,7 @@ class SilentDevice:
 
     kind: Kind
     name: str
-    last: int
-    since: int
-    interval: float
+    last: Moment
+    since: Moment
+    interval: Annotated[float, Field(ge=0, le=1e12)]
     known: Literal["configured", "learned", "assumed"]

@@ -16,7 +16,10 @@ from time import monotonic, time
 from typing import Literal
 from urllib.parse import quote, unquote
 
+from pydantic import TypeAdapter
+
 from pipeline.devices import Devices
+from pipeline.files import content
 from pipeline.logs import Log
 from pipeline.lorawan.ledger import RawLedger
 from pipeline.seen import Seen
@@ -33,6 +36,7 @@ _LOOK_SECONDS = 5.0
 _SAY_SECONDS = 60.0
 _SET = 5000  # ms between two looks; a clock that is slewed does not change so fast
 _SHOWN = 5
+_ROWS = TypeAdapter(list[SilentDevice])
 
 
 def now() -> int:
@@ -203,7 +207,7 @@ class SilentDevices:
 def unreadable(folder: Path) -> str:
     """Say why nothing can be known of this folder; empty where a worker has looked, as it does in its first seconds."""
     try:
-        (folder / _FILE).open("rb").close()
+        content(folder / _FILE)
     except OSError as problem:
         return problem.strerror or str(problem)
     return ""
@@ -212,9 +216,8 @@ def unreadable(folder: Path) -> str:
 def read(folder: Path) -> list[SilentDevice]:
     """Return what a worker has noted in its state folder, those of late first; nothing without a usable file."""
     try:
-        rows = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-        return [SilentDevice(**row) for row in rows]
-    except (OSError, ValueError, TypeError):
+        return _ROWS.validate_json(content(folder / _FILE), strict=True)
+    except (OSError, ValueError):
         return []
 
 

@@ -14,9 +14,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, TypeAdapter
 
 from pipeline.devices import Devices
+from pipeline.files import Moment, content
 from pipeline.logs import Log
 from pipeline.uplink import Names
 
@@ -30,6 +33,12 @@ _LONGEST = 100  # characters of what a server calls a device
 _MOST_TAGS = 10
 
 
+def _only_tags_are_several(called: Mapping[str, object]) -> Mapping[str, object]:
+    if any(isinstance(told, Mapping) is not (what == "tags") for what, told in called.items()):
+        raise ValueError("is no mapping of texts, and tags")
+    return called
+
+
 @dataclass(slots=True)
 class UnknownDevice:
     """One device. count: refused uplinks; first, last: arrival, in milliseconds since 1970 UTC.
@@ -39,9 +48,14 @@ class UnknownDevice:
 
     device: str
     count: int = 0
-    first: int = 0
-    last: int = 0
-    called: Mapping[str, Any] = field(default_factory=dict)
+    first: Moment = 0
+    last: Moment = 0
+    called: Annotated[Mapping[str, str | Mapping[str, str]], AfterValidator(_only_tags_are_several)] = field(
+        default_factory=dict
+    )
+
+
+_ROWS = TypeAdapter(list[UnknownDevice])
 
 
 class UnknownDevices:
@@ -135,9 +149,8 @@ class UnknownDevices:
 def read(folder: Path) -> list[UnknownDevice]:
     """Return what a worker has noted in its state folder, those of late last; nothing where there is no usable file."""
     try:
-        rows = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-        return [UnknownDevice(**row) for row in rows]
-    except (OSError, ValueError, TypeError):
+        return _ROWS.validate_json(content(folder / _FILE), strict=True)
+    except (OSError, ValueError):
         return []
 
 

@@ -6,13 +6,11 @@ the connection is made, so that a rotated secret is found; `headrace check` says
 
 from __future__ import annotations
 
-import os
-import stat
-
 from pydantic import Field, SecretStr, model_validator
 
 from pipeline.config.values import FileName, Section
 from pipeline.errors import StartError
+from pipeline.files import content
 
 _LARGEST = 65_536
 
@@ -56,24 +54,10 @@ def read_secret(value: SecretStr | None, file: str | None) -> str | None:
     if file is None:
         return None if value is None else value.get_secret_value()
     try:
-        text = _content(file).decode().rstrip("\r\n")
+        text = content(file, _LARGEST).decode().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as problem:
-        why = problem.strerror or problem if isinstance(problem, OSError) else "it is not UTF-8 text"
+        why = problem.strerror if isinstance(problem, OSError) else "it is not UTF-8 text"
         raise StartError(f"The secret in {file} cannot be read: {why}.") from None
     if not text:
         raise StartError(f"The secret in {file} is empty.")
     return text
-
-
-def _content(file: str) -> bytes:
-    """Return what a file holds; a pipe or a device has no end, and would be read anew at each connection."""
-    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError("it is no regular file")
-        content = os.read(descriptor, _LARGEST + 1)
-    finally:
-        os.close(descriptor)
-    if len(content) > _LARGEST:
-        raise OSError(f"it is larger than {_LARGEST} bytes, which no secret is")
-    return content

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import resource
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from pipeline import wiring
 from pipeline.config.root import Config
 from pipeline.doctor.finding import Finding
+from pipeline.files import document
 
 _SPARE_FILES = 256  # Python, the state file, the admin server's callers, Kafka's brokers
 _MIB = 1024**2
@@ -143,7 +143,7 @@ def _sessions(path: Path) -> dict[str, str]:
     found = {}
     try:
         for file in path.glob(f"*{end}"):
-            found[file.name.removesuffix(end)] = str(json.loads(file.read_text(encoding="utf-8"))["client_id"])
+            found[file.name.removesuffix(end)] = str(document(file)["client_id"])
     except (OSError, ValueError, KeyError, TypeError):
         pass  # the feed judges its own file, and says so
     return found

@@ -32,7 +32,7 @@ class RememberedSession:
         try:
             state = json.loads(self._file.read_text(encoding="utf-8"))
             filters = frozenset(str(name) for name in state.pop("filters"))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             _LOG.warning(
                 "A session's file cannot be read; filters that were removed stay subscribed.", **self._about(error)
             )
