@@ -61,7 +61,8 @@ class Event:
     tells it, JSON values in the server's own words. state: attributes of the Device entity that the event tells, in the
     model's canonical units (`batteryLevel` 0 to 1, `rssi` dBm, `deviceState`). location: of the device or gateway:
     longitude, latitude (, altitude in metres). packets: how many a gateway has received since it last said so, and how
-    many of them with a right checksum.
+    many of them with a right checksum. id: what tells it from others of its kind and device, the same when it comes
+    again; None where only its time and its words do.
     """
 
     kind: EventKind
@@ -73,6 +74,7 @@ class Event:
     location: tuple[float, ...] | None = None
     names: Callable[[], Names] = Names
     packets: tuple[int, int] | None = None
+    id: str | None = None
 
 
 Said = Uplink | Frame | Event

@@ -37,7 +37,7 @@ def event_record(about: About, value: bytes, discriminator: str, message: Messag
     """Return the record of one event; its key is the id of the Device entity.
 
     value: JSON. discriminator: what tells this event from others of its kind and device. message: what brought it, and
-    what becomes a dead letter should Kafka refuse it. arrived: nothing but arrival says when it happened.
+    what becomes a dead letter should Kafka refuse it. arrived: its discriminator is made of arrival.
     """
     subject = about.subject
     pairs = [

@@ -116,9 +116,11 @@ class Events(Stage[Told]):
         subject = entity_id(_DEVICE, self._tenant, key)
         observed = message.arrival if event.time is None else event.time
         value = orjson.dumps(_value(event, subject, observed))
-        discriminator = f"{observed}-{crc32(value):08x}"  # not of the message: a datagram may hold several
+        # Not of the message: a datagram may hold several.
+        discriminator = event.id or f"{observed}-{crc32(value):08x}"
         about = About(self._tenant, self._topic, self._refusals.feed, event.kind, key, observed)
-        return event_record(about, value, discriminator, message, arrived=event.time is None)
+        arrived = event.time is None and event.id is None
+        return event_record(about, value, discriminator, message, arrived=arrived)
 
 
 def _value(event: Event, subject: str, observed: int) -> dict[str, Any]:

@@ -165,7 +165,8 @@ class Sessions(Stage[Copies]):
             found.uplinks.append((uplink, message))
             found.accepted.append((known.counter, f_cnt))
         else:
-            event = Event("mac", name, time=time, details=_mac(known, frame, f_cnt, receptions))
+            details, place = _mac(known, frame, f_cnt, receptions), f"{known.dev_addr}-{f_cnt}"
+            event = Event("mac", name, time=time, details=details, id=place)
             found.mac.append((event, message))
             found.accepted_mac.append((known.counter, f_cnt))
             self._ledger.count(Outcome.MAC)
@@ -177,7 +178,9 @@ class Sessions(Stage[Copies]):
             return
         self._ledger.count(Outcome.JOIN)
         details = _join(frame) | {"rxInfo": _told(copies.receptions)}
-        event = Event("join", frame.dev_eui, time=gps_time(copies.receptions), details=details)
+        asked = frame.join_eui or f"rejoin{frame.rejoin}-{frame.net_id}"
+        time, place = gps_time(copies.receptions), f"{asked}-{frame.nonce}"
+        event = Event("join", frame.dev_eui, time=time, details=details, id=place)
         found.joins.append((event, copies.message))
 
     def _stranger(self, frame: DataUp, message: Message, delivery: Delivery) -> None:

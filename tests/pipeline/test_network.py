@@ -339,6 +339,21 @@ def test_events_of_one_datagram_have_ids_of_their_own(tmp_path: Path) -> None:
     assert len({each["ce_id"] for each in told}) == 2
 
 
+def test_an_event_of_a_raw_frame_has_one_id_whenever_it_comes(tmp_path: Path) -> None:
+    join = {"freq": 868.1, "datr": "SF7BW125", "stat": 1, "data": b64encode(join_request(messages.DEVICE)).decode()}
+    told = []
+    with Clock() as clock:
+        for arrival in (ARRIVAL, ARRIVAL + 5_000):  # before and after a restart; no gateway has GPS
+            network = flow(tmp_path, [DEVICE], dialect="semtech_udp")
+            network.put(("0016c001f153a14c/push_data", {"rxpk": [join]}), arrival=arrival)
+            clock.advance(2)
+            told += [headers_of(each) for each in network.memory.records]
+    first, again = told
+    assert first["ce_id"] == again["ce_id"]
+    assert first["ce_time"] != again["ce_time"]
+    assert "ce_idclass" not in first
+
+
 def test_a_message_that_no_dialect_recognises(tmp_path: Path) -> None:
     network = flow(tmp_path, [DEVICE])
     letters = network.put(("a/b", {"hello": 1}), ("a/b", b"\xff"), ("a/c", b""), arrival=ARRIVAL)

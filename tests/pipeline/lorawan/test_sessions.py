@@ -295,7 +295,7 @@ def test_joins(clock: Clock) -> None:
     worker.feeds[0].hear(heard(ours, 1), heard(others, 1), heard(ours, 2))
     clock.advance(WINDOW * 2)
     [event] = worker.events.events()
-    assert (event.kind, event.device) == ("join", EUI)
+    assert (event.kind, event.device, event.id) == ("join", EUI, "1112131415161718-513")
     assert event.details == {
         "devEui": EUI,
         "devNonce": 513,
@@ -316,6 +316,7 @@ def test_mac_commands_are_events_and_count(clock: Clock) -> None:
     clock.advance(WINDOW * 2)
     told = [(event.kind, event.details["fPort"], event.details["macCommands"]) for event in worker.events.events()]
     assert told == [("mac", 0, "02"), ("mac", None, "0307")]
+    assert [event.id for event in worker.events.events()] == [f"{KEYS.dev_addr}-1", f"{KEYS.dev_addr}-2"]
     worker.feeds[0].hear(heard(data_up(KEYS, 2, b"x")))
     clock.advance(WINDOW * 2)
     assert worker.dead.reasons == [Reason.F_CNT_INVALID]
