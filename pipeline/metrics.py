@@ -190,6 +190,8 @@ class _FeedFamilies:
         self.dropped = Counter(
             "headrace_datagrams_dropped", "Datagrams that the kernel had no room for.", ["feed"], registry=registry
         )
+        counters = (self.reconnects, self.sessions_lost, self.reads, self.datagrams, self.dropped)
+        self.every: tuple[Gauge | Counter, ...] = (self.connected, *counters)
 
 
 class Metrics:
@@ -239,7 +241,10 @@ class Metrics:
         self.limits.pop(name, None)
         self.raw.pop(name, None)
         self.radio.pop(name, None)
-        self._families.connected.remove(name)
+        for family in (*self._families.every, self._dead):
+            family.remove_by_labels({"feed": name})
+        for reason in Reason:
+            del self._dead_by[name, reason]
 
     def _export(self, name: str, ledger: Ledger, limit: int) -> None:
         self.ledgers[name] = ledger

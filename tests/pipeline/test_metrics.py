@@ -138,6 +138,23 @@ def test_feeds_are_apart_and_their_reasons_are_there_before_they_happen() -> Non
     assert "headrace_datagrams_dropped_total,feed=city" not in seen
 
 
+def test_a_feed_that_is_gone_leaves_nothing_behind() -> None:
+    metrics, _ = made()
+    before = samples(metrics)
+    for turn in range(3):
+        feed = metrics.datagram_feed("port", Ledger(), 1)
+        feed.connected(up=True)
+        feed.reconnecting(Trouble.CLOSED)
+        feed.session_lost()
+        feed.batch(3)
+        feed.datagrams(Seen.PUSH_DATA, 1)
+        feed.dropped(1)
+        metrics.dead_lettered("port", Reason.MALFORMED)
+        assert samples(metrics)["headrace_dead_letters_total,feed=port,reason=malformed"] == 1, turn
+        metrics.forget("port")
+        assert samples(metrics) == before
+
+
 def test_what_was_published_and_how_long_it_took() -> None:
     metrics, _ = made()
     metrics.publish.confirmed("t.v1", 10, 1234, [(0.004, 7), (0.2, 3)])
