@@ -185,6 +185,7 @@ def test_it_is_good_to_read_and_to_use(bench: WorkerBench, chromium: Browser, tm
             assert_readable(window)
             assert_told_aloud(window)
             assert_usable_by_keyboard(window)
+            assert_usable_by_finger(window)
             assert (window.complaints, window.elsewhere) == ([], [])
             window.page.close()
     assert worker.stop() == 0
@@ -235,6 +236,21 @@ def assert_usable_by_keyboard(window: Window) -> None:
         "[document.querySelector('#map svg').getAttribute('aria-label'), document.querySelector('#picked').textContent]"
     )
     assert label == shown
+
+
+def assert_usable_by_finger(window: Window) -> None:
+    """Tap beside a dot of ten pixels: the one that the finger comes nearest to is meant, and none far away."""
+    svg = window.page.locator("#map svg")
+    svg.scroll_into_view_if_needed()
+    lowest = svg.locator("circle:not(.ring)").first
+    frame, dot = svg.bounding_box(), lowest.bounding_box()
+    assert frame is not None
+    assert dot is not None
+    identity = lowest.get_attribute("data-id")
+    window.page.mouse.click(dot["x"] + dot["width"] / 2 + 10, dot["y"] + dot["height"] / 2)
+    assert window.text("#picked").startswith(f"{identity} ")
+    window.page.mouse.click(frame["x"] + 3, frame["y"] + 3)
+    assert window.text("#picked").startswith("Newest: ")
 
 
 def test_the_page_asks_for_the_token(bench: WorkerBench, chromium: Browser, tmp_path: Path) -> None:
