@@ -47,7 +47,7 @@ def _refused(feed: MqttFeed | SemtechUdpFeed, topic: str) -> Iterator[str]:
     """Yield what a feed of datagrams holds against the sender, before it reads what it sent."""
     if not isinstance(feed, SemtechUdpFeed):
         return
-    gateway = topic.partition("/")[0]
+    gateway = topic.partition("/")[0].lower()
     if feed.gateways and gateway not in feed.gateways:
         said = (
             f"`gateways` of the feed does not list {gateway}: the worker refuses its datagrams, unread and unanswered"

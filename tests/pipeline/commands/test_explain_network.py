@@ -231,7 +231,7 @@ def test_whom_a_feed_of_datagrams_does_not_listen_to(
     file = tmp_path / "city.yaml"
     file.write_text(yaml.safe_dump(content))
     stat = {"stat": {"time": "2023-12-12 15:05:18 GMT", "rxnb": 2, "rxok": 2}}
-    main(["explain", str(file), "--topic", f"{messages.GATEWAY}/push_data", "--payload", json.dumps(stat)])
+    main(["explain", str(file), "--topic", f"{messages.GATEWAY.upper()}/push_data", "--payload", json.dumps(stat)])
     out = capsys.readouterr().out
     assert (
         f"note        `gateways` of the feed does not list {messages.GATEWAY}: the worker refuses" in out
