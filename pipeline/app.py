@@ -107,7 +107,7 @@ class Worker:
         newest, letters = Newest(), Letters()
         self._publisher.seen_by(newest.note, letters.note)
         known, silent = lambda: about(self._config), lambda: self._silent.latest(_SILENT_SHOWN)
-        return Page(Sources(known, self._metrics, self._health.not_ready, letters, newest, silent))
+        return Page(Sources(known, self._metrics, self._health.diagnosis, letters, newest, silent))
 
     def _refused(self, record: Record, reason: Reason, detail: str) -> Record | None:
         letter = self._letters.refused(record, reason, detail)

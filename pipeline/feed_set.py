@@ -127,6 +127,7 @@ class FeedSet:
     def _made(self, config: Config, name: str, ledger: Ledger) -> Running:
         around, feed = self._around, config.feeds[name]
         switch = Switch(self.stages(config, name))
+        problem: Callable[[], str] = str
         source: AnyFeed
         if isinstance(feed, UdpConfig):
             seen = around.metrics.datagram_feed(name, ledger, feed.max_in_flight)
@@ -136,7 +137,8 @@ class FeedSet:
             events = around.metrics.feed(name, ledger, feed.max_in_flight)
             options = wiring.mqtt_options(name, feed, around.state)
             source = MqttFeed(name, options, ledger, events, around.failpoint)
-        around.health.feeds[name] = FeedHealth(partial(getattr, events, "is_up"), ledger)
+            problem = partial(getattr, source, "problem")
+        around.health.feeds[name] = FeedHealth(partial(getattr, events, "is_up"), ledger, problem)
         return Running(source, events, ledger, switch, self._guarded(config, name, switch))
 
     def _guarded(self, config: Config, name: str, first: Stage[Message]) -> Stage[Message]:

@@ -22,10 +22,11 @@ _DEAD = 10.0  # seconds that the loop may be late
 
 @dataclass(slots=True)
 class FeedHealth:
-    """One feed: whether it reads, whether it ever did, and its counts."""
+    """One feed: whether it reads, its counts, why it has no connection (empty if it does not say), if it ever did."""
 
     up: Callable[[], bool]
     ledger: Ledger
+    problem: Callable[[], str] = str
     was_up: bool = False
 
     def look(self) -> bool:
@@ -64,19 +65,24 @@ class Health:
         return not self.not_started()
 
     def not_ready(self) -> list[str]:
-        """Why messages do not flow now."""
+        """Why messages do not flow now, for whoever asks: without the names that a broker knows us by."""
         return [*(["Draining."] if self.draining else []), *self._away(ever=False)]
 
-    def _away(self, *, ever: bool) -> list[str]:
+    def diagnosis(self) -> list[str]:
+        """Why messages do not flow now, for those who mend it."""
+        return [*(["Draining."] if self.draining else []), *self._away(ever=False, whole=True)]
+
+    def _away(self, *, ever: bool, whole: bool = False) -> list[str]:
         reasons = [self._kafka()] if self._kafka() else []
         for name, feed in self.feeds.items():
             if not feed.look() and not (ever and feed.was_up):
-                reasons.append(f"Feed {name} is not connected.")
+                why = feed.problem() if whole else ""
+                reasons.append(f"Feed {name} is not connected." + (f" {why}" if why else ""))
         return reasons
 
     def status(self) -> str:
         """Return one line."""
-        reasons = self.not_ready()
+        reasons = self.diagnosis()
         flying = sum(feed.ledger.in_flight() for feed in self.feeds.values())
         if self.draining:
             return f"Draining, {flying} messages have no fate yet."
@@ -84,7 +90,7 @@ class Health:
 
     def whole(self) -> Mapping[str, Any]:
         """Return all of it, for JSON. Times are seconds, and seconds since 1970 UTC where they say when."""
-        reasons = {"live": self.not_live(), "started": self.not_started(), "ready": self.not_ready()}
+        reasons = {"live": self.not_live(), "started": self.not_started(), "ready": self.diagnosis()}
         return {
             "status": "ok" if not any(reasons.values()) else "failing",
             "version": self._version,
@@ -108,7 +114,7 @@ def pages(exposition: Callable[[], tuple[str, bytes]], health: Health) -> dict[s
     def verbose() -> Answer:
         whole = health.whole()
         status = 200 if whole["status"] == "ok" else 503
-        return status, "application/json", json.dumps(whole, indent=2).encode()
+        return status, "application/json", f"{json.dumps(whole, indent=2)}\n".encode()
 
     return {
         "/metrics": Page(metrics),
@@ -124,6 +130,7 @@ def _feed(feed: FeedHealth) -> dict[str, Any]:
     ledger = feed.ledger
     return {
         "connected": feed.look(),
+        "problem": "" if feed.look() else feed.problem(),
         "received": ledger.received,
         "acknowledged": ledger.acknowledged,
         "in_flight": ledger.in_flight(),

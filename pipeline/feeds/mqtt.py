@@ -61,7 +61,7 @@ class MqttFeed:
         self._started = False  # once subscribed, nothing is fatal any more
         self._stopping = False
         self._stop = asyncio.Event()
-        self._last_report = ""
+        self.problem = ""  # why it has no connection, a sentence; empty while it reads
 
     async def run(self, out: Stage[Message]) -> None:
         """Read until cancelled, or until stopped and disconnected; reconnect by itself.
@@ -79,6 +79,7 @@ class MqttFeed:
                 await self._live(out)
             except ConnectionFailedError as problem:
                 if problem.fatal and not self._started:
+                    self.problem = str(problem)
                     raise StartError(f"Feed {self.name}: {problem}") from problem
                 self._report(problem)
             finally:
@@ -121,7 +122,7 @@ class MqttFeed:
         self._check_session(answer)
         refused = await self._subscribe(connection)
         self._started = True
-        self._last_report = ""
+        self.problem = ""
         _LOG.info("The feed reads.", **self._who)
         self._events.connected(True)  # noqa: FBT003
         while not connection.ended.done():
@@ -228,8 +229,8 @@ class MqttFeed:
         if self._stopping:
             return
         self._events.reconnecting(problem.trouble)
-        if str(problem) != self._last_report:
-            self._last_report = str(problem)
+        if str(problem) != self.problem:
+            self.problem = str(problem)
             _LOG.warning("The feed has no connection; it is tried again.", problem=str(problem), **self._who)
 
     def _drop(self) -> None:

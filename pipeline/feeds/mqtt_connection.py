@@ -185,7 +185,7 @@ class Connection:
                 self._unwelcome = refuses_us(error)
                 break
             if not part:
-                gone = " without a reason; MQTT 3.1.1 gives none, the broker's log may"
+                gone = " without a reason; the broker's log may give one"
                 break
             parts.append(part)
             left -= len(part)

@@ -40,12 +40,14 @@ def asked(worker: Headrace, page: str, token: str = "") -> tuple[int, str]:
 
 
 def test_systemd_is_told_of_a_whole_life(bench: WorkerBench, systemd: NotifySocket) -> None:
+    url = f"mqtt://127.0.0.1:{free_port()}"
     worker = bench.new_headrace(
-        bench.config(feed={"url": f"mqtt://127.0.0.1:{free_port()}"}),
+        bench.config(feed={"url": url}),
         env={"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "1000000"},
     )
     worker.start(wait=False)
-    until(lambda: systemd.count("STATUS=Feed city is not connected.") > 0, "the status")
+    why = f"{url} cannot be reached: Connection refused. Check the address, and that the broker runs."
+    until(lambda: systemd.count(f"STATUS=Feed city is not connected. {why}") > 0, "the status")
     assert asked(worker, "/startupz") == (503, "Feed city is not connected.\n")
     assert asked(worker, "/livez")[0] == 200
     assert "READY=1" not in systemd.lines()

@@ -113,6 +113,7 @@ def test_a_fault_shows_within_two_seconds(
     expect(verdict).to_contain_text("Feed city is not connected.", timeout=2000)
     assert time.monotonic() - killed < 2
     expect(window.page.locator("[data-feed=city] .dot")).to_have_text("not connected")
+    expect(verdict).to_contain_text("cannot be reached: Connection refused.")
     bench.mosquitto.start()
     worker.wait_ready()
     expect(verdict).to_contain_text(WELL)

@@ -80,6 +80,21 @@ def test_a_loop_that_is_held_up_shows() -> None:
     assert 0.3 < asyncio.run(hold()).worst() < 5
 
 
+def test_why_a_feed_has_no_connection_is_told_to_those_who_mend_it_alone() -> None:
+    parts = Parts()
+    problem = ["The broker refused client id a."]
+    parts.trouble, parts.health.feeds["city"].problem = "", lambda: problem[0]
+    whole = "Feed city is not connected. The broker refused client id a."
+    assert parts.health.status() == whole
+    told = json.loads(parts.ask("/healthz?verbose")[1])
+    assert (told["reasons"]["ready"], told["feeds"]["city"]["problem"]) == ([whole], "The broker refused client id a.")
+    assert [parts.ask(page)[1] for page in ("/readyz", "/startupz", "/healthz")] == 3 * [
+        "Feed city is not connected.\n"
+    ]
+    parts.up = True
+    assert json.loads(parts.ask("/healthz?verbose")[1])["feeds"]["city"]["problem"] == ""
+
+
 def test_the_whole_of_it() -> None:
     parts = Parts()
     parts.health.config.refused = ["a.yaml:3  feeds.city.qos  is wrong."]
