@@ -6,6 +6,7 @@ HEADRACE_GOLDEN=write rewrites the golden files; read the difference before you 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -186,12 +187,97 @@ def test_the_notes_name_sessions_and_warn(chart: Path, tmp_path: Path) -> None:
         ("image.digest=sha256:1", "digest"),
         ("readers=null", "readers"),
         ("strimzi.authentication=plain", "authentication"),
+        ("config.tenant=123", "tenant"),
+        ("config.feeds.City Feed.kind=mqtt", "City Feed"),
+        ("config.admin.listen=127.0.0.1:9464", "config.admin.listen: expected 0.0.0.0:9464"),
+        ("config.admin.listen=0.0.0.0:8080", "config.admin.listen: expected 0.0.0.0:9464"),
+        ("readers[0].tenant=Ghent", "tenant"),
+        ("readers[0].feeds.port.url=mqtt://port", "needs a `kind`"),
+        ("fullnameOverride=City_1", "fullnameOverride"),
+        ("nameOverride=123", "nameOverride"),
+        ("fullnameOverride=on", "fullnameOverride"),
+        ("image.tag=a b", "tag"),
+        ("image.repository=headrace # x", "repository"),
+        ("adminToken.key=..", "key"),
+        ("secrets[0]=", "secrets"),
+        ("env[0].name=POD_NAME", "env"),
+        ("extraVolumes[0].name=secret-0", "extraVolumes"),
+        ("podLabels.app\\.kubernetes\\.io/name=other", "app.kubernetes.io/name"),
+        ("persistence=null", "persistence"),
+        ("networkPolicy.egressPorts[0]=99999", "egressPorts"),
+        ("strimzi.topics[0]=a b", "topics"),
     ],
 )
 def test_the_schema_refuses_what_cannot_work(setting: str, word: str) -> None:
     done = template(CHART, "minimal", "--set", setting)
     assert done.returncode != 0
     assert word in done.stderr
+
+
+ODD = """
+nameOverride: one
+secrets: ["1234", a.b.c, "null", "1e3", %s]
+adminToken: {secret: "0777", key: "1e3"}
+image: {repository: headrace, tag: "1.10"}
+persistence: {enabled: true, size: "1", storageClass: "1234"}
+priorityClassName: "true"
+terminationGracePeriodSeconds: 3000000
+files: {"123": "1", "true": "\\0\\x9b\\n---\\n{{ x }}\\u2028"}
+monitoring: {serviceMonitor: {enabled: true}, dashboards: {enabled: true, folder: "yes"}}
+strimzi: {enabled: true, user: "123", cluster: "1e3", topics: [City_1, "123", {name: _a.B_, partitions: 2000000}]}
+podLabels: {a: "1"}
+""" % ("s" * 63)
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+@pytest.mark.parametrize("release", ["2026", "my.city", "1e3", "a" * 53, "n-headrace", "0x-----------------headrace-x"])
+def test_odd_values_make_valid_objects(release: str, chart: Path, tmp_path: Path) -> None:
+    values = tmp_path / "odd.yaml"
+    values.write_text(ODD, encoding="utf-8")
+    base = (
+        "--namespace=headrace",
+        f"--kube-version={KUBERNETES[-1]}.0",
+        f"--values={HERE / 'values' / 'minimal'}.yaml",
+    )
+    done = helm("template", release, chart, *base, f"--values={values}")
+    assert (done.returncode, done.stderr) == (0, "")
+    rendered = tmp_path / "rendered.yaml"
+    rendered.write_text(done.stdout, encoding="utf-8")
+    command = [str(Path(sys.executable).with_name("kubernetes-validate")), "-k", KUBERNETES[-1], "--strict"]
+    said = subprocess.run([*command, str(rendered)], capture_output=True, text=True, check=False)
+    lines = (said.stdout + said.stderr).splitlines()
+    assert [line for line in lines if not line.startswith("INFO") and "Couldn't find schema" not in line] == []
+    for each in yaml.safe_load_all(done.stdout):
+        assert isinstance(each["metadata"]["name"], str)
+        assert {type(label) for label in each["metadata"]["labels"].values()} == {str}
+        assert re.fullmatch(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?", each["metadata"]["name"])
+    [service], [workload] = (objects(done.stdout, kind) for kind in ("Service", "StatefulSet"))
+    assert LABEL.fullmatch(service["metadata"]["name"])
+    assert service["metadata"]["name"][0].isalpha()
+    pod = workload["spec"]["template"]["spec"]
+    names = [volume["name"] for volume in pod["volumes"]]
+    assert len(set(names)) == len(names)
+    assert all(LABEL.fullmatch(name) for name in names)
+    assert {mount["name"] for mount in pod["containers"][0]["volumeMounts"]} <= {*names, "state"}
+    secrets = [volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume]
+    assert secrets == ["1234", "a.b.c", "null", "1e3", "s" * 63, "0777"]
+    assert pod["terminationGracePeriodSeconds"] == 3_000_000
+    topics = {each["spec"]["topicName"]: each["spec"]["partitions"] for each in objects(done.stdout, "KafkaTopic")}
+    assert topics == {"City_1": 6, "123": 6, "_a.B_": 2_000_000}
+
+
+def test_a_key_of_admin_leaves_the_others_as_a_pod_needs_them(chart: Path) -> None:
+    done = template(chart, "minimal", "--set=config.admin.payload_samples=true")
+    [readers] = [each["data"] for each in objects(done.stdout, "ConfigMap")]
+    [reader] = [yaml.safe_load(text) for text in readers.values()]
+    token = "${CREDENTIALS_DIRECTORY}/headrace-admin/token"
+    assert reader["admin"] == {"listen": "0.0.0.0:9464", "token_file": token, "payload_samples": True}
+
+
+def test_no_ports_open_none(chart: Path) -> None:
+    done = template(chart, "minimal", "--set-json=networkPolicy.egressPorts=[]")
+    [policy] = objects(done.stdout, "NetworkPolicy")
+    assert policy["spec"]["egress"] == [{"ports": [{"protocol": each, "port": 53} for each in ("UDP", "TCP")]}]
 
 
 def test_everything_that_is_shipped_beside_the_chart_is_in_it() -> None:
