@@ -1,6 +1,7 @@
 """From copies of raw frames to uplinks: who sent it, is it new, and when may it be acknowledged."""
 
 import asyncio
+import struct
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,8 @@ from pipeline.delivery import Fate
 from pipeline.devices import Device
 from pipeline.errors import Reason
 from pipeline.lorawan.counter import REMEMBERED, meanings
+from pipeline.lorawan.counters import place_of
+from pipeline.lorawan.journal import ROWS
 from pipeline.lorawan.ledger import Outcome
 from pipeline.lorawan.sessions import Policy
 from pipeline.uplink import Reception
@@ -153,6 +156,21 @@ def test_roll_over_and_restart(clock: Clock) -> None:
     assert [uplink.f_cnt for uplink in worker.uplinks.uplinks()] == [65_534, 65_535, 65_536, 65_538]
     assert [uplink.f_cnt for uplink in again.uplinks.uplinks()] == [65_539]
     assert worker.frames.total.missing == 1
+
+
+def test_a_counter_that_has_reached_its_end_goes_back(clock: Clock) -> None:
+    kept = b"\0" + struct.pack("<I4s", 2**32 - 2, b"mark")
+    worker = Worker([DEVICE], File({(ROWS, place_of(KEYS)): kept}))
+    up(worker, clock, 2**32 - 1, 0)
+    assert [uplink.f_cnt for uplink in worker.uplinks.uplinks()] == [2**32 - 1]
+    assert worker.dead.reasons == [Reason.F_CNT_INVALID]
+
+
+def test_a_counter_that_jumps_far_is_taken_by_its_mic(clock: Clock) -> None:
+    worker = Worker([DEVICE])
+    up(worker, clock, 70_000, 70_000 + 16_384, 70_000 + 16_384 + 16_385)
+    assert [uplink.f_cnt for uplink in worker.uplinks.uplinks()] == [70_000, 86_384, 102_769]
+    assert counts(worker) == {Outcome.UPLINK: 3}
 
 
 def test_a_session_of_which_nothing_is_known_may_be_old(clock: Clock) -> None:
