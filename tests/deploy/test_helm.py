@@ -294,6 +294,10 @@ def test_everything_that_is_shipped_beside_the_chart_is_in_it() -> None:
     [rule] = objects(text, "PrometheusRule")
     assert maps == dashboards
     assert rule["spec"]["groups"] == [group for file in rules for group in file["groups"]]
+    linked = template(CHART, "monitored", "--set=monitoring.prometheusRule.runbook=https://git.example/").stdout
+    urls = re.findall(r"runbook_url: (.*)", linked)
+    assert len(urls) == text.count("runbook_url:") > 10
+    assert all(url.startswith("https://git.example/deploy/runbook/Headrace") for url in urls)
 
 
 def test_the_chart_agrees_with_what_is_said_elsewhere() -> None:
