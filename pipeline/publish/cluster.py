@@ -56,6 +56,7 @@ class Cluster:
         self.partitions: dict[str, int] = {}  # topic -> how many it has
         self.codes: dict[str, int] = {}  # topic -> the error code of the last look at it
         self.controller = -1
+        self.lost: Callable[[], None] = _nothing  # a connection ended, though nothing was asked
         self._topics: list[str] = []
         self._leaders: dict[tuple[str, int], int] = {}
         self._nodes: dict[int, tuple[str, int]] = {}
@@ -156,7 +157,7 @@ class Cluster:
             if address is None:
                 raise LinkError(f"Kafka names broker {node} as a leader, but not where it is.")
             try:
-                opened = await connect(self.options, *address)
+                opened = await connect(self.options, *address, self.lost)
             except PROBLEMS as problem:
                 raise LinkError(self._sentence(address, problem)) from problem
             self._connections[node] = opened
@@ -194,6 +195,10 @@ class Cluster:
     def _sentence(self, address: tuple[str, int] | None, problem: BaseException) -> str:
         where = "Kafka" if address is None else f"Kafka at {address[0]}:{address[1]}"
         return f"{where} {_said(problem)}"
+
+
+def _nothing() -> None:
+    pass
 
 
 def _said(problem: BaseException) -> str:

@@ -8,7 +8,7 @@ request copies the batches five times; `produce` writes the pieces as they are. 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Any, Final
 
@@ -87,8 +87,10 @@ def _body(batches: Batches, milliseconds: int) -> list[bytes]:
     return parts
 
 
-async def connect(options: KafkaOptions, host: str, port: int) -> Connection:
+async def connect(options: KafkaOptions, host: str, port: int, lost: Callable[[], None] | None = None) -> Connection:
     """Open a connection: versions known, authenticated. Certificates and passwords are read now.
+
+    lost: called when it ends otherwise than by us.
 
     Raises:
         OSError, KafkaError, ValueError, AssertionError: as aiokafka and the files raise them.
@@ -103,6 +105,7 @@ async def connect(options: KafkaOptions, host: str, port: int) -> Connection:
         ssl_context=context,
         security_protocol=options.security,
         max_idle_ms=_IDLE_MS,
+        on_close=lambda _, reason: None if lost is None or reason is None else lost(),
         sasl_mechanism=None if sasl is None else sasl.mechanism,
         sasl_plain_username=None if sasl is None or sasl.username is None else sasl.username(),
         sasl_plain_password=None if sasl is None or sasl.password is None else sasl.password(),

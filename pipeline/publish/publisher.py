@@ -64,6 +64,7 @@ class Publisher:
         self._intake.full = self._sender.hurry
         self._sender.regrouped = self._intake.forget
         self._sender.refreshed = self._relearn
+        self._cluster.lost = self._sender.stale.set  # a Kafka that goes shows at once, though nothing is sent to it
         self._learned = 0.0
         self._started = False
         self._last: Callable[[Record], object] = _unseen

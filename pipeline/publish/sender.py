@@ -115,7 +115,7 @@ class Sender:
         self._failpoint = failpoint
         self._refuse = refuse
         self._nodes: dict[int, Node] = {}
-        self._stale = asyncio.Event()
+        self.stale = asyncio.Event()  # set by whoever sees that what is known of the cluster is old
         self._renewing = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at = float("inf")
@@ -201,7 +201,7 @@ class Sender:
         groups: dict[int, list[Slot]] = {}
         for slot in self.active:
             if slot.leader is None:
-                self._stale.set()
+                self.stale.set()
             elif not slot.flying:
                 groups.setdefault(slot.leader, []).append(slot)
         return groups
@@ -281,7 +281,7 @@ class Sender:
         node.not_before = monotonic() + _backoff(node.attempts, _STUBBORN if waits else _BUSY)
         node.trouble = str(problem) if problem.code is None else f"{problem} {remedy(problem.code, slots[0].topic)}"
         self._say("Kafka gives no answer.", problem=node.trouble)
-        self._stale.set()
+        self.stale.set()
         for slot in slots:
             slot.take().uncertain |= problem.uncertain
             self._events.failed(slot.topic, "NO_ANSWER")
@@ -344,7 +344,7 @@ class Sender:
         """Keep the chunk for another try."""
         slot.attempts += 1
         slot.not_before = monotonic() + _backoff(slot.attempts, most)
-        self._stale.set()
+        self.stale.set()
         self._events.failed(slot.topic, name_of(code))
         if slot.attempts >= _PATIENCE:
             advice = remedy(code, slot.topic)
@@ -357,8 +357,8 @@ class Sender:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._options.metadata_max_age):
-                    await self._stale.wait()
-            self._stale.clear()
+                    await self.stale.wait()
+            self.stale.clear()
             before = dict(self._link.partitions)
             try:
                 await self._link.refresh()
@@ -366,7 +366,8 @@ class Sender:
             except LinkError as problem:
                 attempts += 1
                 self.trouble = str(problem)
-                self._stale.set()
+                self._say("Kafka gives no answer.", problem=self.trouble)
+                self.stale.set()
             else:
                 attempts = 0
                 self.trouble = ""

@@ -179,7 +179,7 @@ class TestFlow:
             bench.put(bench.record(number) for number in range(8))
             await bench.publisher.drain(monotonic() + LATER)
             bench.cluster.counts[TOPIC] = 6
-            bench.publisher._sender._stale.set()
+            bench.publisher._sender.stale.set()
             while bench.cluster.partitions[TOPIC] < 6:  # noqa: ASYNC110
                 await asyncio.sleep(0)
             bench.put(bench.record(number) for number in range(8, 16))
