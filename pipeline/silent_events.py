@@ -46,20 +46,9 @@ class SilentEvents:
         """
         if self.tell is None:
             return
-        kind, happened = (BACK, who.last) if back else (SILENT, self._clock())
-        value = {
-            "event": kind,
-            "subject": About(*self.tell, "", kind, key, 0).subject,
-            "time": times.text(happened).decode(),
-            **({"gateway": who.name} if who.kind == "gateway" else {}),
-            "details": {
-                "lastHeard": times.text(who.last).decode() if who.last else None,
-                "expectedEvery": who.interval,
-                "expectedBy": who.known,
-            },
-        }
-        discriminator = str(who.last if back else who.since)
-        kept = orjson.dumps([kind, key, discriminator, happened, value])
+        kind, happened, since = (BACK, who.last, who.last) if back else (SILENT, self._clock(), who.since)
+        gateway = who.name if who.kind == "gateway" else None
+        kept = orjson.dumps([kind, key, since, happened, gateway, who.last, who.interval, who.known])
         place = f"{who.kind}:{who.name}"
         self._waiting.pop(place, None)
         self._waiting[place] = kept
@@ -70,14 +59,29 @@ class SilentEvents:
         if self.tell is None or not self._waiting or self._lane.in_flight():
             return
         some = list(islice(self._waiting.items(), _AT_ONCE))
-        delivery = self._lane.receive(len(some), some)
-        self._publisher.put(Batch(delivery, [self._record(kept, *self.tell) for _, kept in some]))
+        records = [record for _, kept in some if (record := self._record(kept, *self.tell)) is not None]
+        if records:
+            self._publisher.put(Batch(self._lane.receive(len(records), some), records))
+        else:
+            self._confirmed([some])
 
-    def _record(self, kept: bytes, tenant: str, topic: str) -> Record:
-        kind, key, discriminator, observed, value = orjson.loads(kept)
+    def _record(self, kept: bytes, tenant: str, topic: str) -> Record | None:
+        """Return what is told; None of what was damaged, or kept by another version."""
+        try:
+            kind, key, since, happened, gateway, last, interval, known = orjson.loads(kept)
+            about = About(tenant, topic, "", str(kind), str(key), int(happened))
+            heard = times.text(int(last)).decode() if last else None
+        except (ValueError, TypeError):
+            return None
+        value = {
+            "event": kind,
+            "subject": about.subject,
+            "time": times.text(happened).decode(),
+            **({} if gateway is None else {"gateway": gateway}),
+            "details": {"lastHeard": heard, "expectedEvery": interval, "expectedBy": known},
+        }
         text = orjson.dumps(value)
-        message = Message(f"headrace/{kind}/{key}", text, self._clock())
-        return event_record(About(tenant, topic, "", kind, key, observed), text, discriminator, message)
+        return event_record(about, text, str(since), Message(f"headrace/{kind}/{key}", text, self._clock()))
 
     def _confirmed(self, batches: Sequence[Sequence[tuple[str, bytes]]]) -> None:
         for batch in batches:

@@ -132,6 +132,22 @@ def test_what_kafka_has_not_confirmed_goes_out_again_after_a_restart() -> None:
     assert city.kafka.batches == []
 
 
+def test_what_was_damaged_is_left_out() -> None:
+    city = City("a")
+    for place, kept in (("device:x", b"{"), ("device:y", b"[1]"), ("device:z", b'["silent","z",1,"x",null,0,1,""]')):
+        city.store.put("silent-event", place, kept)
+    city.begin()
+    city.after(1)
+    assert city.kafka.batches == []
+    assert not list(city.store.items("silent-event"))
+    city.after(2000)
+    city.store.put("silent-event", "device:x", b"{")
+    city.begin()
+    city.after(1)
+    assert ids(city.kafka.confirm()) == [f"DeviceEvent:a:silent:{BEGAN + 1000}"]
+    assert not list(city.store.items("silent-event"))
+
+
 def test_only_the_last_word_of_a_device_waits() -> None:
     city = City("a", "b")
     city.after(1)
