@@ -227,19 +227,23 @@ def merged(groups: Sequence[Sequence[Delivery]]) -> Delivery:
     When it settles, the first copy of each group takes one of the fates given and every other copy is DEDUPLICATED.
     Which group takes which fate is not tracked: the counts are exact, and a copy is never settled before the output.
     """
+    firsts = [group[0] for group in groups]
+    owed = Counter(chain.from_iterable(groups))
 
     def settled(output: Delivery) -> None:
-        fates = [fate for fate in Fate for _ in range(output.fates[fate])]
-        # Many groups are of one batch: their messages with the same fate are sealed at once.
-        firsts = Counter(zip([group[0] for group in groups], fates, strict=True))
-        copies = Counter([copy for group in groups for copy in group[1:]])
-        for (first, fate), times in firsts.items():
-            first.seal(fate, times)
-        for copy, times in copies.items():
-            copy.seal(Fate.DEDUPLICATED, times)
+        at = 0
+        for fate in Fate:
+            given = output.fates[fate]
+            if given:  # many groups are of one batch: its messages are sealed at once
+                for first, times in Counter(firsts[at : at + given]).items():
+                    owed[first] -= times
+                    first.seal(fate, times)
+                at += given
+        for copy, times in owed.items():
+            if times:
+                copy.seal(Fate.DEDUPLICATED, times)
 
-    oldest = min([delivery.received_at for delivery in set(chain.from_iterable(groups))])
-    return Delivery(len(groups), [0] * len(Fate), settled, oldest)
+    return Delivery(len(groups), [0] * len(Fate), settled, min([each.received_at for each in owed]))
 
 
 def part(parent: Delivery, size: int, settled: Callable[[Delivery], None]) -> Delivery:

@@ -67,14 +67,14 @@ class Journal:
     def write(self, frames: Iterable[tuple[Counter, int]]) -> None:
         """Keep the counters of frames that are confirmed now."""
         page = self._page()
-        entries, counters = page.entries, page.counters
+        entries, counters, pack = page.entries, page.counters, _ENTRY.pack
         for counter, f_cnt in frames:
             entry = counter.confirm(f_cnt)
             if counter.retired:
                 continue
             if counter.before is not None:
                 self._begin(counter, counter.before, page)
-            entries.append(_ENTRY.pack(counter.place, counter.told, entry))
+            entries.append(pack(counter.place, counter.told, entry))
             counters.append(counter)
         page.end = self._frames = page.first + len(counters)
         while self._frames - self._pages[0].first > _MOST and len(self._pages) > 1:
