@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.errors import ConfigError
+from pipeline.printable import printable
 
 Place = tuple[str | int, ...]
 """Where something stands in the file: keys, and numbers of list entries."""
@@ -72,11 +73,11 @@ class InvalidConfigError(ConfigError):
 
 
 def spell(place: Place) -> str:
-    """Write a place as a path; the root is empty."""
+    """Write a place as a path, on one line whatever its keys hold; the root is empty."""
     text = ""
     for step in place:
         text += f"[{step}]" if isinstance(step, int) else f".{step}"
-    return text.removeprefix(".")
+    return printable(text.removeprefix("."))
 
 
 def listed(file: str, findings: Iterable[Finding]) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pipeline.doctor.finding import SEVERITIES, Finding, worst
+from pipeline.printable import printable
 
 _WIDTH = max(map(len, SEVERITIES))
 
@@ -13,7 +14,7 @@ _WIDTH = max(map(len, SEVERITIES))
 def text(file: str, found: Sequence[Finding]) -> str:
     """Write the judgements one below the other, each with the line to change; then how many there are of each."""
     counts = Counter(each.severity for each in found)
-    lines = [line for each in found for line in _entry(each)]
+    lines = [printable(line) for each in found for line in _entry(each)]  # brokers and Kafka say what they like
     told = ", ".join(f"{counts[each]} {each}" for each in reversed(SEVERITIES))
     return "\n".join([*lines, "", f"{file}: {worst(found)} ({told})"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,6 +23,7 @@ _WANTED_IN_SYNC = 2
 _SHORTEST_PAST_MS = _HOUR_MS  # Kafka may be away for a while, and records wait with the time of their arrival
 _NEEDED = "Write", "Describe"
 _NAME = "{topic}"
+_NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 
 class _Said(NamedTuple):
@@ -204,7 +206,7 @@ def _rights(topic: TopicFacts, wanted: _Wanted) -> Iterator[_Said]:
 
 def _number(topic: TopicFacts, name: str, otherwise: int) -> int:
     text = topic.settings.get(name, "")
-    return int(text) if text.lstrip("-").isdigit() else otherwise
+    return int(text) if _NUMBER.fullmatch(text) else otherwise
 
 
 def _alter(wanted: _Wanted, setting: str) -> str:

@@ -324,3 +324,12 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     for path in (tmp_path / "nothing.yaml", tmp_path, "a\x00b"):
         with pytest.raises(ConfigError, match=r"cannot be read|no file"):
             config.load(path, {})
+
+
+def test_a_key_is_no_command_to_a_terminal_and_no_line_of_the_list() -> None:
+    content = yaml.safe_load(EXAMPLE.read_text())
+    content["feeds"]["c\x9b2Ji\nty"] = content["feeds"].pop("city")
+    with pytest.raises(InvalidConfigError) as refused:
+        read(yaml.safe_dump(content))
+    assert all(line.isprintable() for line in str(refused.value).splitlines())
+    assert "feeds.c\\x9b2Ji\\nty" in str(refused.value)

@@ -55,6 +55,20 @@ def test_the_worst_counts() -> None:
     assert (worst(made), worst(made[::2]), worst([])) == ("critical", "warning", "ok")
 
 
+def test_what_a_broker_says_is_no_command_to_a_terminal_and_no_line_of_the_report() -> None:
+    tree = {"$SYS/broker/version": "\x1b[2J\x9b1m mosquitto\ncritical  all  is lost \u202e"}
+    report = text("city.yaml", list(broker.judge("city", BrokerFacts(0.001, tree))))
+    assert all(line.isprintable() for line in report.splitlines())
+    assert "\ncritical" not in report
+    assert "\\x1b[2J" in report
+
+
+@pytest.mark.parametrize("told", ["²", "--5", "1e3", "9" * 5000, "", "NaN"])
+def test_a_setting_that_is_no_number_is_none(tmp_path: Path, told: str) -> None:
+    changed = replace(GOOD, settings={**GOOD.settings, "retention.ms": told, "min.insync.replicas": told})
+    assert [*topics.judge(example(tmp_path), ClusterFacts(3, 0.001, (changed,)))]
+
+
 # The window
 
 
