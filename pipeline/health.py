@@ -86,6 +86,8 @@ class Health:
         flying = sum(feed.ledger.in_flight() for feed in self.feeds.values())
         if self.draining:
             return f"Draining, {flying} messages have no fate yet."
+        if self.config.refused:  # `systemctl reload` itself says only that it has asked
+            reasons.append("The configuration file was refused at the last reload; the one before it is in force.")
         return " ".join(reasons) if reasons else f"Ready, {len(self.feeds)} feed(s), {flying} messages in flight."
 
     def whole(self) -> Mapping[str, Any]:

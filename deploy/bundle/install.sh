@@ -10,6 +10,11 @@ prefix=${PREFIX:-/opt}
 python=${PYTHON:-python3}
 name=headrace-$(cat "$here/VERSION")
 
+# Its home is hidden from the service (ProtectHome): systemd would say 203/EXEC and no more.
+case $(readlink -f "$(command -v "$python")") in
+    /root/* | /home/*)
+        echo "install.sh: $python is below a home, which the service cannot see. PYTHON=/usr/bin/python3 sh install.sh" >&2 ;;
+esac
 (cd "$here" && sha256sum --quiet --check SHA256SUMS)
 # A worker that runs imports some modules late: it must find those of its own version, hence a folder for each.
 "$python" -m venv --without-pip "$prefix/$name"

@@ -30,6 +30,7 @@ _KEY = re.compile(r"[0-9A-Fa-f]{32}")
 _USUAL = 3  # dev_addr and two keys
 _LARGEST = 256
 _OTHERS = 0o077
+_HANDED_OVER = 0o440  # by systemd (its right to read for one more user shows as the group's) and by Kubernetes
 _OWNER_AND_GROUP = 0o640
 
 
@@ -118,7 +119,7 @@ class Sessions:
         if self._private is not None:
             return  # said once a file
         mode = stat.S_IMODE(self._file.stat().st_mode)
-        self._private = not mode & _OTHERS
+        self._private = not mode & _OTHERS or not mode & ~_HANDED_OVER
         if not self._private:
             said = f"is a key, and others than its owner may read this file (mode {mode:04o})."
             fix = f"chmod 0600 {self._file}; or keep each key in a file of its own: `{place[-1]}_file`."

@@ -123,6 +123,13 @@ def test_installing_it_again_takes_no_file_from_a_worker_that_runs(prefix: Path,
     assert link.resolve().parent == prefix.resolve()
 
 
+def test_a_python_that_the_service_cannot_see_is_said(unpacked: Path, tmp_path: Path) -> None:
+    """ProtectHome hides it, and all that systemd says is 203/EXEC."""
+    real = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    said = "is below a home, which the service cannot see" in install(unpacked, tmp_path).stderr
+    assert said == real.as_posix().startswith(("/root/", "/home/"))
+
+
 def test_a_damaged_bundle_is_refused(unpacked: Path, tmp_path: Path) -> None:
     run("cp", "-r", unpacked, tmp_path / "bundle").check_returncode()
     wheel = next((tmp_path / "bundle" / "wheels").glob("orjson-*"))

@@ -25,7 +25,7 @@ def test_every_verb_and_command_that_operators_are_told_exists() -> None:
     text = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
     verbs = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     commands = (ROOT / "deploy" / "reference" / "commands.md").read_text(encoding="utf-8")
-    told = set(re.findall(r"(?:bin/|`)headrace ([a-z]+)", text))
+    told = set(re.findall(r"(?:bin/|`)headrace(?:-as-service)? ([a-z]+)", text))
     assert told >= {"init", "check", "topics"}
     assert {each for each in told if f"## headrace {each}" not in commands} == set()
     assert set(re.findall(r"(?:`|^    )make ([a-z-]+)", text, flags=re.MULTILINE)) <= verbs

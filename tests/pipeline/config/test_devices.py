@@ -210,7 +210,9 @@ def test_a_thousand_errors_are_counted(tmp_path: Path) -> None:
     assert "and 800 more errors" in said
 
 
-@pytest.mark.parametrize(("mode", "allowed"), [(0o600, True), (0o400, True), (0o640, False), (0o604, False)])
+@pytest.mark.parametrize(
+    ("mode", "allowed"), [(0o600, True), (0o400, True), (0o440, True), (0o640, False), (0o604, False)]
+)
 def test_keys_in_the_file_itself_ask_for_mode_0600(tmp_path: Path, mode: int, allowed: bool) -> None:
     text = "".join(
         f"- {{key: a{at}, sessions: [{{dev_addr: 0000000{at}, app_s_key: {KEY}, nwk_s_key: {KEY}}}]}}\n"
