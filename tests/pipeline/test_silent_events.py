@@ -1,5 +1,7 @@
 """Events of who is silent and who is back: paced by Kafka, kept until it has them, and of one form."""
 
+import tracemalloc
+
 import orjson
 
 from pipeline.delivery import Batch, Fate
@@ -117,6 +119,17 @@ def test_a_city_that_falls_silent_waits_for_kafka() -> None:
         told += city.kafka.confirm()
     assert len(set(ids(told))) == len(told) == 1200
     assert not list(city.store.items("silent-event"))
+
+
+def test_a_city_that_waits_fits_into_memory() -> None:
+    number = 20_000
+    city = City(*(f"d-{at}" for at in range(number)))
+    city.after(1)
+    tracemalloc.start()
+    city.after(2000)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held / number < 1000
 
 
 def test_what_kafka_has_not_confirmed_goes_out_again_after_a_restart() -> None:
