@@ -17,7 +17,8 @@ Costs = dict[str, float]
 """Seconds by connector."""
 
 _BATCHES = 16  # of which one is measured
-_UPLINKS = 64  # the same for uplinks, which are then taken one by one
+_UPLINKS = 64  # the same for uplinks, of which the first are then taken one by one
+_ONE_BY_ONE = 64
 
 
 class MeteredRoute(Stage[Message]):
@@ -62,13 +63,17 @@ class MeteredUplinks(Stage[Heard]):
             self._out.put(batch)
             return
         self._turn = 0
-        for heard in batch.items:
+        measured, rest = batch.items[:_ONE_BY_ONE], batch.items[_ONE_BY_ONE:]
+        stand_for = _UPLINKS * len(batch.items) / max(1, len(measured))
+        for heard in measured:
             began = thread_time()
             self._out.put(Batch(batch.delivery, [heard]))
             spent = thread_time() - began
             connector = self._connector(heard[0].device)
             if connector is not None:
-                self._costs[connector] = self._costs.get(connector, 0.0) + _UPLINKS * spent
+                self._costs[connector] = self._costs.get(connector, 0.0) + stand_for * spent
+        if rest:
+            self._out.put(Batch(batch.delivery, rest))
 
     def kept(self) -> int:
         """Nothing stays here."""

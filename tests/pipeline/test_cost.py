@@ -65,3 +65,18 @@ def test_uplinks_are_measured_one_by_one_and_in_order() -> None:
     assert costs["acme/a"] == pytest.approx(2 * costs["acme/b"], rel=0.5)
     assert ledger.conserved()
     assert ledger.in_flight() == 0
+
+
+def test_the_first_of_a_large_batch_stand_for_all() -> None:
+    costs: Costs = {}
+    busy, ledger = Busy(), Ledger()
+    lane: Lane[None] = Lane(None, 100_000, ledger=ledger)
+    stage = MeteredUplinks(busy, lambda _: "acme/a", costs)  # type: ignore[arg-type]
+    heard: list[Heard] = [(Uplink(b"", 1, device=str(n)), Message("t", b"", 1)) for n in range(100)]
+    stage._turn = 62
+    for _ in range(2):
+        stage.put(Batch(lane.receive(100, None), heard))
+    assert busy.sizes == [100] + [1] * 64 + [36]
+    assert busy.items == heard * 2
+    assert costs["acme/a"] == pytest.approx(6.4, rel=0.5)
+    assert ledger.in_flight() == 0
