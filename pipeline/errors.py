@@ -66,7 +66,10 @@ class Reason(Enum):
     CRC_INVALID = "crc_invalid", "The gateway heard the frame with a wrong checksum: noise, or a collision."
     MIC_INVALID = "mic_invalid", "No session of that DevAddr has keys that fit the frame's MIC. Check its keys."
     F_CNT_INVALID = "f_cnt_invalid", "The frame counter went back, or came again: a replay, or a device that was reset."
-    RECORD_TOO_LARGE = "record_too_large", "The record is larger than the topic's max.message.bytes or 64 KiB."
+    RECORD_TOO_LARGE = (
+        "record_too_large",
+        "Larger than the topic's max.message.bytes (raise it) or 64 KiB (mend the device).",
+    )
     RECORD_REFUSED = "record_refused", "Kafka refused this one record for good; the error's name is in the headers."
     INTERNAL_ERROR = "internal_error", "Headrace itself failed on this message: a bug of ours. Please report it."
     CRASH_LOOP = "crash_loop", "This message was being handled when the process died, twice. Report it as a bug."
