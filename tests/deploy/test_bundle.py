@@ -95,12 +95,13 @@ def test_a_command_can_be_run_as_the_service_runs_it(prefix: Path) -> None:
     assert said[-3:] == [str((prefix / "headrace" / "bin").resolve() / "headrace"), "check", "a b.yaml"]
     unit = (ROOT / "deploy" / "systemd" / "headrace.service").read_text(encoding="utf-8").splitlines()
     told = {value for option, value in itertools.pairwise(said) if option == "-p"}
-    # The user that DynamicUser names after the unit: both then have one number, and one state folder.
-    assert told - {"User=headrace"} <= set(unit)
-    assert told >= {
-        "User=headrace",
-        *(line for line in unit if line.startswith(("LoadCredential=", "StateDirectory="))),
-    }
+    # The user that DynamicUser names after the unit: both then have one number, and one state folder. And a folder that
+    # this user may enter, which the caller's, /root as a rule, is not.
+    own = {"User=headrace", "WorkingDirectory=/etc/headrace"}
+    assert own <= told
+    assert told - own <= set(unit)
+    assert {line for line in unit if line.startswith(("LoadCredential=", "StateDirectory="))} <= told
+    assert "--same-dir" not in said
 
 
 def test_it_holds_what_is_locked_and_nothing_of_the_demo(prefix: Path, unpacked: Path) -> None:
