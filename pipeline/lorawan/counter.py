@@ -83,9 +83,9 @@ class Counter:
         self._entries = bytearray(kept[1:])  # not a dict: it would take ten times the memory
         accepted = list(self.accepted)
         self.told = kept[0]
-        self.old = set(accepted[len(accepted) - self.told :])
+        self.old = frozenset(accepted[len(accepted) - self.told :])  # when it is empty, one for all sessions
         self.pending: dict[int, bytes] = {}
-        self.waiting: dict[int, list[Callable[[], None]]] = {}
+        self.waiting: dict[int, list[Callable[[], None]]] | None = None
         self.last = max(accepted, default=None)
         self.retired = False  # a reset began another count: this one is kept no more
         self.before = before
@@ -119,9 +119,18 @@ class Counter:
         self.pending[f_cnt] = mark
         if self.last is None or f_cnt > self.last:
             self.last = f_cnt
-            self.old.clear()  # what was not acknowledged comes first; later only who has recorded it sends it
+            self.old = frozenset()  # what was not acknowledged comes first; later only who has recorded it sends it
         else:
-            self.old.discard(f_cnt)
+            self.old -= {f_cnt}
+
+    def wait(self, f_cnt: int, let_go: Callable[[], None]) -> bool:
+        """Let a duplicate wait for a frame that is on its way; False: it is not."""
+        if f_cnt not in self.pending:
+            return False
+        if self.waiting is None:
+            self.waiting = {}
+        self.waiting.setdefault(f_cnt, []).append(let_go)
+        return True
 
     def confirm(self, f_cnt: int) -> bytes:
         """Remember a frame whose record is confirmed, and return what the journal is to say of it."""
@@ -139,7 +148,7 @@ class Counter:
             entries += entry
             if len(entries) > _MOST_BYTES:
                 if self.old:
-                    self.old.discard(int.from_bytes(entries[:4], "little"))
+                    self.old -= {int.from_bytes(entries[:4], "little")}
                 del entries[: _ENTRY.size]
         else:
             self._insert(f_cnt, entry)
@@ -152,7 +161,7 @@ class Counter:
         if len(accepted) > REMEMBERED:
             lowest = min(accepted)
             del accepted[lowest]
-            self.old.discard(lowest)
+            self.old -= {lowest}
         self._entries = bytearray(b"".join(starmap(_ENTRY.pack, accepted.items())))
         self._highest = _highest(list(accepted))
 

@@ -149,8 +149,7 @@ class Sessions(Stage[Copies]):
         return True
 
     def _wait(self, counter: Counter, f_cnt: int, delivery: Delivery) -> None:
-        if f_cnt in counter.pending:
-            counter.waiting.setdefault(f_cnt, []).append(partial(self._let_go, delivery))
+        if counter.wait(f_cnt, partial(self._let_go, delivery)):
             self._kept += 1
         else:
             delivery.seal(Fate.DEDUPLICATED)
