@@ -211,7 +211,7 @@ def _said(problem: BaseException) -> str:
     if isinstance(cause, EOFError):
         return "closed the connection. If it never works, compare the port's security protocol with `tls` and `sasl`."
     if isinstance(problem, TimeoutError):
-        return "did not answer in time."
+        return "did not answer in time. Check the network to it, and that what it advertises can be reached from here."
     if isinstance(problem, OSError):  # no such name, no route, nobody there
         why = "nobody listens there" if isinstance(problem, ConnectionRefusedError) else problem.strerror or problem
         return f"cannot be reached: {why}. Check `bootstrap_servers`, and that Kafka runs."

@@ -1,5 +1,6 @@
 """Every way into Kafka, by a whole worker: listeners, compressions, linger, and whose partitions they are."""
 
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from tests.integration.worker_bench import WorkerBench, fates, number_of, readin
 from tests.support.certs import Certificates
 from tests.support.kafka_client import UnsignedToken
 from tests.support.log import events
+from tests.support.ports import LOOPBACK
 
 pytestmark = pytest.mark.real
 [(USER, PASSWORD)] = USERS.items()
@@ -95,6 +97,13 @@ class TestSasl:
         servers = {"bootstrap_servers": [bench.kafka.bootstrap("OAUTHBEARER")]}
         sasl = {"mechanism": "OAUTHBEARER", "token_file": str(file)}
         brings_everything(bench, {**servers, "security_protocol": "SASL_PLAINTEXT", "sasl": sasl})
+
+
+def test_whoever_does_not_answer(bench: WorkerBench) -> None:
+    with socket.create_server((LOOPBACK, 0)) as deaf:
+        server = f"{LOOPBACK}:{deaf.getsockname()[1]}"
+        said = refusal(bench, {"bootstrap_servers": [server], "request_timeout": "1s"})
+    assert f"Kafka at {server} did not answer in time. Check the network to it, and that what it advertises" in said
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip", "snappy", "lz4", "zstd"])
