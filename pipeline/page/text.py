@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from textwrap import wrap
 from typing import Any
 
 from pipeline.printable import printable
@@ -13,13 +14,14 @@ _LANE = 12  # characters of a full lane's bar
 
 def lines(told: Snapshot, width: int) -> list[str]:
     """Return the lines, none of them longer than `width` characters."""
-    return [printable(line)[:width] for line in _lines(told)]
+    return [printable(line)[:width] for line in _lines(told, width)]
 
 
-def _lines(told: Snapshot) -> Iterator[str]:
+def _lines(told: Snapshot, width: int) -> Iterator[str]:
     hours, minutes = divmod(told["uptime"] // 60, 60)
     yield f"Headrace {told['version']}  {told['tenant']}  up {hours} h {minutes:02} min"
-    yield from ([*told["not_ready"], *_late(told)] or ["Every feed is connected, and Kafka takes what comes."])
+    for reason in [*told["not_ready"], *_late(told)] or ["Every feed is connected, and Kafka takes what comes."]:
+        yield from wrap(printable(reason), width)  # how to mend it stands at its end
     if told["config_refused"]:
         yield "The configuration file was refused at the last reload; the one before it is in force."
     yield ""

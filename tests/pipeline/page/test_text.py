@@ -28,6 +28,10 @@ def test_the_lines() -> None:
     assert "city                 connected                 5         0" in text
     assert "device aq-\\x1b[2J: never heard, expected every 300 s (learned)" in text
     assert max(map(len, lines(told, 60))) == 60
+    reason = "Feed city is not connected. mqtts://b:8883 cannot be reached: Refused. Check the address, and the broker."
+    narrow = lines({**told, "not_ready": [reason]}, 60)
+    assert max(map(len, narrow)) == 60
+    assert " ".join(narrow[1:3]) == reason
 
 
 def test_who_is_wrong_and_what_is_late() -> None:
