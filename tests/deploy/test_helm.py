@@ -105,6 +105,12 @@ def test_what_other_operators_take_is_complete(kind: str, rendered: Mapping[str,
     assert all(each["spec"].keys() == OTHERS[kind] for each in found)
 
 
+def test_no_release_takes_readings_with_it(rendered: Mapping[str, str]) -> None:
+    topics = objects(rendered["strimzi"], "KafkaTopic")
+    assert len(topics) == 3
+    assert all(each["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"} for each in topics)
+
+
 def test_the_user_may_read_only_where_that_is_wanted(chart: Path) -> None:
     def rights(*options: str) -> list[str]:
         [user] = objects(template(chart, "strimzi", *options).stdout, "KafkaUser")
