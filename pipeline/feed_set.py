@@ -67,6 +67,7 @@ class FeedSet:
         self._around = around
         self._feeds = {name: self._made(config, name, Ledger()) for name in config.feeds}
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._forgetting: set[asyncio.Task[None]] = set()
 
     def __iter__(self) -> Iterator[Running]:
         return iter(list(self._feeds.values()))
@@ -82,7 +83,7 @@ class FeedSet:
         try:
             await self._failed
         finally:
-            tasks = [each.task for each in self if each.task is not None]
+            tasks = [*self._forgetting, *(each.task for each in self if each.task is not None)]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -121,7 +122,16 @@ class FeedSet:
         await self._end(each, patience)
         del self._feeds[name]
         del self._around.health.feeds[name]
-        if not each.ledger.in_flight():
+        self._around.metrics.disconnected_for_good(name)
+        task = asyncio.create_task(self._forget(name, each.ledger), name=f"forget {name}")
+        self._forgetting.add(task)
+        task.add_done_callback(self._forgetting.discard)
+
+    async def _forget(self, name: str, ledger: Ledger) -> None:
+        """Export a removed feed until its last message has its fate: Kafka may be away for longer than we wait."""
+        while ledger.in_flight():  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_SECONDS)
+        if self._around.metrics.ledgers.get(name) is ledger:  # else it is there again
             self._around.metrics.forget(name)
 
     def _made(self, config: Config, name: str, ledger: Ledger) -> Running:

@@ -235,6 +235,10 @@ class Metrics:
         self._export(name, ledger, limit)
         return DatagramMetrics(name, self._families)
 
+    def disconnected_for_good(self, name: str) -> None:
+        """Export no more whether a feed reads that has been removed: nobody shall be woken because it does not."""
+        self._families.connected.remove_by_labels({"feed": name})
+
     def forget(self, name: str) -> None:
         """Export a feed no more that has been removed, and all of whose messages have their fate."""
         self.ledgers.pop(name, None)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.worker_bench import WorkerBench, fates, reading, until
+from tests.integration.worker_bench import WorkerBench, assert_conserved, fates, reading, until
 from tests.support.headrace import Headrace
 from tests.support.kafka import Kafka
 from tests.support.kafka_client import KafkaClient
@@ -109,3 +109,26 @@ def test_a_stop_in_the_middle_of_a_reload_loses_nothing(bench: WorkerBench, new_
     [left] = events(worker.logged(), "All messages have their fate.")
     assert (left["feed"], left["messages"]) == ("city", 50)
     assert len(bench.records()) == 50
+
+
+def test_a_feed_that_is_removed_while_kafka_is_away_is_exported_until_its_messages_are_confirmed(
+    bench: WorkerBench, new_kafka: Callable[..., Kafka]
+) -> None:
+    bench.kafka = new_kafka()
+    bench.client = KafkaClient(bench.kafka.bootstrap())
+    worker = bench.worker({**bench.config(), "drain_timeout": "1s"})
+    bench.kafka.process.pause()
+    bench.publish(*map(reading, range(50)))
+    until(lambda: worker.metric("headrace_in_flight_messages") == 50, "the messages")
+    worker.config["feeds"] = {"late": another_feed(worker, bench)}
+    worker.file.write_text(yaml.safe_dump(worker.config), encoding="utf-8")
+    os.kill(worker.process.pid, signal.SIGHUP)
+    until(lambda: bool(events(worker.logged(), RELOADED)), "the reload", 20)
+    metrics = worker.metrics()
+    assert metrics['headrace_in_flight_messages{feed="city"}'] == 50
+    assert_conserved(metrics)
+    assert 'headrace_feed_connected{feed="city"}' not in metrics
+    bench.kafka.process.resume()
+    until(lambda: 'feed="city"' not in worker.exposition(), "the end of the removed feed")
+    assert len(bench.records()) == 50
+    assert worker.stop() == 0
