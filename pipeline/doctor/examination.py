@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from pipeline import check, connect, wiring
 from pipeline.config import Loaded
+from pipeline.config.findings import Place
 from pipeline.config.root import Config
 from pipeline.connect.arrivals import NOTHING_CAME
 from pipeline.doctor import broker, certificates, machine, registry, topics, window, worker
@@ -21,13 +22,17 @@ from pipeline.lorawan.journal import PAGES, ROWS, heard
 from pipeline.publish.survey import ClusterFacts, survey
 from pipeline.store import peek
 
+_CONNECTION = "connection"
+_KAFKA = ("kafka", "bootstrap_servers")
+
 
 def examine(loaded: Loaded, rate: float | None) -> list[Finding]:
     """Return every judgement, the worst first. rate: messages a second that each feed shall bring, or None."""
     config = loaded.config
     earlier = asyncio.run(worker.scrape(config))
     found = [*_configured(loaded), *_connected(config)]
-    found += asyncio.run(_measured(config, rate, earlier))
+    away = {each.place for each in found if each.check == _CONNECTION and each.severity == "critical"}
+    found += asyncio.run(_measured(config, rate, earlier, away))
     found += [*machine.judge(config), *registry.judge(loaded, _counters(config))]
     placed = [_placed(loaded, each) for each in found]
     return sorted(placed, key=lambda each: (-SEVERITIES.index(each.severity), each.check))
@@ -45,18 +50,26 @@ def _connected(config: Config) -> Iterator[Finding]:
     """Yield what `headrace check --connect` says; that nothing came in a few seconds is no fault."""
     said = connect.check(config)
     for each in said:
-        finding = told("connection", each)
+        finding = told(_CONNECTION, each)
         yield replace(finding, severity="info") if NOTHING_CAME in each.message else finding
     if not any(each.severity == "error" for each in said):
-        yield Finding("connection", "ok", "brokers and Kafka take us, and every topic is there or would be made.")
+        yield Finding(_CONNECTION, "ok", "brokers and Kafka take us, and every topic is there or would be made.")
 
 
-async def _measured(config: Config, rate: float | None, earlier: Scrape | None) -> list[Finding]:
+async def _measured(
+    config: Config, rate: float | None, earlier: Scrape | None, away: Collection[Place]
+) -> list[Finding]:
+    """Measure. away: who has not answered, so that nobody waits for them again."""
     feeds = config.mqtt_feeds
     cluster, shown, visits = await asyncio.gather(
-        _cluster(config),
+        _nothing() if _KAFKA in away else _cluster(config),
         certificates.certificates(config),
-        asyncio.gather(*(broker.visit(name, feed) for name, feed in feeds.items())),
+        asyncio.gather(
+            *(
+                _nothing() if ("feeds", name, "url") in away else broker.visit(name, feed)
+                for name, feed in feeds.items()
+            )
+        ),
     )
     later = None if earlier is None else await worker.scrape(config)
     brokers = dict(zip(feeds, visits, strict=True))
@@ -78,6 +91,10 @@ def _judged(
     yield from (certificates.judge(each, now) for each in shown)
     for name, facts in brokers.items():
         yield from broker.judge(name, facts)
+
+
+async def _nothing() -> None:
+    """Ask nobody."""
 
 
 async def _cluster(config: Config) -> ClusterFacts | None:
