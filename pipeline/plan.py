@@ -139,6 +139,8 @@ class Plan:
     def _constants(self, device: Device | None) -> str:
         """Return what the registry says of a device, but not of what it measures itself."""
         known = {} if device is None else device.attributes
+        if not known:
+            return ""
         measured = {slot.name for slot in self.slots}
         kept = {n: v for n, v in known.items() if n not in measured and self.model.attribute(n) is not None}
         return stated(kept)

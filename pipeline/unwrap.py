@@ -69,10 +69,11 @@ class Unwrap(Stage[Message]):
                 if again is None:
                     continue
                 said = again
-            if not said or (retained and not all(_dated(each) for each in said)):
+            if len(said) == 1 and not retained:  # nearly each
+                [only] = said
+                found[only.__class__].append((only, message))
+            elif not said or (retained and not all(_dated(each) for each in said)):
                 delivery.seal(Fate.FILTERED)  # nothing, or an old value sent anew, and nothing tells how old
-            elif len(said) == 1:
-                found[said[0].__class__].append((said[0], message))
             else:
                 self._pass_on(delivery, found)
                 found = _nothing()
@@ -149,6 +150,8 @@ def _dated(said: Said) -> bool:
 
 
 def _fields(payload: bytes) -> Mapping[str, Any] | None:
+    if not payload.lstrip().startswith(b"{"):
+        return None
     try:
         return document(payload)
     except PayloadError:

@@ -19,7 +19,7 @@ Fields = Mapping[str, Any]
 _LONGEST_EUI = 23  # characters: eight bytes in hex, a dash or colon between each
 
 
-class Reception(NamedTuple):
+class Reception(Struct, gc=False, frozen=True):
     """How one gateway heard a transmission.
 
     gateway: its EUI in 16 lower-case hex digits, or the server's name for it. rssi: dBm. snr: dB. time: the gateway's

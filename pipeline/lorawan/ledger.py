@@ -83,10 +83,10 @@ class RawLedger:
 
     def heard(self, receptions: Sequence[Reception]) -> None:
         """Count how gateways heard frames; those of a batch at once, which takes a third of the time."""
-        self.rssi.add([reception[1] for reception in receptions])  # by place: a third of the time
-        self.snr.add([reception[2] for reception in receptions])
+        self.rssi.add([reception.rssi for reception in receptions])
+        self.snr.add([reception.snr for reception in receptions])
         gateways = self.gateways
-        for gateway, times in Counter([reception[0] for reception in receptions]).items():
+        for gateway, times in Counter([reception.gateway for reception in receptions]).items():
             if gateway not in gateways and len(gateways) >= _MOST_GATEWAYS:
                 del gateways[next(iter(gateways))]
             gateways[gateway] = gateways.get(gateway, 0) + times

@@ -239,8 +239,8 @@ def gps_time(receptions: list[Reception]) -> int | None:
     """Return when the transmission was heard, if a gateway has its time from GPS; the same whoever was first."""
     earliest: int | None = None
     for reception in receptions:
-        if reception[5]:  # by place: a third of the time
-            time = reception[3]
+        if reception.gps:
+            time = reception.time
             if time is not None and (earliest is None or time < earliest):
                 earliest = time
     return earliest
