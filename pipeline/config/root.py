@@ -50,7 +50,7 @@ class Admin(Section):
     listen: Listen = Field(default="127.0.0.1:9464", examples=["127.0.0.1:9464"])
     """Address and port; port 0 takes a free one. On another address than loopback, `token_file` is needed."""
     token_file: FileName | None = Field(default=None, examples=["/run/secrets/admin-token"])
-    """The file with the token (16 characters or more) for all but `/metrics` and the plain probes."""
+    """The file with the token (16 ASCII characters or more) for all but `/metrics` and the plain probes."""
     payload_samples: bool = Field(default=False, examples=[True])
     """Show on the status page how a recent dead letter's payload begins, and sentences that quote it."""
 
