@@ -6,6 +6,7 @@ worker.py       a running worker, by its /metrics
 window.py       the in-flight window against the wanted throughput
 broker.py       the MQTT broker, by `$SYS`
 topics.py       Kafka: copies, sizes, times, retention, rights
+clock.py        this machine's clock against Kafka's
 certificates.py TLS: until when
 machine.py      open files, clock, state folder, disk
 registry.py     holes of the device registry, levels of connectors

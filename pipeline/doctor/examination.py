@@ -12,7 +12,7 @@ from pipeline.config import Loaded
 from pipeline.config.findings import Place
 from pipeline.config.root import Config
 from pipeline.connect.arrivals import NOTHING_CAME
-from pipeline.doctor import broker, certificates, machine, registry, topics, window, worker
+from pipeline.doctor import broker, certificates, clock, machine, registry, topics, window, worker
 from pipeline.doctor.broker import BrokerFacts
 from pipeline.doctor.certificates import Certificate
 from pipeline.doctor.finding import SEVERITIES, Finding, told
@@ -87,6 +87,7 @@ def _judged(
 ) -> Iterator[Finding]:
     if cluster is not None:
         yield from topics.judge(config, cluster)
+        yield clock.judge(config, cluster)
     now = datetime.now(UTC)
     yield from (certificates.judge(each, now) for each in shown)
     for name, facts in brokers.items():

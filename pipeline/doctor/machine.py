@@ -104,8 +104,8 @@ def clock() -> float | None:
 
 
 def judge_clock(told: float | None) -> Finding:
-    """Judge the clock; neither MQTT nor Kafka tells its own time to one who writes nothing."""
-    others = "Brokers and Kafka tell no time without a record being written, so theirs is unknown."
+    """Judge the clock by itself; clock.py holds it against Kafka's. MQTT has no way to ask a broker for its time."""
+    others = "MQTT brokers tell no time, so theirs is unknown."
     if told is None:
         said = f"the kernel says that this clock is not synchronised. {others}"
         return Finding("machine.clock", "warning", said, change="timedatectl set-ntp true")

@@ -17,10 +17,10 @@ from pipeline.provision import plan
 from pipeline.publish.intake import MAX_VALUE
 from pipeline.publish.survey import ClusterFacts, TopicFacts
 
-_HOUR_MS = 3_600_000
+HOUR_MS = 3_600_000
 _WANTED_COPIES = 3
 _WANTED_IN_SYNC = 2
-_SHORTEST_PAST_MS = _HOUR_MS  # Kafka may be away for a while, and records wait with the time of their arrival
+_SHORTEST_PAST_MS = HOUR_MS  # Kafka may be away for a while, and records wait with the time of their arrival
 _NEEDED = "Write", "Describe"
 _NAME = "{topic}"
 _NUMBER = re.compile(r"-?[0-9]{1,19}")
@@ -119,7 +119,7 @@ def _copies(topic: TopicFacts, brokers: int) -> Iterator[_Said]:
 
 
 def _in_sync(topic: TopicFacts, wanted: _Wanted) -> Iterator[_Said]:
-    least = _number(topic, "min.insync.replicas", 1)
+    least = number(topic, "min.insync.replicas", 1)
     check = "kafka.min_insync_replicas"
     if least > topic.in_sync:
         said = f"min.insync.replicas={least}, and {topic.in_sync} are in sync: Kafka refuses every write."
@@ -147,7 +147,7 @@ def _kept(topic: TopicFacts, wanted: _Wanted) -> Iterator[_Said]:
         )
         said = f"cleanup.policy={policy}: {why}."
         yield _Said("kafka.retention", "warning", said, _alter(wanted, f"cleanup.policy={meant}"))
-    kept = _number(topic, "retention.ms", -1)
+    kept = number(topic, "retention.ms", -1)
     if "delete" not in policy or kept < 0:
         return
     promised = round((wanted.retention or 0) * 1000)
@@ -155,7 +155,7 @@ def _kept(topic: TopicFacts, wanted: _Wanted) -> Iterator[_Said]:
     if kept < promised:
         said += f", and the stream promises {spell_seconds(promised / 1000)}."
         yield _Said("kafka.retention", "warning", said, _alter(wanted, f"retention.ms={promised}"), ("streams",))
-    elif kept < _HOUR_MS:
+    elif kept < HOUR_MS:
         said += ": a consumer that is away for longer misses them."
         yield _Said("kafka.retention", "warning", said, _alter(wanted, "retention.ms=604800000"))
     else:
@@ -167,25 +167,25 @@ def _times(topic: TopicFacts, wanted: _Wanted) -> Iterator[_Said]:
         said = "message.timestamp.type=LogAppendTime: the arrival at Headrace is replaced by that at Kafka."
         yield _Said("kafka.timestamps", "info", said, _alter(wanted, "message.timestamp.type=CreateTime"))
         return
-    past = _number(topic, "message.timestamp.before.max.ms", _HOUR_MS)
+    past = number(topic, "message.timestamp.before.max.ms", HOUR_MS)
     if past < _SHORTEST_PAST_MS:
         said = (
             f"message.timestamp.before.max.ms={past}: records that waited longer for Kafka are refused, for their "
             "time is that of arrival."
         )
-        change = _alter(wanted, f"message.timestamp.before.max.ms={24 * _HOUR_MS}")
+        change = _alter(wanted, f"message.timestamp.before.max.ms={24 * HOUR_MS}")
         yield _Said("kafka.timestamps", "critical", said, change)
     else:
-        ahead = _number(topic, "message.timestamp.after.max.ms", _HOUR_MS)
+        ahead = number(topic, "message.timestamp.after.max.ms", HOUR_MS)
         said = "records carry the time of arrival; Kafka refuses one that is " + (
-            f"{spell_seconds(ahead / 1000)} ahead of its clock." if ahead < 365 * 24 * _HOUR_MS else "never too early."
+            f"{spell_seconds(ahead / 1000)} ahead of its clock." if ahead < 365 * 24 * HOUR_MS else "never too early."
         )
         yield _Said("kafka.timestamps", "ok", said)
 
 
 def _size(topic: TopicFacts, wanted: _Wanted) -> Iterator[_Said]:
     # Too small a limit is said by `check --connect`, with the line of `chunk_bytes`.
-    limit = _number(topic, "max.message.bytes", 0)
+    limit = number(topic, "max.message.bytes", 0)
     if limit >= max(wanted.chunk_bytes, MAX_VALUE):
         said = f"max.message.bytes={limit}: chunks of {wanted.chunk_bytes} and records of {MAX_VALUE} bytes fit."
         yield _Said("kafka.sizes", "ok", said, place=("kafka", "chunk_bytes"))
@@ -204,7 +204,8 @@ def _rights(topic: TopicFacts, wanted: _Wanted) -> Iterator[_Said]:
         yield _Said("kafka.rights", "ok", f"allowed: {', '.join(sorted(topic.operations))}.")
 
 
-def _number(topic: TopicFacts, name: str, otherwise: int) -> int:
+def number(topic: TopicFacts, name: str, otherwise: int) -> int:
+    """Return a setting of a topic; `otherwise` where Kafka tells none, or no number."""
     text = topic.settings.get(name, "")
     return int(text) if _NUMBER.fullmatch(text) else otherwise
 

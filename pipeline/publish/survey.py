@@ -6,9 +6,9 @@ which aiokafka knows 5: the two classes here are the same with the fields that c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Final
 
 from aiokafka.protocol.admin import DescribeConfigsRequest
@@ -19,6 +19,7 @@ from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 from pipeline.errors import StartError
 from pipeline.publish.cluster import Cluster, LinkError
 from pipeline.publish.options import KafkaOptions
+from pipeline.publish.quorum import ClockFacts, Untold, told_time
 
 _TOPIC: Final = 2  # ConfigResource.Type.TOPIC
 _ROUND_TRIPS: Final = 5
@@ -46,11 +47,15 @@ class TopicFacts:
 
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
-    """brokers: how many; round_trip: the median of a small request, in seconds; topics: those that are there."""
+    """brokers: how many; round_trip: the median of a small request, in seconds; topics: those that are there.
+
+    clock: ours against Kafka's.
+    """
 
     brokers: int
     round_trip: float
     topics: tuple[TopicFacts, ...]
+    clock: ClockFacts | Untold
 
 
 class _MetadataResponse(Response):  # type: ignore[misc]
@@ -115,8 +120,8 @@ class _Metadata(Request[MetadataRequest_v5 | _MetadataRequest]):  # type: ignore
         return request_struct_class(self._topics, False, *more)  # noqa: FBT003 - never make a topic
 
 
-async def survey(options: KafkaOptions, topics: Collection[str]) -> ClusterFacts:
-    """Look at the cluster and at those of the topics that are there.
+async def survey(options: KafkaOptions, topics: Collection[str], clock: Callable[[], float] = time) -> ClusterFacts:
+    """Look at the cluster and at those of the topics that are there. clock: this machine's, seconds since 1970 UTC.
 
     Raises:
         StartError: Kafka cannot be asked.
@@ -133,12 +138,13 @@ async def survey(options: KafkaOptions, topics: Collection[str]) -> ClusterFacts
             took.append(monotonic() - began)
         there = [topic for topic in answer.topics if not topic[0]]
         settings = await _settings(cluster, [topic[1] for topic in there]) if there else {}
+        told = await told_time(cluster, clock)
     except LinkError as problem:
         raise StartError(str(problem)) from problem
     finally:
         cluster.close()
     seen = tuple(_topic(topic, settings.get(topic[1], {})) for topic in there)
-    return ClusterFacts(len(answer.brokers), sorted(took)[_ROUND_TRIPS // 2], seen)
+    return ClusterFacts(len(answer.brokers), sorted(took)[_ROUND_TRIPS // 2], seen, told)
 
 
 async def _settings(cluster: Cluster, topics: Sequence[str]) -> dict[str, dict[str, str]]:

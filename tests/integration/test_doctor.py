@@ -1,9 +1,11 @@
 """`doctor` against the real parts, with a fault planted in each: what it finds, what to write, its exit code."""
 
+import asyncio
 import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -12,6 +14,12 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline import config
+from pipeline.demo import brokers
+from pipeline.doctor import clock
+from pipeline.publish.options import KafkaOptions
+from pipeline.publish.quorum import ClockFacts, Untold
+from pipeline.publish.survey import survey
 from tests.conftest import USERS
 from tests.integration.worker_bench import WorkerBench, reading, until
 from tests.support.certs import Certificates
@@ -20,7 +28,8 @@ from tests.support.kafka import Kafka
 from tests.support.kafka_client import DESCRIBE, KafkaClient
 from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_client import MqttEndpoint, Subscriber, publish
-from tests.support.ports import free_port
+from tests.support.ports import LOOPBACK, free_port, is_open
+from tests.support.process import Process
 
 pytestmark = pytest.mark.real
 
@@ -66,12 +75,44 @@ def test_a_healthy_city_with_one_broker(bench: WorkerBench, tmp_path: Path) -> N
     assert "create_topics" in line
     assert doctor.severities("kafka.rights") == ["ok"]
     assert "Write" in doctor.of("kafka.rights")[0]["evidence"]
+    assert doctor.severities("kafka.clock") == ["ok"]
+    assert "Kafka's node 1, give or take " in doctor.of("kafka.clock")[0]["evidence"]
     assert doctor.severities("mqtt.window") == ["ok"]
     assert doctor.severities("worker") == ["info"]
     assert doctor.severities("mqtt.persistence") == ["info"]
     assert "mosquitto version" in doctor.of("mqtt.persistence")[0]["evidence"]
     assert not bench.records()
     assert not bench.letters()
+
+
+@pytest.mark.parametrize(("wrong", "severity"), [(0, "ok"), (-60, "warning"), (60, "warning"), (7200, "critical")])
+def test_a_clock_that_is_wrong(bench: WorkerBench, tmp_path: Path, wrong: int, severity: str) -> None:
+    """The machine's clock is everybody's, so the survey is given one of the test's own."""
+    bench.client.create_topic(bench.topic, 1, {"message.timestamp.after.max.ms": "3600000"})
+    file = tmp_path / "city.yaml"
+    file.write_text(yaml.safe_dump(bench.config()), encoding="utf-8")
+
+    facts = asyncio.run(survey(KafkaOptions([bench.kafka.bootstrap()]), [bench.topic], lambda: time.time() + wrong))
+
+    assert isinstance(facts.clock, ClockFacts), facts.clock
+    assert abs(facts.clock.ahead - wrong) < 1
+    found = clock.judge(config.load(file, {}), facts)
+    assert found.severity == severity, found
+
+
+def test_a_broker_that_tells_no_time(tmp_path: Path) -> None:
+    """Tansu speaks Kafka's protocol without a quorum; Kafka with ZooKeeper leaves the question out in the same way."""
+    port = free_port()
+    tansu = Process(brokers.kafka_command(tmp_path, port), tmp_path / "tansu.log", cwd=tmp_path)
+    tansu.start()
+    try:
+        tansu.wait_until(lambda: is_open(port), what="listening")
+        facts = asyncio.run(survey(KafkaOptions([f"{LOOPBACK}:{port}"]), []))
+    finally:
+        tansu.terminate()
+
+    assert isinstance(facts.clock, Untold), facts.clock
+    assert facts.clock.why.startswith("only Kafka 3.3 or later in KRaft mode tells its time")
 
 
 def test_queues_that_were_full(bench: WorkerBench, new_mosquitto: Callable[..., Mosquitto], tmp_path: Path) -> None:
@@ -233,4 +274,8 @@ def test_what_kafka_does_not_allow(bench: WorkerBench, new_kafka: Callable[..., 
     assert rights["severity"] == "critical"
     assert rights["evidence"] == f"{bench.topic}: User:headrace may not Write."
     assert "--allow-principal User:headrace --operation Write" in rights["change"]
+    [clock] = doctor.of("kafka.clock")
+    assert clock["severity"] == "info", "a right that is missing is no fault of the clock"
+    assert clock["evidence"].endswith("Kafka answered CLUSTER_AUTHORIZATION_FAILED.")
+    assert clock["change"].endswith(" --allow-principal User:headrace --operation Describe --cluster")
     assert "headrace-secret" not in json.dumps(doctor.findings) + doctor.err

@@ -17,6 +17,7 @@ from pipeline.doctor.certificates import Certificate
 from pipeline.doctor.finding import Finding, worst
 from pipeline.doctor.machine import Folder
 from pipeline.doctor.text import text
+from pipeline.publish.quorum import Untold
 from pipeline.publish.survey import ClusterFacts, TopicFacts
 from tests.pipeline.commands.golden_text import EXAMPLE, hold
 
@@ -46,6 +47,10 @@ def example(tmp_path: Path, **changes: Any) -> Config:
     return config.load(file, {})
 
 
+def cluster(*topics: TopicFacts, brokers: int = 3) -> ClusterFacts:
+    return ClusterFacts(brokers, 0.001, topics, Untold("not asked"))
+
+
 def bad(found: Iterable[Finding]) -> list[tuple[str, str]]:
     return [(each.check, each.severity) for each in found if each.severity not in {"ok", "info"}]
 
@@ -66,7 +71,7 @@ def test_what_a_broker_says_is_no_command_to_a_terminal_and_no_line_of_the_repor
 @pytest.mark.parametrize("told", ["²", "--5", "1e3", "9" * 5000, "", "NaN"])
 def test_a_setting_that_is_no_number_is_none(tmp_path: Path, told: str) -> None:
     changed = replace(GOOD, settings={**GOOD.settings, "retention.ms": told, "min.insync.replicas": told})
-    assert [*topics.judge(example(tmp_path), ClusterFacts(3, 0.001, (changed,)))]
+    assert [*topics.judge(example(tmp_path), cluster(changed))]
 
 
 # The window
@@ -204,7 +209,7 @@ def test_what_else_a_worker_tells(tmp_path: Path) -> None:
 def judged(tmp_path: Path, brokers: int = 3, **changes: Any) -> list[Finding]:
     settings = {**GOOD.settings, **changes.pop("settings", {})}
     facts = replace(GOOD, settings=settings, **changes)
-    return list(topics.judge(example(tmp_path), ClusterFacts(brokers, 0.001, (facts,))))
+    return list(topics.judge(example(tmp_path), cluster(facts, brokers=brokers)))
 
 
 def test_a_topic_as_it_should_be(tmp_path: Path) -> None:
@@ -242,33 +247,33 @@ def test_sizes_that_fit_are_said_to_fit(tmp_path: Path) -> None:
 
 
 def test_what_kafka_does_not_tell(tmp_path: Path) -> None:
-    found = topics.judge(example(tmp_path), ClusterFacts(3, 0.001, (replace(GOOD, settings={}, operations=None),)))
+    found = topics.judge(example(tmp_path), cluster(replace(GOOD, settings={}, operations=None)))
     said = {each.check: each.severity for each in found}
     assert (said["kafka.settings"], said["kafka.rights"]) == ("info", "info")
 
 
 def test_a_stream_promises_more_than_is_kept(tmp_path: Path) -> None:
     made = example(tmp_path, streams={"AirQualityObserved": {"retention": "30d"}})
-    [found] = [each for each in topics.judge(made, ClusterFacts(3, 0.001, (GOOD,))) if each.severity == "warning"]
+    [found] = [each for each in topics.judge(made, cluster(GOOD)) if each.severity == "warning"]
     assert found.evidence.endswith("records are kept 7d (retention.ms), and the stream promises 30d.")
     assert found.change.endswith(f"--entity-name {GOOD.name} --add-config retention.ms=2592000000")
 
 
 def test_topics_with_the_same_fault_are_one_finding(tmp_path: Path) -> None:
     letters = replace(GOOD, name="bench.dead-letter.v1", in_sync=2)
-    facts = ClusterFacts(3, 0.001, (replace(GOOD, in_sync=2), letters))
+    facts = cluster(replace(GOOD, in_sync=2), letters)
     [found] = [each for each in topics.judge(example(tmp_path), facts) if each.severity == "warning"]
     assert found.evidence.startswith(f"{GOOD.name}, {letters.name}: ")
     assert found.change == "Find out which broker is down or slow."
     unfit = {**GOOD.settings, "min.insync.replicas": "1"}
-    facts = ClusterFacts(3, 0.001, (replace(GOOD, settings=unfit), replace(letters, in_sync=3, settings=unfit)))
+    facts = cluster(replace(GOOD, settings=unfit), replace(letters, in_sync=3, settings=unfit))
     [found] = [each for each in topics.judge(example(tmp_path), facts) if each.severity == "warning"]
     assert f"--entity-name {GOOD.name} " in found.change
     assert found.change.endswith(f", and so for {letters.name}")
 
 
 def test_not_idempotent(tmp_path: Path) -> None:
-    found = topics.judge(example(tmp_path, kafka={"idempotent": False}), ClusterFacts(3, 0.001, (GOOD,)))
+    found = topics.judge(example(tmp_path, kafka={"idempotent": False}), cluster(GOOD))
     assert bad(found) == [("kafka.acks", "warning")]
 
 
