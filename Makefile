@@ -7,7 +7,7 @@ LOCK := $(or $(UV),$(BIN)/uv) pip compile pyproject.toml --quiet --universal --p
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-bench check format proto quick test kills reloads services bench bundle sbom lock clean
+.PHONY: help demo setup setup-bench check format proto quick test kills services bench bundle sbom lock clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## +/\t/' | expand -t 14
@@ -41,9 +41,6 @@ test: setup check  ## everything: the quick tests, the real parts, the faults
 
 kills: setup  ## 100 SIGKILLs of a worker under load, and one verdict: about 5 minutes
 	$(BIN)/python -m tests.faults.kills --count 100
-
-reloads: setup  ## a reload every second for 60 s under 2,000 messages a second, and one verdict
-	HEADRACE_RELOAD_SECONDS=60 $(BIN)/pytest tests/faults/test_reload.py
 
 services: setup  ## Mosquitto on 1883 and Kafka on 9092, until Ctrl-C
 	@$(BIN)/python -m tests.support.services
