@@ -71,13 +71,14 @@ class SilentEvents:
         try:
             kind, key, since, happened, gateway, last, interval, known = orjson.loads(kept)
             about = About(tenant, topic, "", str(kind), str(key), int(happened))
+            moment = times.text(about.observed).decode()
             heard = times.text(int(last)).decode() if last else None
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
         value = {
             "event": kind,
             "subject": about.subject,
-            "time": times.text(happened).decode(),
+            "time": moment,
             **({} if gateway is None else {"gateway": gateway}),
             "details": {"lastHeard": heard, "expectedEvery": interval, "expectedBy": known},
         }

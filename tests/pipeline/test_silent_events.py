@@ -147,7 +147,15 @@ def test_what_kafka_has_not_confirmed_goes_out_again_after_a_restart() -> None:
 
 def test_what_was_damaged_is_left_out() -> None:
     city = City("a")
-    for place, kept in (("device:x", b"{"), ("device:y", b"[1]"), ("device:z", b'["silent","z",1,"x",null,0,1,""]')):
+    late, never = b'["silent","u",1,1e15,null,0,1,""]', b'["silent","v",1,1e30,null,1e30,1,""]'
+    for place, kept in (
+        ("device:u", late),
+        ("device:v", never),
+        ("device:w", b'["silent","w",1,"12.",null,0,1,""]'),
+        ("device:x", b"{"),
+        ("device:y", b"[1]"),
+        ("device:z", b'["silent","z",1,"x",null,0,1,""]'),
+    ):
         city.store.put("silent-event", place, kept)
     city.begin()
     city.after(1)
