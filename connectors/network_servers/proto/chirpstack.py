@@ -14,7 +14,7 @@ from connectors.network_servers.chirpstack_event import KINDS, event, still_encr
 from connectors.network_servers.later import Later
 from connectors.network_servers.proto import chirpstack_common_pb2 as common
 from connectors.network_servers.proto import chirpstack_integration_pb2 as messages
-from connectors.network_servers.reading import HIGHEST_PORT, address_of, gateway, place, port
+from connectors.network_servers.reading import HIGHEST_PORT, address_of, gateway, number, place, port
 from pipeline.dialect import Said
 from pipeline.errors import PayloadError, Reason
 from pipeline.times import LATEST
@@ -125,7 +125,7 @@ def _receptions(payload: bytes) -> tuple[Reception, ...]:
         Reception(
             gateway(info.gateway_id) or "",
             rssi=info.rssi,
-            snr=round(info.snr, 2) if lora else None,  # a float of 32 bits, of tenths or quarters
+            snr=number(round(info.snr, 2)) if lora else None,  # a float of 32 bits, of tenths or quarters
             time=clock(info.gw_time),
             location=_place(info.location),
         )

@@ -10,7 +10,7 @@ from connectors.network_servers.chirpstack_v3_event import KINDS, decoded, event
 from connectors.network_servers.proto import chirpstack_common_pb2 as common
 from connectors.network_servers.proto import chirpstack_v3_pb2 as messages
 from connectors.network_servers.proto.chirpstack import clock, milliseconds, parsed, words
-from connectors.network_servers.reading import address, gateway, place, port
+from connectors.network_servers.reading import address, gateway, number, place, port
 from pipeline.dialect import Said
 from pipeline.uplink import Aside, Names, Reception, Uplink, eui
 
@@ -73,7 +73,7 @@ def _receptions(said: messages.UplinkEvent) -> tuple[Reception, ...]:
         Reception(
             gateway(info.gateway_id.hex()) or "",
             rssi=info.rssi,
-            snr=info.lora_snr if lora else None,
+            snr=number(info.lora_snr) if lora else None,
             time=clock(info.time),
             location=place(info.location.longitude, info.location.latitude, info.location.altitude or None),
         )

@@ -119,6 +119,14 @@ def test_fsk_has_no_signal_to_noise_ratio(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("snr", ["NaN", "Infinity"])
+def test_what_is_no_number_is_no_signal_to_noise_ratio(encoding: str, snr: str) -> None:
+    uplink = said({**UP, "rxInfo": [{"gatewayId": "a", "snr": snr}], "txInfo": {"modulation": {"lora": {}}}}, encoding)
+    assert isinstance(uplink, Uplink)
+    assert uplink.receptions() == (Reception("a", rssi=0),)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("f_port", [0, None])
 def test_without_a_port_there_is_no_application_data(encoding: str, f_port: int | None) -> None:
     """ChirpStack sends an `up` all the same, and runs the codec on no bytes; its keys stay out of the event."""

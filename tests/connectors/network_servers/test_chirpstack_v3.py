@@ -123,6 +123,14 @@ def test_fsk_has_no_signal_to_noise_ratio(marshaler: str) -> None:
     assert uplink.receptions() == (Reception("008066aa550ccc3a", rssi=-23),)
 
 
+@pytest.mark.parametrize("marshaler", ["json", "protobuf"])
+@pytest.mark.parametrize("snr", ["NaN", "Infinity"])
+def test_what_is_no_number_is_no_signal_to_noise_ratio(marshaler: str, snr: str) -> None:
+    uplink = said("up", marshaler, fPort=2, rxInfo=[{"gatewayID": "008066aa550ccc3a", "loRaSNR": snr}])
+    assert isinstance(uplink, Uplink)
+    assert uplink.receptions() == (Reception("008066aa550ccc3a", rssi=0),)
+
+
 @pytest.mark.parametrize("marshaler", MARSHALERS)
 def test_port_zero_is_no_application_data(marshaler: str) -> None:
     event = said("up", marshaler, fCnt=3, fPort=0, data="")
