@@ -27,6 +27,7 @@ _EVENTS: dict[EventKind, type[Message]] = {
 }
 _NO_FREQUENCY = "Expected a frequency in Hz; it is absent."
 _head = gw.UplinkFrameHead.FromString  # finding it in the class takes as long as the call
+_LONGEST_KEPT = 256  # bytes, of what is taken apart once: longer ones are each time, so that nobody can fill the memory
 _CRC = {gw.CRC_OK: True, gw.BAD_CRC: False}
 _gateway = lru_cache(maxsize=4096)(eui)
 
@@ -43,8 +44,10 @@ def frame(payload: bytes) -> Frame:
         gateway = heard.gateway_id
         if not gateway and not said.HasField("rx_info"):
             return _legacy(payload)
-        frequency, rate, with_snr = _sent(said.tx_info)
-        place = _told_place(heard.location)
+        sent, where = said.tx_info, heard.location
+        short = len(sent) + len(where) <= _LONGEST_KEPT
+        frequency, rate, with_snr = _sent(sent) if short else _sent.__wrapped__(sent)
+        place = _told_place(where) if short else _told_place.__wrapped__(where)
     except DecodeError:
         raise PayloadError("Expected an UplinkFrame in protobuf.", Reason.MALFORMED) from None
     time = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from base64 import b64decode, b64encode
 from collections import Counter
 from pathlib import Path
@@ -92,6 +93,18 @@ def test_minus_zero_is_zero() -> None:
         said = read(payload)
         assert isinstance(said, Frame)
         assert str(said.reception.snr) == "0.0"
+
+
+def test_what_is_longer_than_it_need_be_fills_no_memory() -> None:
+    wire = gw.UplinkFrameHead.FromString(both(UP | {"rxInfo": UP["rxInfo"] | {"location": {"longitude": 3.7}}})[1])
+    sent, where, padded = wire.tx_info, wire.rx_info.location, b"\xfa\x7f\x80\x80\x04"  # field 2047: 65,536 bytes
+    tracemalloc.start()
+    for number in range(50):
+        wire.tx_info, wire.rx_info.location = (each + padded + bytes([number]) * 65_536 for each in (sent, where))
+        assert read(wire.SerializeToString()) == heard(location={"longitude": 3.7})
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 1_000_000
 
 
 @pytest.mark.parametrize(
