@@ -116,11 +116,18 @@ class Events(Stage[Told]):
         subject = entity_id(_DEVICE, self._tenant, key)
         observed = message.arrival if event.time is None else event.time
         value = orjson.dumps(_value(event, subject, observed))
-        # Not of the message: a datagram may hold several.
-        discriminator = event.id or f"{observed}-{crc32(value):08x}"
+        discriminator = event.id or f"{observed}-{_checksum(event):08x}"
         about = About(self._tenant, self._topic, self._refusals.feed, event.kind, key, observed)
         arrived = event.time is None and event.id is None
         return event_record(about, value, discriminator, message, arrived=arrived)
+
+
+def _checksum(event: Event) -> int:
+    """Return what tells events of one time apart, alike in each process: protobuf gives a map's keys in any order.
+
+    Not of the message: a datagram may hold several.
+    """
+    return crc32(orjson.dumps([event.device, event.gateway, event.details], option=orjson.OPT_SORT_KEYS))
 
 
 def _value(event: Event, subject: str, observed: int) -> dict[str, Any]:

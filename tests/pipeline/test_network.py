@@ -354,6 +354,19 @@ def test_an_event_of_a_raw_frame_has_one_id_whenever_it_comes(tmp_path: Path) ->
     assert "ce_idclass" not in first
 
 
+def test_an_event_has_one_id_in_whatever_order_its_words_come(tmp_path: Path) -> None:
+    """As of a map in protobuf, whose order is another one in each process."""
+    network = flow(tmp_path, [DEVICE])
+    tags = {"street": "north", "zone": "4"}
+    told = []
+    for margin, each in ((7, tags), (7, dict(reversed(tags.items()))), (8, tags)):
+        info: dict[str, Any] = {"devEui": messages.DEVICE, "tags": each}
+        joined = {"time": CHIRPSTACK[1]["time"], "deviceInfo": info, "margin": margin}
+        told += network.put((CHIRPSTACK[0].replace("/up", "/join"), joined), arrival=ARRIVAL)
+    first, again, other = (headers_of(each)["ce_id"] for each in told)
+    assert first == again != other
+
+
 def test_a_message_that_no_dialect_recognises(tmp_path: Path) -> None:
     network = flow(tmp_path, [DEVICE])
     letters = network.put(("a/b", {"hello": 1}), ("a/b", b"\xff"), ("a/c", b""), arrival=ARRIVAL)
