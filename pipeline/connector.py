@@ -31,9 +31,9 @@ __all__ = [
 ]
 
 Decoded = Fields | Sequence[Fields]
-MOST_READINGS = 1000
-"""Of one message."""
 """One reading, or several, each with its own time: a device may send what it has kept."""
+MOST_READINGS = 1000
+"""Of one message; a connector that makes more has a bug."""
 
 
 class FromArrival(int):

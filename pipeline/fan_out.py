@@ -24,8 +24,6 @@ from pipeline.plan import Plan
 from pipeline.record import Record
 from pipeline.refusals import Refusals
 
-"""Readings of one message; a connector that makes more has a bug."""
-
 
 @dataclass(frozen=True, slots=True)
 class Fan:
