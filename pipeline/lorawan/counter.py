@@ -79,7 +79,8 @@ class Counter:
     def __init__(self, key: str, kept: bytes | None, before: Counter | None = None) -> None:
         self.key = key
         self.place = bytes.fromhex(key.replace("-", ""))
-        kept = kept or b"\0"
+        if kept is None or len(kept) % _ENTRY.size != 1:  # or it was damaged
+            kept = b"\0"
         self._entries = bytearray(kept[1:])  # not a dict: it would take ten times the memory
         accepted = list(self.accepted)
         self.told = kept[0]

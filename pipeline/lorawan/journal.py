@@ -8,10 +8,12 @@ goes, and the sessions of which it told are written whole. A new life begins wit
 
 from __future__ import annotations
 
+import re
 import struct
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import time_ns
 from typing import Protocol
 
 from pipeline.lorawan.counter import Counter
@@ -26,6 +28,7 @@ _ENTRY = struct.Struct("<12sB8s")  # session, how many of its frames were perhap
 _WHOLE = 0xFF  # instead of how many: all of the session so far is in its row
 _NO_FRAME = bytes(8)
 _FOR_EVER = 1 << 64
+_NAME = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
 
 class Keeper(Protocol):
@@ -62,7 +65,8 @@ class Journal:
         self._keeper = keeper
         self._pages: deque[_Page] = deque()
         self._frames = 0
-        self._next = _fold(keeper)
+        # The clock: pages that could not be read now, but can be next time, are older than those of this life.
+        self._next = max(_fold(keeper), time_ns())
 
     def write(self, frames: Iterable[tuple[Counter, int]]) -> None:
         """Keep the counters of frames that are confirmed now."""
@@ -82,11 +86,12 @@ class Journal:
         self._put(page)
 
     def save(self, counters: Sequence[Counter]) -> None:
-        """Keep all of sessions in their rows."""
+        """Keep all of sessions in their rows. Nobody counts with these any more: who comes back has another counter."""
         if counters:
             page = self._page()
             for counter in counters:
                 self._whole(counter, page)
+                counter.saved = _FOR_EVER
             self._put(page)
 
     def _page(self) -> _Page:
@@ -138,7 +143,7 @@ def _fold(keeper: Keeper) -> int:
         keeper.put(ROWS, key, counter.kept())
     for name in pages:
         keeper.delete(PAGES, name)
-    return max((int(name, 16) + 1 for name in pages), default=0)
+    return max((int(name, 16) + 1 for name in pages if _NAME.fullmatch(name)), default=0)
 
 
 def _since(pages: Mapping[str, bytes]) -> dict[str, list[tuple[int, bytes]]]:
@@ -154,7 +159,9 @@ def _since(pages: Mapping[str, bytes]) -> dict[str, list[tuple[int, bytes]]]:
 
 
 def _live(pages: Mapping[str, bytes]) -> list[bytes]:
-    names = sorted(pages)
+    """Return the pages that count, in order; what was damaged is none."""
+    sound = (name for name, page in pages.items() if _NAME.fullmatch(name) and len(page) % _ENTRY.size == _HEAD.size)
+    names = sorted(sound)
     oldest = _name(*_HEAD.unpack_from(pages[names[-1]])) if names else ""
     return [pages[name] for name in names if name >= oldest]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from pipeline.delivery import Lane
-from pipeline.devices import Device
+from pipeline.devices import Device, Devices
 from pipeline.dialect import Frame
 from pipeline.lorawan import journal
 from pipeline.lorawan.counter import Counter
@@ -59,7 +59,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.small = pytest.MonkeyPatch()  # so that pages turn and go within few frames
         self.small.setattr(journal, "_MOST", 6)
-        self.small.setattr(journal, "_PAGE", 2)
+        self.small.setattr(journal, "_PAGE", 3)
         self.clock = Clock()
         self.clock.__enter__()
         self.brokers = [Broker() for _ in range(LANES)]
@@ -139,6 +139,12 @@ class Life(RuleBasedStateMachine):
     @rule()
     def file_is_written(self) -> None:
         self.worker.file.write()
+
+    @rule(times=st.integers(1, 2))
+    def registry_is_without_the_device_for_a_moment(self, times: int) -> None:
+        for _ in range(times):
+            self.worker.directory.take(Devices([]))
+        self.worker.directory.take(Devices([DEVICE]))
 
     @rule(lane=st.integers(0, LANES - 1))
     def connection_is_lost(self, lane: int) -> None:

@@ -21,7 +21,7 @@ STEPS = st.tuples(
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST", 6)
-    monkeypatch.setattr(module, "_PAGE", 2)
+    monkeypatch.setattr(module, "_PAGE", 4)
 
 
 class Life:
@@ -53,6 +53,7 @@ class Life:
             counter.told = 0
             self.journal.save([counter])
             self.expected[counter.key] = counter.kept()
+            self.counters[counter.key] = Counter(counter.key, self.file.get(ROWS, counter.key))
 
 
 @settings(max_examples=500, deadline=None)
@@ -93,6 +94,44 @@ def test_a_page_that_could_not_be_deleted_says_nothing() -> None:
         life.step(*step)
     life.file.values[PAGES, name] = zombie
     Life(File(life.file.values), life.expected)
+
+
+def test_what_is_written_of_a_session_that_was_away_is_never_what_it_was_before() -> None:
+    life = Life(File(), {})
+    for step in [("frame", 0, 1), ("gone", 0, 0), *[("frame", 1, 1)] * 2, *[("frame", 0, 1)] * 2]:
+        life.step(*step)
+    for _ in range(12):
+        life.step("frame", 1, 1)
+        Life(File(life.file.values), dict(life.expected))
+
+
+def test_pages_that_could_not_be_read_at_start_are_older_than_what_came_since() -> None:
+    """As after a start while another worker still held the file: it is written from then on, and was never read."""
+    life = Life(File(), {})
+    for step in frames(50):
+        life.step(*step)
+    life = Life(File(life.file.values), life.expected)
+    for step in frames(20):
+        life.step(*step)
+    away, since = life.file.values, Life(File(), {})
+    for step in [*frames(3), ("reset", 0, 0), *frames(6)]:
+        since.step(*step)
+    Life(File({**away, **since.file.values}), {**life.expected, **since.expected})
+
+
+@pytest.mark.parametrize("name", [None, "p" * 16, "f" * 17])
+def test_what_was_damaged_tells_nothing_and_stops_nobody(name: str | None) -> None:
+    life = Life(File(), {})
+    for step in frames(3):
+        life.step(*step)
+    [(page, value)] = life.file.items(PAGES)
+    life.file.values[PAGES, name or page] = value if name else value[:-1]
+    life.file.values[ROWS, KEYS[0]] = b"\0\1"
+    file = File(life.file.values)
+    Journal(file)
+    known = {key: Counter(key, file.get(ROWS, key)).accepted for key in KEYS}
+    assert known == {key: life.counters[key].accepted if name else {} for key in KEYS}
+    assert not dict(file.items(PAGES))
 
 
 def test_who_was_heard() -> None:
