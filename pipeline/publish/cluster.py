@@ -100,7 +100,7 @@ class Cluster:
             try:
                 return await connection.send(request)
             except PROBLEMS as broken:
-                connection.abort()
+                connection.close()
                 problem = LinkError(self._sentence(self._nodes.get(each), broken), uncertain=True)
         raise problem
 
@@ -115,14 +115,14 @@ class Cluster:
         try:
             answer = connection.produce(batches, timeout * _BROKER_SHARE)
         except PROBLEMS as problem:
-            connection.abort()
+            connection.close()
             raise LinkError(self._sentence(self._nodes.get(node), problem), uncertain=True) from problem
         sent()
         try:
             async with asyncio.timeout(timeout):
                 response = await answer
         except PROBLEMS as problem:
-            connection.abort()
+            connection.close()
             raise LinkError(self._sentence(self._nodes.get(node), problem), uncertain=True) from problem
         answers = [(topic, part[0], part[1]) for topic, partitions in response.topics for part in partitions]
         return Produced(answers, response.throttle_time_ms / 1000)
@@ -142,7 +142,7 @@ class Cluster:
     def close(self) -> None:
         """Drop every connection at once."""
         for connection in self._connections.values():
-            connection.abort()
+            connection.close()
         self._connections.clear()
 
     async def _connection(self, node: int) -> Connection:
@@ -151,7 +151,7 @@ class Cluster:
             if known is not None and known.connected():
                 return known
             if known is not None:
-                known.abort()
+                known.close()
                 del self._connections[node]
             address = self._nodes.get(node)
             if address is None:
@@ -174,7 +174,7 @@ class Cluster:
                 problem = LinkError(self._sentence((host, port), broken))
             finally:
                 if connection is not None:
-                    connection.abort()
+                    connection.close()
         raise problem
 
     def _learn(self, response: Response) -> None:
@@ -190,7 +190,7 @@ class Cluster:
             if partitions:  # a topic that is not there now keeps its count: its records wait for it
                 self.partitions[topic] = len(partitions)
         for node in self._connections.keys() - self._nodes.keys():
-            self._connections.pop(node).abort()
+            self._connections.pop(node).close()
 
     def _sentence(self, address: tuple[str, int] | None, problem: BaseException) -> str:
         where = "Kafka" if address is None else f"Kafka at {address[0]}:{address[1]}"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Any, Final
 
-from aiokafka.conn import AIOKafkaConnection
+from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.produce import ProduceRequest
 
@@ -61,16 +61,17 @@ class Connection(AIOKafkaConnection):  # type: ignore[misc]
         try:
             self._writer.writelines(parts)
         except (OSError, RuntimeError) as problem:  # uvloop: RuntimeError on a transport that was closed
-            self.abort()
+            self.close()
             raise KafkaConnectionError(f"{self._host}:{self._port}: {problem}") from problem
         return answer
 
-    def abort(self) -> None:
-        """Close without waiting for what is still to be written: a dead peer would never take it."""
+    def close(self, reason: CloseReason | None = None, exc: BaseException | None = None) -> Any:  # noqa: ANN401 - aiokafka's
+        """Close without waiting for a peer that may be dead or slow: to take what is left, or to say goodbye in TLS."""
         writer = self._writer
-        self.close()
+        closed = super().close(reason, exc)
         if writer is not None:
             writer.transport.abort()
+        return closed
 
 
 def _body(batches: Batches, milliseconds: int) -> list[bytes]:
@@ -115,6 +116,6 @@ async def connect(options: KafkaOptions, host: str, port: int, lost: Callable[[]
         async with asyncio.timeout(min(CONNECT_TIMEOUT, options.request_timeout)):
             await connection.connect()
     except BaseException:
-        connection.abort()
+        connection.close()
         raise
     return connection

@@ -94,6 +94,22 @@ def test_a_write_that_fails(problem: Exception) -> None:
     asyncio.run(work())
 
 
+def test_a_connection_that_aiokafka_gives_up_waits_for_nothing() -> None:
+    async def work() -> None:
+        connection, writer = connected(7)
+        connection._on_read_task_error(lambda: connection, _failed(EOFError()))
+        assert writer.transport.aborted
+        assert not connection.connected()
+
+    asyncio.run(work())
+
+
+def _failed(problem: Exception) -> asyncio.Future[None]:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.set_exception(problem)
+    return future
+
+
 def test_security_follows_from_what_is_given() -> None:
     sasl, tls = Sasl("PLAIN"), Tls()
     names = [KafkaOptions([], tls=t, sasl=s).security for s in (None, sasl) for t in (None, tls)]
