@@ -91,11 +91,18 @@ def _body(batches: Batches, milliseconds: int) -> list[bytes]:
 async def connect(options: KafkaOptions, host: str, port: int, lost: Callable[[], None] | None = None) -> Connection:
     """Open a connection: versions known, authenticated. Certificates and passwords are read now.
 
-    lost: called when it ends otherwise than by us.
+    lost: called when it ends otherwise than by us, once it is open: who asks anew because of one that does not open
+    would ask without a pause.
 
     Raises:
         OSError, KafkaError, ValueError, AssertionError: as aiokafka and the files raise them.
     """
+    is_open = False
+
+    def closed(_: object, reason: object) -> None:
+        if is_open and lost is not None and reason is not None:
+            lost()
+
     sasl = options.sasl
     context = None if options.tls is None else await asyncio.to_thread(options.tls.context)
     connection = Connection(
@@ -106,7 +113,7 @@ async def connect(options: KafkaOptions, host: str, port: int, lost: Callable[[]
         ssl_context=context,
         security_protocol=options.security,
         max_idle_ms=_IDLE_MS,
-        on_close=lambda _, reason: None if lost is None or reason is None else lost(),
+        on_close=closed,
         sasl_mechanism=None if sasl is None else sasl.mechanism,
         sasl_plain_username=None if sasl is None or sasl.username is None else sasl.username(),
         sasl_plain_password=None if sasl is None or sasl.password is None else sasl.password(),
@@ -118,4 +125,5 @@ async def connect(options: KafkaOptions, host: str, port: int, lost: Callable[[]
     except BaseException:
         connection.close()
         raise
+    is_open = True
     return connection

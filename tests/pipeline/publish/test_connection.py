@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.produce import ProduceRequest
 
-from pipeline.publish.connection import Connection
+from pipeline.publish.connection import Connection, connect
 from pipeline.publish.options import KafkaOptions, Sasl, Tls
 
 BATCHES = [("one", 0, b"head", b"body"), ("two", 3, b"h", b"b" * 300), ("one", 7, b"", b"")]
@@ -108,6 +109,36 @@ def _failed(problem: Exception) -> asyncio.Future[None]:
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     future.set_exception(problem)
     return future
+
+
+@pytest.mark.parametrize("greets", [True, False])
+def test_a_connection_is_lost_that_was_open(greets: bool) -> None:
+    """One that never opens is none: a broker that takes nobody would be asked without a pause."""
+
+    async def broker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
+        if greets:
+            writer.write((10).to_bytes(4, "big") + asked[4:8] + bytes(6))  # its versions: no error, and none
+            await asyncio.sleep(0.05)
+        writer.close()
+
+    async def work() -> int:
+        lost = 0
+
+        def count() -> None:
+            nonlocal lost
+            lost += 1
+
+        server = await asyncio.start_server(broker, "127.0.0.1", 0)
+        async with server:
+            held = None
+            with suppress(KafkaConnectionError):
+                held = await connect(KafkaOptions([]), "127.0.0.1", server.sockets[0].getsockname()[1], count)
+            await asyncio.sleep(0.2)
+            assert (held is not None) is greets
+        return lost
+
+    assert asyncio.run(work()) == greets
 
 
 def test_security_follows_from_what_is_given() -> None:
