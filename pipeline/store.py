@@ -28,7 +28,7 @@ _HURRY_SECONDS = (
     0.02  # when somebody waits: each write is a hop to a thread and back, shared by all that come meanwhile
 )
 _RETRY_SECONDS = 10.0  # after a failure
-_MOST_BYTES = 64 * 1024**2
+_MOST_BYTES = 128 * 1024**2  # LoRaWAN sessions of 131,072 devices: one that is forgotten takes old frames for new
 _ROW_BYTES = 250  # of Python's own for an entry
 
 Row = tuple[str, str, bytes | None]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pipeline.lorawan import journal as module
 from pipeline.lorawan.counter import REMEMBERED, Counter
 from pipeline.lorawan.journal import PAGES, ROWS, Journal, heard
+from pipeline.store import Store
 from tests.pipeline.lorawan.rig import File
 
 KEYS = tuple(f"01ab23c{n}-{n:016x}" for n in range(3))
@@ -142,3 +143,11 @@ def test_who_was_heard() -> None:
     assert heard(rows, {}) == set(rows)
     assert heard([], {}) == set()
     assert heard(rows, dict(life.file.items(PAGES))) == set(KEYS)
+
+
+def test_no_session_of_a_large_city_is_forgotten() -> None:
+    keeper, sessions = Store(None), 131_072
+    whole = bytes(1 + 8 * REMEMBERED)
+    for number in range(sessions):
+        keeper.put(ROWS, f"{number:08x}-{number:016x}", whole)
+    assert sum(1 for _ in keeper.items(ROWS)) == sessions
