@@ -16,7 +16,7 @@ from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.produce import ProduceRequest
 
-from pipeline.publish.options import KafkaOptions
+from pipeline.publish.options import KafkaOptions, Sasl
 from pipeline.publish.token import TokenProvider
 
 ALL_REPLICAS: Final = -1
@@ -88,6 +88,16 @@ def _body(batches: Batches, milliseconds: int) -> list[bytes]:
     return parts
 
 
+def _credentials(sasl: Sasl) -> dict[str, Any]:
+    """Return what aiokafka is told of them; files are read now."""
+    return {
+        "sasl_mechanism": sasl.mechanism,
+        "sasl_plain_username": None if sasl.username is None else sasl.username(),
+        "sasl_plain_password": None if sasl.password is None else sasl.password(),
+        "sasl_oauth_token_provider": TokenProvider(sasl) if sasl.mechanism == "OAUTHBEARER" else None,
+    }
+
+
 async def connect(options: KafkaOptions, host: str, port: int, lost: Callable[[], None] | None = None) -> Connection:
     """Open a connection: versions known, authenticated. Certificates and passwords are read now.
 
@@ -103,7 +113,6 @@ async def connect(options: KafkaOptions, host: str, port: int, lost: Callable[[]
         if is_open and lost is not None and reason is not None:
             lost()
 
-    sasl = options.sasl
     context = None if options.tls is None else await asyncio.to_thread(options.tls.context)
     connection = Connection(
         host,
@@ -114,10 +123,7 @@ async def connect(options: KafkaOptions, host: str, port: int, lost: Callable[[]
         security_protocol=options.security,
         max_idle_ms=_IDLE_MS,
         on_close=closed,
-        sasl_mechanism=None if sasl is None else sasl.mechanism,
-        sasl_plain_username=None if sasl is None or sasl.username is None else sasl.username(),
-        sasl_plain_password=None if sasl is None or sasl.password is None else sasl.password(),
-        sasl_oauth_token_provider=None if sasl is None or sasl.mechanism != "OAUTHBEARER" else TokenProvider(sasl),
+        **({} if options.sasl is None else _credentials(options.sasl)),
     )
     try:
         async with asyncio.timeout(min(CONNECT_TIMEOUT, options.request_timeout)):

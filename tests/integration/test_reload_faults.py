@@ -69,13 +69,18 @@ def another_feed(worker: Headrace, bench: WorkerBench) -> dict[str, Any]:
     return feed
 
 
-def test_nothing_is_reloaded_while_it_drains(bench: WorkerBench, new_kafka: Callable[..., Kafka]) -> None:
-    bench.kafka = new_kafka()
-    bench.client = KafkaClient(bench.kafka.bootstrap())
+def with_messages_in_flight(bench: WorkerBench, kafka: Kafka) -> Headrace:
+    """Start a worker that has 50 messages, which a paused Kafka does not confirm."""
+    bench.kafka, bench.client = kafka, KafkaClient(kafka.bootstrap())
     worker = bench.worker()
-    bench.kafka.process.pause()
+    kafka.process.pause()
     bench.publish(*map(reading, range(50)))
     until(lambda: worker.metric("headrace_in_flight_messages") == 50, "the messages")
+    return worker
+
+
+def test_nothing_is_reloaded_while_it_drains(bench: WorkerBench, new_kafka: Callable[..., Kafka]) -> None:
+    worker = with_messages_in_flight(bench, new_kafka())
     worker.process.send_signal(signal.SIGTERM)
     until(lambda: bool(events(worker.logged(), "Draining.")), "the drain")
     worker.config["feeds"]["late"] = another_feed(worker, bench)
@@ -90,12 +95,7 @@ def test_nothing_is_reloaded_while_it_drains(bench: WorkerBench, new_kafka: Call
 
 
 def test_a_stop_in_the_middle_of_a_reload_loses_nothing(bench: WorkerBench, new_kafka: Callable[..., Kafka]) -> None:
-    bench.kafka = new_kafka()
-    bench.client = KafkaClient(bench.kafka.bootstrap())
-    worker = bench.worker()
-    bench.kafka.process.pause()
-    bench.publish(*map(reading, range(50)))
-    until(lambda: worker.metric("headrace_in_flight_messages") == 50, "the messages")
+    worker = with_messages_in_flight(bench, new_kafka())
     worker.config["feeds"] = {"late": another_feed(worker, bench)}
     worker.file.write_text(yaml.safe_dump(worker.config), encoding="utf-8")
     os.kill(worker.process.pid, signal.SIGHUP)
