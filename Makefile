@@ -7,7 +7,7 @@ LOCK := $(or $(UV),$(BIN)/uv) pip compile pyproject.toml --quiet --universal --p
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-bench check format proto quick test kills services bench bundle sbom lock clean
+.PHONY: help demo setup setup-bench check format proto quick test kills hostile services bench bundle sbom lock clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## +/\t/' | expand -t 14
@@ -41,6 +41,9 @@ test: setup check  ## everything: the quick tests, the real parts, the faults
 
 kills: setup  ## 100 SIGKILLs of a worker under load, and one verdict: about 5 minutes
 	$(BIN)/python -m tests.faults.kills --count 100
+
+hostile: setup  ## what a hostile sender, clock or disk does to a worker, each with a verdict file: at most 10 minutes
+	HEADRACE_HOSTILE=full $(BIN)/pytest tests/hostile
 
 services: setup  ## Mosquitto on 1883 and Kafka on 9092, until Ctrl-C
 	@$(BIN)/python -m tests.support.services
