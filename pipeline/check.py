@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path as File
 
 from pipeline import check_networks as networks
 from pipeline.binding import Fixed
@@ -17,6 +14,7 @@ from pipeline.config.root import AnyConnector, Config
 from pipeline.config.used import DEVICE
 from pipeline.config.values import Section, spell_seconds
 from pipeline.connector import Attribute
+from pipeline.files import HANDMADE, content_and_mode
 from pipeline.models import MODELS
 from pipeline.models.base import ModelAttribute
 from pipeline.units import Conversion
@@ -209,18 +207,13 @@ def _files(value: object, place: Place) -> Iterator[tuple[Place, str]]:
 
 def _file(place: Place, path: str) -> Iterator[Finding]:
     try:
-        if not File(path).is_file() and File(path).exists():  # to open a pipe would wait for who writes into it
-            yield Finding(place, f"`{path}` is no regular file.", "Name a file: it is read at each connection.")
-            return
-        with File(path).open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            empty = not file.read(1)
+        held, mode = content_and_mode(path, HANDMADE)
     except OSError as problem:
         yield Finding(
             place, f"`{path}` cannot be read: {problem.strerror}.", "Mend the path or the file's permissions."
         )
         return
-    if empty:
+    if not held:
         yield Finding(place, f"`{path}` is empty.", "Write what belongs into it.")
     private = not str(place[-1]).startswith(("ca_", "cert_"))
     if private and mode & ~_OWNER_AND_GROUP:

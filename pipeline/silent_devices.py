@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from dataclasses import replace as changed
 from itertools import islice
 from pathlib import Path
 from time import monotonic, time
@@ -19,7 +20,7 @@ from urllib.parse import quote, unquote
 from pydantic import TypeAdapter
 
 from pipeline.devices import Devices
-from pipeline.files import content
+from pipeline.files import content, replace
 from pipeline.logs import Log
 from pipeline.lorawan.ledger import RawLedger
 from pipeline.seen import Seen
@@ -87,7 +88,7 @@ class SilentDevices:
     def configure(self, patience: Patience, devices: Devices) -> None:
         """Have that patience from now on, and expect the devices of this registry from the next look on."""
         self.devices.patience = patience
-        self.gateways.patience = replace(patience, intervals={})
+        self.gateways.patience = changed(patience, intervals={})
         self._fresh = devices
 
     async def run(self) -> None:
@@ -188,10 +189,8 @@ class SilentDevices:
         if self._file is None:
             return
         text = json.dumps([asdict(self._row(kind, seen)) for kind, seen in listed])
-        fresh = self._file.with_suffix(".new")
         try:
-            fresh.write_text(text, encoding="utf-8")
-            fresh.replace(self._file)
+            replace(self._file, text)
             self._broken = False
         except OSError as problem:
             if not self._broken:

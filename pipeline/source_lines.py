@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 from pipeline.connector import Connector
+from pipeline.files import HANDMADE, content
 
 
 class SourceLines:
@@ -13,7 +14,7 @@ class SourceLines:
 
     def __init__(self, file: Path) -> None:
         try:
-            self._nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+            self._nodes = list(ast.walk(ast.parse(content(file, HANDMADE))))
         except (OSError, ValueError, SyntaxError):
             self._nodes = []
 

@@ -14,12 +14,14 @@ memory of earlier lives, never the worker.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
+from pipeline.files import own, own_folder, regular
 from pipeline.logs import Log
 
 _LOG = Log(__name__)
@@ -29,6 +31,7 @@ _HURRY_SECONDS = (
 )
 _RETRY_SECONDS = 10.0  # after a failure
 _MOST_BYTES = 128 * 1024**2  # LoRaWAN sessions of 131,072 devices: one that is forgotten takes old frames for new
+_COMPANIONS = ("-wal", "-shm")
 _ROW_BYTES = 250  # of Python's own for an entry
 
 Row = tuple[str, str, bytes | None]
@@ -207,7 +210,7 @@ class StateFile:
                 raise
             aside = self._file.with_suffix(".damaged")
             self._file.replace(aside)
-            for companion in ("-wal", "-shm"):
+            for companion in _COMPANIONS:
                 self._file.with_name(self._file.name + companion).unlink(missing_ok=True)
             _LOG.warning(
                 "The state file is damaged and set aside; what it held is forgotten.", file=self._file, aside=aside
@@ -228,15 +231,20 @@ def peek(folder: Path, table: str) -> dict[str, bytes] | None:
     """Return a table, without changing anything; None while a worker holds the file, or without one."""
     file = folder / "state.sqlite"
     try:
+        regular(file)
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as link:
             return dict(link.execute("SELECT key, value FROM kept WHERE place = ?", (table,)))
-    except sqlite3.Error:
+    except (sqlite3.Error, OSError):
         return None
 
 
 def _opened(file: Path) -> tuple[sqlite3.Connection, list[tuple[str, str, bytes]]]:
-    if not file.exists():
-        file.touch(mode=0o600)
+    own_folder(file.parent)
+    os.close(own(file))
+    for companion in _COMPANIONS:  # SQLite gives them the file's permissions, and would wait for a pipe
+        beside = file.with_name(file.name + companion)
+        if beside.exists():
+            os.close(own(beside))
     link = sqlite3.connect(file, timeout=0, check_same_thread=False)
     try:
         link.execute("PRAGMA locking_mode = EXCLUSIVE")  # the kernel lets go of it for us, however we die

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, TypeAdapter
 
 from pipeline.devices import Devices
-from pipeline.files import Moment, content
+from pipeline.files import Moment, content, replace
 from pipeline.logs import Log
 from pipeline.uplink import Names
 
@@ -134,11 +134,9 @@ class UnknownDevices:
     def _write(self, text: str) -> None:
         if self._file is None:
             return
-        fresh = self._file.with_suffix(".new")
         with self._writing:  # the last write may come while the one before is still under way
             try:
-                fresh.write_text(text, encoding="utf-8")
-                fresh.replace(self._file)
+                replace(self._file, text)
                 self._broken = False
             except OSError as problem:
                 if not self._broken:

@@ -5,7 +5,6 @@ No sentence here quotes what stands at a key, or in a file of one: who mistakes 
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any, Literal
 from pipeline.config.device_rows import SESSION, guarded
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of
 from pipeline.devices import Key, Session
+from pipeline.files import content_and_mode
 
 _KEYS: dict[str, tuple[str, ...]] = {
     "1.0": ("app_s_key", "nwk_s_key"),
@@ -135,9 +135,7 @@ class Sessions:
             return None
         file = self._folder / path
         try:
-            with file.open("rb") as opened:
-                mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
-                content = opened.read(_LARGEST)
+            content, mode = content_and_mode(file, _LARGEST)
         except OSError as problem:
             fix = "Mend the path (a relative one is taken from the folder of this file) or the file's permissions."
             found.append(Finding(place, f"{guarded(path)} cannot be read: {problem.strerror}.", fix))

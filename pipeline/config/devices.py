@@ -36,6 +36,7 @@ from pipeline.config.device_uses import Use, Uses
 from pipeline.config.findings import Finding, did_you_mean, one_of
 from pipeline.devices import Device, Devices, Session
 from pipeline.errors import ConfigError
+from pipeline.files import content
 from pipeline.models import MODELS
 
 _LARGEST = 64 * 1024**2
@@ -93,16 +94,13 @@ def read(path: str, uses: Uses) -> DevicesFile:
 
 def _text(path: File) -> str:
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
+        held = content(path, _LARGEST)
     except OSError as problem:
         raise ConfigError(f"{path} cannot be read: {problem.strerror or problem}.") from None
-    if len(content) > _LARGEST:
-        raise ConfigError(f"{path} is larger than {_LARGEST // 1024**2} MiB, which no device registry is.")
     try:
-        return content.decode("utf-8-sig")
+        return held.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        line = content.count(b"\n", 0, problem.start) + 1
+        line = held.count(b"\n", 0, problem.start) + 1
         raise ConfigError(f"{path} is not UTF-8 text in line {line}: save the file as UTF-8.") from None
 
 

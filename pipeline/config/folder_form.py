@@ -20,6 +20,7 @@ from pipeline.config.shape import Draft
 from pipeline.config.values import Duration, FieldPath, Section
 from pipeline.connector import Attribute, Connector, Example, Observation, Place, Time
 from pipeline.errors import PayloadError
+from pipeline.files import HANDMADE, content
 from pipeline.registry import Broken, Found
 
 FILE, CODEC = "connector.yaml", "codec.js"
@@ -103,9 +104,10 @@ def _read(file: Path) -> Found | Broken:
         said = f"{CODEC} is not supported yet: only a payload of a named format is decoded (`format: json`)."
         return Broken(str(file.parent / CODEC), 1, f"{said} Write the decoder in Python, or remove the file.")
     try:
-        text = file.read_text(encoding="utf-8")
+        text = content(file, HANDMADE).decode()
     except (OSError, ValueError) as problem:
-        return Broken(str(file), 1, f"cannot be read: {problem}.")
+        why = problem.strerror if isinstance(problem, OSError) else str(problem)
+        return Broken(str(file), 1, f"cannot be read: {why}.")
     document = Document(text, {})
     draft = Draft(FolderConnector, document)
     if isinstance(document.value, dict):

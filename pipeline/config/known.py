@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline import discovery
 from pipeline.config import declared, folder_form
+from pipeline.files import HANDMADE, content
 from pipeline.registry import Broken, Found, Registry
 
 
@@ -26,7 +27,7 @@ def in_folder(path: Path) -> Iterator[Found | Broken]:
 
 def _digest(file: Path) -> str:
     try:
-        return sha256(file.read_bytes()).hexdigest()
+        return sha256(content(file, HANDMADE)).hexdigest()
     except OSError:  # gone meanwhile: another one than any that is there
         return "unknown"
 

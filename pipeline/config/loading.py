@@ -28,6 +28,7 @@ from pipeline.config.used import UsedConnector
 from pipeline.config.values import Name
 from pipeline.devices import Devices
 from pipeline.errors import ConfigError
+from pipeline.files import content
 from pipeline.models import MODELS
 from pipeline.registry import Registry
 
@@ -178,16 +179,13 @@ def _placed(document: Document, findings: Iterable[Finding]) -> list[Finding]:
 
 def _text(path: File) -> str:
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
+        held = content(path, _LARGEST)
     except OSError as problem:
         raise ConfigError(f"{path} cannot be read: {problem.strerror or problem}.") from None
     except ValueError:
         raise ConfigError("The configuration's path is no file's path.") from None
-    if len(content) > _LARGEST:
-        raise ConfigError(f"{path} is larger than 4 MiB, which no configuration is.")
     try:
-        return content.decode("utf-8-sig")
+        return held.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        line = content.count(b"\n", 0, problem.start) + 1
+        line = held.count(b"\n", 0, problem.start) + 1
         raise ConfigError(f"{path}:{line}  is not UTF-8 text: save the file as UTF-8.") from None

@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from cryptography import x509
 
@@ -18,6 +17,7 @@ from pipeline.config.root import Config
 from pipeline.config.values import host_port
 from pipeline.doctor.finding import Finding
 from pipeline.feeds.mqtt_socket import tls_context
+from pipeline.files import HANDMADE, content
 
 _TIMEOUT = 5.0
 _SOON = timedelta(days=21)
@@ -106,7 +106,7 @@ def _files(config: Config) -> Iterator[tuple[Place, str]]:
 def _in_file(place: Place, path: str) -> Iterator[Certificate]:
     """Yield what ends first in a file; one that cannot be read is said by `check`."""
     try:
-        chain = x509.load_pem_x509_certificates(Path(path).read_bytes())
+        chain = x509.load_pem_x509_certificates(content(path, HANDMADE))
     except (OSError, ValueError):
         return
     yield Certificate(path, place, min(each.not_valid_after_utc for each in chain).astimezone(UTC))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.feeds.mqtt_options import MqttOptions
+from pipeline.files import document, replace
 from pipeline.logs import Log
 
 _LOG = Log(__name__)
@@ -30,9 +31,9 @@ class RememberedSession:
         if self._file is None or not self._file.exists():
             return
         try:
-            state = json.loads(self._file.read_text(encoding="utf-8"))
+            state = document(self._file)
             filters = frozenset(str(name) for name in state.pop("filters"))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             _LOG.warning(
                 "A session's file cannot be read; filters that were removed stay subscribed.", **self._about(error)
             )
@@ -45,11 +46,8 @@ class RememberedSession:
         self.filters, self.known = frozenset(filters), True
         if self._file is None:
             return
-        fresh = self._file.with_name(self._file.name + ".new")
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(json.dumps({**self._identity, "filters": sorted(self.filters)}), encoding="utf-8")
-            fresh.replace(self._file)
+            replace(self._file, json.dumps({**self._identity, "filters": sorted(self.filters)}))
         except OSError as error:
             _LOG.warning("A session's file cannot be written; filters removed later may stay.", **self._about(error))
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from paho.mqtt.client import _WebsocketWrapper
 
 from pipeline.feeds.mqtt_options import MqttOptions, MqttTls
+from pipeline.files import regular
 
 READ_SIZE = 256 * 1024
 _TLS_RECORD = 16 * 1024
@@ -107,6 +108,9 @@ def tls_context(tls: MqttTls) -> ssl.SSLContext:
     Raises:
         OSError: a file is missing or no PEM, or key and certificate do not belong together.
     """
+    for file in (tls.ca_file, tls.cert_file, tls.key_file):
+        if file is not None:
+            regular(file)
     context = ssl.create_default_context(cafile=tls.ca_file)
     context.check_hostname = tls.check_hostname
     if tls.cert_file is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pipeline.files import regular
 from pipeline.publish.batch import Compression
 
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
@@ -32,6 +33,9 @@ class Tls:
         Raises:
             OSError: a file cannot be read, or is no PEM of the expected kind (ssl.SSLError).
         """
+        for file in (self.ca_file, self.cert_file, self.key_file):
+            if file is not None:
+                regular(file)
         context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.check_hostname = self.check_hostname

@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import KafkaConnectionError
 
+from pipeline.files import HANDMADE, content
 from pipeline.publish.options import Sasl
 
 _TIMEOUT = 10.0
@@ -50,7 +51,7 @@ class TokenProvider(AbstractTokenProvider):  # type: ignore[misc]
     def _from_file(self) -> str:
         if self._sasl.token_file is None:
             raise KafkaConnectionError("OAUTHBEARER has neither a token file nor a token URL.")
-        return self._sasl.token_file.read_text(encoding="ascii").strip()
+        return content(self._sasl.token_file, HANDMADE).decode("ascii").strip()
 
     def _from_endpoint(self) -> tuple[str, float]:
         url = self._sasl.token_url or ""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.errors import StartError
+from pipeline.files import document, own, own_folder, replace
 
 
 class Offsets:
@@ -94,14 +95,9 @@ class Replayed:
         """
         if not self._changed:
             return
-        fresh = self._file.with_suffix(".new")
         content = {str(number): each.ranges for number, each in sorted(self._partitions.items()) if each.ranges}
         try:
-            with fresh.open("w", encoding="utf-8") as file:
-                json.dump(content, file, separators=(",", ":"))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._file)
+            replace(self._file, json.dumps(content, separators=(",", ":")), sync=True)
         except OSError as problem:
             said = f"{self._file} cannot be written: {problem.strerror}."
             raise StartError(f"{said} A later replay would publish the same again.") from None
@@ -113,8 +109,8 @@ class Replayed:
             self._lock.close()
 
     def _load(self) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = self._file.with_suffix(".lock").open("wb")
+        own_folder(self._file.parent)
+        self._lock = os.fdopen(own(self._file.with_suffix(".lock")), "r+b")
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        content = json.loads(self._file.read_text(encoding="utf-8")) if self._file.exists() else {}
+        content = document(self._file) if self._file.exists() else {}
         self._partitions = {int(number): Offsets(ranges) for number, ranges in content.items()}

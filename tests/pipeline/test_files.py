@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pipeline import files, silent_devices, unknown_devices
 from pipeline.__main__ import main
 from pipeline.crash_guard import CrashGuard
 from pipeline.doctor import machine
-from pipeline.feeds.mqtt_options import MqttOptions
+from pipeline.errors import StartError
+from pipeline.feeds.mqtt_options import MqttOptions, MqttTls
 from pipeline.feeds.mqtt_session import RememberedSession
+from pipeline.feeds.mqtt_socket import tls_context
+from pipeline.publish.options import Tls
+from pipeline.replay.replayed import Replayed
+from pipeline.store import Store
+from pipeline.uplink import Names
 from tests.support.headrace import example_config
 
 SILENT = {"kind": "device", "name": "a", "last": 1, "since": 1, "interval": 3.0, "known": "learned"}
@@ -119,6 +128,131 @@ def test_a_worker_starts_with_nonsense(tmp_path: Path, bad: Callable[[Path], Non
     loaded.load()
     assert not loaded.known
     assert not CrashGuard(tmp_path).careful
+
+
+STATE = (
+    *("state.sqlite", "state.sqlite-wal", "state.sqlite-shm", "crash-guard.json", "city.mqtt-session.json"),
+    *("unknown-devices.json", "silent-devices.json", "dead.replayed.json", "dead.replayed.lock"),
+)
+
+
+def live(folder: Path) -> None:
+    """Read and write all that a worker and a replay keep."""
+    store = Store(folder)
+    store.put("t", "a", b"1")
+    asyncio.run(store.close())
+    guard = CrashGuard(folder)
+    guard.settle()
+    session = RememberedSession(MqttOptions("127.0.0.1", "c", (), state_file=folder / "city.mqtt-session.json"))
+    session.load()
+    session.save(["a/#"])
+    unknown = unknown_devices.UnknownDevices(folder)
+    unknown.note("0011223344556677", Names(), 1)
+    unknown.close()
+    silent = silent_devices.SilentDevices(Store(None), folder, {})
+    silent._write([])
+    replayed = Replayed(folder, "dead")
+    try:
+        replayed.open({0: 0}, {0: 9})
+        replayed.add(0, 1)
+        replayed.save()
+    except StartError:
+        pass
+    finally:
+        replayed.close()
+
+
+@pytest.mark.parametrize("bad", [pipe, endless, Path.mkdir])
+def test_nothing_in_the_place_of_a_state_file_keeps_a_worker_from_starting(
+    tmp_path: Path, bad: Callable[[Path], None]
+) -> None:
+    for name in STATE:
+        folder = tmp_path / name
+        folder.mkdir()
+        bad(folder / name)
+        bad(folder / f"{name}.new")
+        live(folder)
+
+
+def test_what_a_worker_keeps_is_for_itself_whatever_the_umask(tmp_path: Path) -> None:
+    fresh, older = tmp_path / "fresh", tmp_path / "older"
+    older.mkdir(mode=0o755)
+    for name in STATE:
+        (older / name).write_text("{}" if name.endswith(".json") else "")
+        (older / name).chmod(0o644)
+    before = os.umask(0)
+    try:
+        live(fresh)
+        live(older)
+    finally:
+        os.umask(before)
+    for folder in (fresh, older):
+        modes = {file.name: file.stat().st_mode & 0o777 for file in [folder, *folder.iterdir()]}
+        assert modes.pop(folder.name) == 0o700
+        assert len(modes) > 5
+        assert {name for name, mode in modes.items() if mode != 0o600} == set()
+
+
+def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    files.replace(file, "before")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            files.replace(file, "after" * 1000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert file.read_text(encoding="utf-8") == "before"
+    files.replace(file, "after", sync=True)
+    assert file.read_text(encoding="utf-8") == "after"
+
+
+@pytest.mark.parametrize("bad", [pipe, endless, huge, Path.mkdir])
+@pytest.mark.parametrize("what", ["config", "devices", "key", "connector", "secret", "certificate"])
+def test_no_file_that_a_configuration_names_keeps_check_waiting(
+    config: str, capsys: pytest.CaptureFixture[str], bad: Callable[[Path], None], what: str
+) -> None:
+    file = Path(config)
+    odd = file.with_name("connector.yaml" if what == "connector" else f"odd-{what}")
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if what == "devices":
+        content["devices"] = str(odd)
+    elif what == "key":
+        session = {"dev_addr": "01ab23cd", "nwk_s_key_file": str(odd), "app_s_key_file": str(odd)}
+        devices = [{"key": "a", "dev_eui": "0011223344556677", "sessions": [session]}]
+        file.with_name("devices.yaml").write_text(yaml.safe_dump(devices), encoding="utf-8")
+        content["devices"] = str(file.with_name("devices.yaml"))
+    elif what == "connector":
+        content["connector_paths"] = [str(odd)]
+    elif what == "secret":
+        content["feeds"]["city"] |= {"username": "a", "password_file": str(odd)}
+    elif what == "certificate":
+        content["feeds"]["city"] |= {"url": "mqtts://127.0.0.1", "tls": {"ca_file": str(odd)}}
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    bad(odd)
+    code = main(["check", str(odd) if what == "config" else config])
+    said = "".join(capsys.readouterr())
+    if what == "connector" and bad is Path.mkdir:
+        assert code == 0, "a folder of connectors, in which there are none"
+    else:
+        assert code in {1, 2}
+        expected = ("no regular file", "larger than", "Is a directory", "is no folder")
+        assert any(each in said for each in expected), said
+
+
+def test_no_certificate_keeps_a_connection_waiting(tmp_path: Path) -> None:
+    pipe(tmp_path / "pipe")
+    file = tmp_path / "pipe"
+    reads: list[Callable[[], object]] = [
+        lambda: tls_context(MqttTls(ca_file=file)),
+        lambda: tls_context(MqttTls(cert_file=file)),
+        Tls(ca_file=file).context,
+        Tls(cert_file=file).context,
+    ]
+    for read in reads:
+        with pytest.raises(OSError, match="no regular file"):
+            read()
 
 
 def test_a_file_that_was_cut_has_a_bound(tmp_path: Path) -> None:

@@ -182,11 +182,14 @@ def test_a_damaged_file_is_set_aside(tmp_path: Path, damage: str, caplog: pytest
 def test_a_file_that_cannot_be_used_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / FILE).mkdir()
     keep(tmp_path, a=b"1")
-    assert told(caplog).count("unable to open") == 1, "said once, though it was tried twice"
-    keep(tmp_path / "not there", a=b"1")
+    assert told(caplog).count("Is a directory") == 1, "said once, though it was tried twice"
+    (tmp_path / "file").touch()
+    keep(tmp_path / "file" / "below", a=b"1")
     assert kept(tmp_path) == {}
-    assert "cannot be used (unable to open database file). Set `state_dir` to a folder that we may" in told(caplog)
-    assert "cannot be used (No such file or directory)" in told(caplog)
+    assert "cannot be used (Is a directory). Set `state_dir` to a folder that we may" in told(caplog)
+    assert "cannot be used (Not a directory)" in told(caplog)
+    keep(tmp_path / "not there", a=b"1")
+    assert kept(tmp_path / "not there") == {"a": b"1"}, "a folder that is missing is made"
 
 
 def test_a_full_disk_costs_nothing_once_it_has_room(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
