@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 Fields = Mapping[str, Any]
 """What a payload decodes to: names, or numbers of array places, lead to values and deeper fields."""
@@ -86,6 +86,29 @@ class Fixed:
     """Coordinates that are known beforehand, longitude first (RFC 7946 section 3.1.1)."""
 
     coordinates: tuple[float, ...]
+
+
+class Area(NamedTuple):
+    """The box that a city's places lie in, in degrees (WGS84); in the order of RFC 7946 section 5."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    def holds(self, longitude: float, latitude: float) -> bool:
+        """Say whether a position lies inside, the edge included."""
+        return self.west <= longitude <= self.east and self.south <= latitude <= self.north
+
+    def refusal(self, longitude: float, latitude: float) -> str:
+        """Say that a position lies outside, and whether its swapped pair would not."""
+        said = f"[{longitude:g}, {latitude:g}] lies outside `area` {list(self)}"
+        if self.holds(latitude, longitude):
+            return f"{said}; the swapped pair lies inside, and longitude comes first"
+        return said
+
+
+WORLD = Area(-180.0, -90.0, 180.0, 90.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from time import time
 from typing import Any
 
-from pipeline.binding import Binding, Fields, FromField, Path, Position, Source
+from pipeline.binding import WORLD, Area, Binding, Fields, FromField, Path, Position, Source
 from pipeline.config import inline, vendors
 from pipeline.config.connectors import InlineConnector
 from pipeline.config.formats import formats
@@ -151,7 +151,8 @@ class Compiler:
             tenant=self._config.tenant,
             feed=self._feed,
             topic=self._config.topic(model.name),
-            terms=Terms(stream.classification, stream.licence),
+            terms=Terms(stream.classification, stream.licence, stream.category, stream.contact),
+            area=WORLD if self._config.area is None or nobody else Area(*self._config.area),
             lookup=_nobody if nobody else self._who,
             seen=lambda key: watch.find(key, called),
         )

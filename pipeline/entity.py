@@ -28,7 +28,7 @@ class Entity:
     """
 
     __slots__ = (
-        *("destination", "digits", "head", "headers_size", "id", "key", "place", "plan", "seen", "start"),
+        *("destination", "digits", "head", "headers_size", "id", "key", "place", "plan", "registered", "seen", "start"),
         *("start_size", "subject"),
     )
 
@@ -39,6 +39,7 @@ class Entity:
         self.destination = Destination(plan.topic, self.id.encode(), plan.feed, plan.provenance)
         self.head = f'{{"id":"{self.id}"{head}'.encode()
         self.place = place
+        self.registered: tuple[float, ...] | None = None  # longitude and latitude, by the device registry
         self.seen = plan.seen(key)
         self.subject = self._subject(_MS_DIGITS)
         self.headers_size = len(self.subject) + _MS_DIGITS + plan.headers_size

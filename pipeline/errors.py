@@ -56,6 +56,7 @@ class Reason(Enum):
     TIME_INVALID = "time_invalid", "The field that `observed_at` names is absent or is no time in the stated unit."
     LOCATION_MISSING = "location_missing", "The model requires a location and the message brought none."
     LOCATION_INVALID = "location_invalid", "The coordinates are no WGS84 position (longitude first), or are 0,0."
+    LOCATION_OUTSIDE = "location_outside", "The position lies outside `area`. Mend the device, or widen the area."
     NOTHING_MEASURED = "nothing_measured", "None of the connector's attributes is in the payload."
     OUT_OF_BOUNDS = "out_of_bounds", "Every attribute was of a wrong type or outside what its model allows."
     DIALECT_UNKNOWN = "dialect_unknown", "No dialect recognises the message. Name it, or mend the topics."

@@ -14,7 +14,7 @@ from functools import cached_property
 import orjson
 
 from pipeline import cloudevents, times
-from pipeline.binding import MAX_AGE, Binding, Fields, Fixed, ObservedAt, Position
+from pipeline.binding import MAX_AGE, WORLD, Area, Binding, Fields, Fixed, ObservedAt, Position
 from pipeline.connector import FromArrival
 from pipeline.devices import Device
 from pipeline.entity import Entity, device_key, entity_id
@@ -33,7 +33,7 @@ from pipeline.ngsi_ld import (
     stated,
     time_opening,
 )
-from pipeline.plan_fast import AHEAD_MS, Fast, FastUplink, compile_fast, compile_fast_uplink
+from pipeline.plan_fast import AHEAD_MS, SWAPPED_DEGREES, Fast, FastUplink, compile_fast, compile_fast_uplink
 from pipeline.record import Record, header, varint
 from pipeline.seen import UNSEEN, Seen
 from pipeline.slot import Slot, ValueRefusedError
@@ -50,6 +50,8 @@ class Terms:
 
     classification: str = "internal"
     licence: str | None = None
+    category: str | None = None
+    contact: str | None = None
 
 
 Lookup = Callable[[object], Device | None]
@@ -67,7 +69,8 @@ def _unseen(_: str) -> Seen:
 class Plan:
     """Everything known beforehand about the readings of one connector on one feed.
 
-    lookup: who a device is. seen: where it is noted that a device spoke, by its key.
+    area: the box that places from payloads must lie in. lookup: who a device is. seen: where it is noted that a device
+    spoke, by its key.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Plan:
         feed: str,
         topic: str,
         terms: Terms,
+        area: Area = WORLD,
         lookup: Lookup = _nobody,
         seen: Callable[[str], Seen] = _unseen,
     ) -> None:
@@ -89,6 +93,7 @@ class Plan:
         self.tenant = tenant
         self.feed = feed
         self.topic = topic
+        self.area = area
         self._lookup = lookup
         self.seen = seen
         self.provenance = f"{binding.name}@{binding.version}"
@@ -112,8 +117,8 @@ class Plan:
             "ce_feed": self.feed,
             "ce_connector": self.provenance,
         }
-        if terms.licence:
-            pairs["ce_licence"] = terms.licence
+        said = {"ce_licence": terms.licence, "ce_category": terms.category, "ce_contact": terms.contact}
+        pairs.update({name: value for name, value in said.items() if value})
         return cloudevents.shared(pairs), len(pairs)
 
     def headers_start(self, optional: int = 0) -> bytes:
@@ -131,6 +136,7 @@ class Plan:
         if len(self._entities) >= _KEPT_ENTITIES or self._kept_keys >= _KEPT_KEYS:
             self.forget()
         entity = Entity(self, key, self.head + self._constants(device), self._place(device))
+        entity.registered = None if device is None or device.location is None else device.location[:2]
         if isinstance(name, str | int):
             self._entities[name] = entity
             self._kept_keys += len(key)
@@ -214,7 +220,7 @@ class Plan:
         flags: list[str] = []
         observed, own = self._observed(fields, message.arrival, flags, uplink)
         moment = times.text(observed)
-        parts = [entity.head, *self._times(observed), self._location(fields, entity, moment)]
+        parts = [entity.head, *self._times(observed), self._location(fields, entity, moment, flags)]
         parts += self._attributes(fields, moment, flags)
         parts.append(self.tail)
         optional: list[bytes] = []
@@ -260,7 +266,7 @@ class Plan:
         pairs = zip(self.model.time, moments, strict=True)
         return [time_opening(name) + times.text(moment) + TIME_CLOSING for name, moment in pairs]
 
-    def _location(self, fields: Fields, entity: Entity, moment: bytes) -> bytes:
+    def _location(self, fields: Fields, entity: Entity, moment: bytes, flags: list[str]) -> bytes:
         place = self.binding.location
         coordinates = _coordinates(place, fields) if isinstance(place, Position) else None
         if coordinates is None:
@@ -268,6 +274,11 @@ class Plan:
                 detail = "The model requires a location; neither the payload nor the device registry has one."
                 raise PayloadError(detail, Reason.LOCATION_MISSING)
             return entity.place
+        longitude, latitude = coordinates[:2]
+        if not self.area.holds(longitude, latitude):
+            raise PayloadError(f"{self.area.refusal(longitude, latitude)}.", Reason.LOCATION_OUTSIDE)
+        if entity.registered is not None and _swapped((longitude, latitude), entity.registered):
+            flags.append("swapped:location")
         return LOCATION_OPENING + orjson.dumps(coordinates)[1:-1] + LOCATION_MIDDLE + moment + PROPERTY_CLOSING
 
     def _attributes(self, fields: Fields, moment: bytes, flags: list[str]) -> list[bytes]:
@@ -311,6 +322,15 @@ def _coordinates(place: Position, fields: Fields) -> tuple[float, ...] | None:
     if isinstance(altitude, int | float) and not isinstance(altitude, bool) and abs(altitude) < 1e5:  # noqa: PLR2004
         return float(longitude), float(latitude), float(altitude)
     return float(longitude), float(latitude)
+
+
+def _swapped(told: tuple[float, ...], registered: tuple[float, ...]) -> bool:
+    """Say whether a position is near the registered one only with longitude and latitude exchanged."""
+    return _meet(told[::-1], registered) and not _meet(told, registered)
+
+
+def _meet(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return all(abs(a - b) < SWAPPED_DEGREES for a, b in zip(one, other, strict=True))
 
 
 def _degrees(value: object, limit: float) -> bool:

@@ -33,6 +33,7 @@ FastUplink = Callable[[Fields, Entity, Message, bytes, Uplink], Record | None]
 """As `Fast`, of a reading whose network tells when it was heard (`received_at`) and what tells it apart."""
 
 AHEAD_MS = 300_000  # a device clock may be five minutes ahead of arrival
+SWAPPED_DEGREES = 0.05  # some 5 km: how near a swapped pair must be to the place in the registry
 _BY_TIME = ("named = b'%d' % ms", "start, headers_size = entity.subject, entity.headers_size")
 _BY_NETWORK = (
     "if uplink.dev_addr is None or uplink.f_cnt is None: named = uplink.id",
@@ -202,7 +203,7 @@ def _moment(source: _Source, plan: Plan, max_age: float) -> None:
 
 
 def _location(source: _Source, plan: Plan) -> bool:
-    place = plan.binding.location
+    place, area = plan.binding.location, plan.area
     if not isinstance(place, Position):
         if plan.model.location_required:
             source.refuse_unless("entity.place")
@@ -212,9 +213,14 @@ def _location(source: _Source, plan: Plan) -> bool:
         return False
     source.read(place.longitude, "longitude")
     source.read(place.latitude, "latitude")
-    for variable, limit in (("longitude", 180.0), ("latitude", 90.0)):
-        source.refuse_unless(f"{variable}.__class__ is float and -{limit} <= {variable} <= {limit}")
+    for variable, low, high in (("longitude", area.west, area.east), ("latitude", area.south, area.north)):
+        source.refuse_unless(f"{variable}.__class__ is float")
+        source.check_bounds(variable, low, high)
     source.refuse_unless("longitude or latitude")
+    # Only a pair that may be the registry's, swapped, is looked at closely.
+    source.checks.append("at = entity.registered")
+    near = f"-{SWAPPED_DEGREES} < longitude - at[1] < {SWAPPED_DEGREES}"
+    source.checks.append(f"if at is not None and {near}: return None")
     source.text(ngsi_ld.LOCATION_OPENING)
     source.number("longitude")
     source.text(b",")

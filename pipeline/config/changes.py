@@ -79,6 +79,7 @@ def _stages(config: Config, name: str) -> tuple[Any, ...]:
         [(each, _plain(connector)) for each, connector in declared],
         [(each, _mark(found)) for each in vendors if (found := config.found.get(each)) is not None],
         {model: _plain(stream) for model, stream in config.streams.items()},
+        config.area,
         _plain(config.dead_letters),
         config.accepts_unknown,
     )

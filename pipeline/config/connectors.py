@@ -85,6 +85,21 @@ def check_coordinates(value: tuple[float, ...]) -> tuple[float, ...]:
     return value
 
 
+def check_area(value: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """Hold a box against WGS84: west, south, east, north (RFC 7946 section 5), not across the antimeridian.
+
+    Raises ValueError with a sentence.
+    """
+    west, south, east, north = value
+    inside = -_LONGITUDE <= west < east <= _LONGITUDE and -_LATITUDE <= south < north <= _LATITUDE
+    if not inside:
+        raise ValueError(
+            "is no box of WGS84: write [west, south, east, north] in degrees, longitude first, such as"
+            " [3.57, 50.98, 3.85, 51.19]"
+        )
+    return value
+
+
 class AttributeSource(Section):
     """One attribute of the model: where its value stands, and in which unit the device sends it."""
 
@@ -103,6 +118,7 @@ def _time_kind(value: Any) -> str:  # noqa: ANN401
 
 
 Coordinates = Annotated[tuple[float, ...], Field(min_length=2, max_length=3), AfterValidator(check_coordinates)]
+Area = Annotated[tuple[float, float, float, float], AfterValidator(check_area)]
 Location = Annotated[
     Annotated[LocationSource, Tag("<mapping>")] | Annotated[Coordinates, Tag("<list>")],
     Discriminator(_location_kind),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from pipeline.binding import Area
 from pipeline.config.connectors import AttributeSource, InlineConnector
 from pipeline.config.declared import FROM_OTHERS
 from pipeline.config.device_rows import guarded
@@ -66,6 +67,7 @@ class Uses:
         self._models = models
         self._unread = unread
         self._known: dict[tuple[str | None, str | None], Use] = {}
+        self.area = None if config.area is None else Area(*config.area)
 
     def get(self, connector: str | None, model: str | None) -> Use:
         """Return the use of a connector with a model of its own (None), or another."""

@@ -29,6 +29,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path as File
 from typing import Any
 
+from pipeline.binding import Area
 from pipeline.config.device_fields import LONGEST_NAME, Reading, usable_name
 from pipeline.config.device_rows import KEYS, Row, from_csv, from_yaml, guarded
 from pipeline.config.device_sessions import Sessions
@@ -177,6 +178,8 @@ class _Judge:
             lifecycle=reading.lifecycle() if "lifecycle" in values else "active",
             line=line,
         )
+        if device.location is not None and self._uses.area is not None:
+            found += _outside(device.key, device.location, self._uses.area)
         if use.faults or not use.placed or use.lacks:
             found += _supplied(device, use, values)
         self._once(device, row, found)
@@ -208,6 +211,13 @@ def _unknown(key: str, values: dict[str, Any]) -> Iterator[Finding]:
         meant = did_you_mean(name, KEYS)
         fix = f"Did you mean `{meant}`?" if meant else f"It may have {one_of(KEYS)}."
         yield Finding((key, name), "is no key of a device.", fix)
+
+
+def _outside(key: str, location: tuple[float, ...], area: Area) -> Iterator[Finding]:
+    longitude, latitude = location[:2]
+    if not area.holds(longitude, latitude):
+        fix = "Mend the device's location, or widen `area` in the configuration."
+        yield Finding((key, "location"), f"{area.refusal(longitude, latitude)}.", fix)
 
 
 def _supplied(device: Device, use: Use, values: dict[str, Any]) -> Iterator[Finding]:

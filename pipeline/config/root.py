@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
 
-from pipeline.config.connectors import InlineConnector
+from pipeline.config.connectors import Area, InlineConnector
 from pipeline.config.feeds import FEED_KINDS, MqttFeed, Route
 from pipeline.config.feeds_udp import SemtechUdpFeed
 from pipeline.config.kafka import Kafka, topic
@@ -26,13 +26,13 @@ class Stream(Section):
     classification: Literal["public", "internal", "confidential", "restricted"] = Field(
         default="internal", examples=["public"]
     )
-    """Who may read it."""
+    """The readers that the data is meant for, from anyone to a named few (`ce_dataclassification`)."""
     licence: Iri | None = Field(default=None, examples=["https://creativecommons.org/licenses/by/4.0/"])
-    """The licence, by its address."""
+    """The licence, by its address (`ce_licence`)."""
     category: Literal["public", "private", "commercial"] | None = Field(default=None, examples=["public"])
-    """The category of the data's use."""
-    contact: str | None = Field(default=None, min_length=1, examples=["data@city.example"])
-    """Whom to ask."""
+    """The category of the data's use (`ce_category`)."""
+    contact: str | None = Field(default=None, min_length=1, max_length=200, examples=["mailto:data@city.example"])
+    """The address for questions about the data: an e-mail address or a URL (`ce_contact`)."""
     retention: Annotated[Duration, durations(60, 100 * 365 * 86_400)] | None = Field(default=None, examples=["30d"])
     """How long the topic keeps a record, when Headrace creates it."""
 
@@ -98,6 +98,8 @@ class Config(Section):
     """What becomes of devices that are not in the registry; absent, `dead_letter` with `devices`, else `accept`."""
     silent_devices: SilentDevices = SilentDevices()
     """When a device that does not speak is overdue: counted, logged, and listed by `headrace devices silent`."""
+    area: Area | None = Field(default=None, examples=[[3.57, 50.98, 3.85, 51.19]])
+    """The box that all places lie in: west, south, east, north in degrees (WGS84); a place outside is refused."""
     streams: dict[str, Stream] = Field(default={}, examples=[{"AirQualityObserved": {"classification": "public"}}])
     """The terms of use, by model."""
     dead_letters: DeadLetters = DeadLetters()

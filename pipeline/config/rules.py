@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
+from pipeline.binding import Area
 from pipeline.config import network_rules
 from pipeline.config.feeds import MqttFeed, Route
 from pipeline.config.feeds_udp import SemtechUdpFeed
@@ -14,6 +16,16 @@ from pipeline.config.topics import covers_some, shape
 from pipeline.config.used import UsedConnector
 from pipeline.config.values import host_port, loopback
 from pipeline.models.base import Model
+
+_CLOSED = {"restricted", "confidential"}
+_OPEN_LICENCE = re.compile(
+    r"https?://(?:www\.)?(?:creativecommons\.org/(?:licenses/by(?:-sa)?|publicdomain)/"
+    r"|opendatacommons\.org/licenses/|opensource\.org/licen[cs]es?/|nationalarchives\.gov\.uk/doc/open-government-licence"
+    r"|etalab\.gouv\.fr/|govdata\.de/dl-de/|data\.norge\.no/nlod"
+    r"|publications\.europa\.eu/resource/authority/licence/(?:CC0|CC_BY(?:SA)?_|ODC_))",
+    re.IGNORECASE,
+)
+"""Licences that allow anyone to use the data, for any purpose; those with NC or ND do not."""
 
 
 def errors(config: Config, models: Mapping[str, Model], names: frozenset[str]) -> Iterator[Finding]:
@@ -35,6 +47,9 @@ def errors(config: Config, models: Mapping[str, Model], names: frozenset[str]) -
             yield from _routes(config, name, feed, names)
     yield from network_rules.errors(config)
     yield from _streams(config, models)
+    yield from _terms(config)
+    yield from _one_topic(config)
+    yield from _area(config)
 
 
 def warnings(config: Config) -> Iterator[Finding]:
@@ -47,6 +62,7 @@ def warnings(config: Config) -> Iterator[Finding]:
     yield from network_rules.warnings(config)
     yield from _arrival(config)
     yield from _unused(config)
+    yield from _no_terms(config)
 
 
 def _warning(place: tuple[str | int, ...], message: str, fix: str = "") -> Finding:
@@ -179,6 +195,43 @@ def _streams(config: Config, models: Mapping[str, Model]) -> Iterator[Finding]:
             yield Finding(("streams", name), "is no model that Headrace knows.", fix)
 
 
+def _terms(config: Config) -> Iterator[Finding]:
+    """Yield terms of use that contradict each other."""
+    for name, stream in config.streams.items():
+        if stream.classification not in _CLOSED:
+            continue
+        place, rests_on = ("streams", name), (("streams", name, "classification"),)
+        closed = f"contradicts `classification: {stream.classification}`, which keeps the data to a named few."
+        if stream.category == "public":
+            fix = "Write `category: private` or `commercial`; or `classification: public`."
+            yield Finding((*place, "category"), f"`public` {closed}", fix, rests_on=rests_on)
+        if stream.licence is not None and _OPEN_LICENCE.match(stream.licence):
+            fix = "Name the licence that the readers get, or none; or write `classification: public`."
+            said = f"`{stream.licence}` is open to anyone: it {closed}"
+            yield Finding((*place, "licence"), said, fix, rests_on=rests_on)
+
+
+def _one_topic(config: Config) -> Iterator[Finding]:
+    """Yield models that share a topic under unlike terms: a reader of the topic gets both."""
+    first: dict[str, str] = {}
+    for model in config.models:
+        other = first.setdefault(config.topic(model), model)
+        if config.stream(other) != config.stream(model):
+            said = f"leads {other} and {model} into {config.topic(model)}, and their terms in `streams` differ."
+            fix = "Keep `{model}` in the name, or give both models the same terms."
+            yield Finding(("kafka", "topics", "model"), said, fix, rests_on=(("streams",),))
+
+
+def _area(config: Config) -> Iterator[Finding]:
+    for name, connector in config.connectors.items():
+        if config.area is not None and isinstance(connector.location, tuple):
+            area, (longitude, latitude) = Area(*config.area), connector.location[:2]
+            if not area.holds(longitude, latitude):
+                fix = "Mend the location, or widen `area`."
+                place = ("connectors", name, "location")
+                yield Finding(place, f"{area.refusal(longitude, latitude)}.", fix, rests_on=(("area",),))
+
+
 def _delivery(name: str, feed: MqttFeed) -> Iterator[Finding]:
     place = ("feeds", name)
     if feed.qos == 0:
@@ -229,6 +282,13 @@ def _arrival(config: Config) -> Iterator[Finding]:
                 )
                 fix = "If the payload has a time, name it: `observed_at: {field: ts, unit: ms}`. Else leave it."
                 yield _warning(("feeds", name, "routes", at), said, fix)
+
+
+def _no_terms(config: Config) -> Iterator[Finding]:
+    if config.models and not config.streams:
+        said = "is absent, so that every record says `internal` and names neither a licence nor a contact."
+        terms = "{classification: public, licence: <URL>, contact: <address>}"
+        yield _warning(("streams",), said, f"Write `streams: {{{config.models[0]}: {terms}}}`, and the like by model.")
 
 
 def _unused(config: Config) -> Iterator[Finding]:

@@ -37,6 +37,7 @@ def written(folder: Path, devices: Sequence[dict[str, Any]] | None = None, **fee
             "tenant": "bench",
             "kafka": {"bootstrap_servers": ["127.0.0.1:9092"]},
             "connector_paths": [str(VENDORS)],
+            "streams": {"WeatherObserved": {"classification": "internal"}},
             **more,
             **feed.pop("top", {}),
             "feeds": {"city": {**where, "dialect": "auto", **feed}},

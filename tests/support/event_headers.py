@@ -26,7 +26,7 @@ REQUIRED = {
     "ce_feed",
     "ce_connector",
 }
-OPTIONAL = {"ce_quality", "ce_idclass", "ce_licence", "traceparent"}
+OPTIONAL = {"ce_quality", "ce_idclass", "ce_licence", "ce_category", "ce_contact", "traceparent"}
 CLASSIFICATIONS = {"public", "internal", "confidential", "restricted"}
 NAME = re.compile(r"ce_[a-z0-9]{1,20}", re.ASCII)
 QUALITY = re.compile(r"[a-z_]+(:[A-Za-z]\w*)?(,[a-z_]+(:[A-Za-z]\w*)?)*", re.ASCII)

@@ -159,4 +159,6 @@ def test_what_it_will_do() -> None:
     )
     assert (uses[0].time, uses[0].location, uses[2].location) == ("field at (ms)", "always [4.89, 52.37]", "none")
     assert uses[3].device == "field end.id"
-    assert [each.path for each in read.warnings] == ["feeds.city.routes[1]"], "arrival: duplicates cannot be recognised"
+    assert [each.path for each in read.warnings] == ["streams", "feeds.city.routes[1]"], (
+        "arrival: duplicates cannot be recognised"
+    )
