@@ -11,9 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal
 
-import uvloop
-
-from pipeline import failpoint, logs, memory, wiring
+from pipeline import event_loop, failpoint, logs, memory, wiring
 from pipeline.admin import Admin
 from pipeline.config.loading import Loaded
 from pipeline.config.root import Config
@@ -50,9 +48,7 @@ def run(loaded: Loaded, *, loop: Literal["uvloop", "asyncio"] = "uvloop") -> int
     Raises:
         StartError: Kafka, a topic, a broker or an address is not as the configuration says.
     """
-    factory = uvloop.new_event_loop if loop == "uvloop" else None
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(_live(loaded))
+    event_loop.run(_live(loaded), loop)
     return 0
 
 

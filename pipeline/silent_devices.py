@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from dataclasses import replace as changed
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from time import monotonic, time
@@ -19,6 +20,7 @@ from urllib.parse import quote, unquote
 
 from pydantic import TypeAdapter
 
+from pipeline.apart import in_thread
 from pipeline.devices import Devices
 from pipeline.files import content, replace
 from pipeline.logs import Log
@@ -101,7 +103,7 @@ class SilentDevices:
                 self.events.send()
             if self._unwritten:
                 self._unwritten = False
-                await asyncio.to_thread(self._write, self._listed())
+                await in_thread(partial(self._write, self._listed()))
             await asyncio.sleep(_LOOK_SECONDS)
 
     def look(self) -> Iterator[None]:

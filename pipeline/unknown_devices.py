@@ -11,6 +11,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -18,6 +19,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, TypeAdapter
 
+from pipeline.apart import in_thread
 from pipeline.devices import Devices
 from pipeline.files import Moment, content, replace
 from pipeline.logs import Log
@@ -106,7 +108,7 @@ class UnknownDevices:
             self.say()
             if self._changed:
                 text = self._text()
-                await asyncio.to_thread(self._write, text)
+                await in_thread(partial(self._write, text))
 
     def close(self) -> None:
         """Write what is new for the last time."""

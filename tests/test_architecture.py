@@ -53,7 +53,7 @@ def importers(library: str) -> set[str]:
         ("aiokafka", ("pipeline.publish", "pipeline.feeds.kafka")),
         ("prometheus_client", ("pipeline.metrics",)),
         ("uvicorn", ("pipeline.admin",)),
-        ("uvloop", ("pipeline.app",)),
+        ("uvloop", ("pipeline.event_loop",)),
         ("yaml", ("pipeline.config",)),
         ("rich", ("pipeline.demo",)),
         ("sqlite3", ("pipeline.store",)),
@@ -125,11 +125,24 @@ def test_imports_point_one_way() -> None:
 
 @pytest.mark.parametrize("edge", ["pipeline.feeds", "pipeline.publish"])
 def test_feeds_and_publisher_meet_the_rest_in_the_delivery_contract_only(edge: str) -> None:
-    shared = {"delivery", "files", "message", "record", "errors", "logs"}
+    shared = {"apart", "delivery", "files", "message", "record", "errors", "logs"}
     for module, names in IMPORTS.items():
         if module.startswith(edge):
             ours = {name.split(".")[1] for name in names if name.startswith("pipeline.") and not name.startswith(edge)}
             assert ours <= shared, module
+
+
+def test_no_thread_is_waited_for_at_the_end_of_the_process() -> None:
+    """`apart.in_thread` instead: asyncio joins its executor's threads, which a name server can hold for minutes."""
+    joined = {"to_thread", "run"}
+    for path in sources("pipeline"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                place = f"{path.relative_to(ROOT)}:{node.lineno}"
+                ours = isinstance(node.func.value, ast.Name) and node.func.value.id == "asyncio"
+                assert not (ours and node.func.attr in joined) or path.match("pipeline/demo/*"), place
+                if node.func.attr == "run_in_executor":
+                    assert not (isinstance(node.args[0], ast.Constant) and node.args[0].value is None), place
 
 
 def test_the_hot_path_does_not_import_the_configuration() -> None:

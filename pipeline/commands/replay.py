@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import importlib
 import json
 import sys
@@ -11,7 +10,7 @@ from dataclasses import asdict
 from time import monotonic, time
 from typing import Any
 
-from pipeline import commands, config, logs, times
+from pipeline import commands, config, event_loop, logs, times
 from pipeline.config.values import seconds
 from pipeline.errors import ConfigError, Reason
 
@@ -67,7 +66,7 @@ def run(parsed: argparse.Namespace) -> int:
     replay: Any = importlib.import_module("pipeline.replay")
     wanted = replay.Wanted(reasons=frozenset(parsed.reason), since=since, again=parsed.again, dry_run=parsed.dry_run)
     try:
-        report = asyncio.run(replay.replay(loaded.config, wanted, _Progress().told))
+        report = event_loop.run(replay.replay(loaded.config, wanted, _Progress().told))
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted; what Kafka had confirmed is remembered as replayed.\n")
         return _INTERRUPTED

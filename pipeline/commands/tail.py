@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import importlib
 import json
 import os
@@ -11,7 +10,7 @@ import sys
 from contextlib import aclosing
 from typing import Any
 
-from pipeline import commands, config, logs
+from pipeline import commands, config, event_loop, logs
 from pipeline.config.root import Config
 from pipeline.errors import ConfigError
 
@@ -55,7 +54,7 @@ def run(parsed: argparse.Namespace) -> int:
     topic = _topic(loaded.config, parsed)
     logs.leave_out("aiokafka")
     try:
-        asyncio.run(_follow(loaded.config, topic, parsed))
+        event_loop.run(_follow(loaded.config, topic, parsed))
     except KeyboardInterrupt:
         pass
     except BrokenPipeError:  # `| head` has read enough

@@ -13,7 +13,7 @@ from errno import EADDRINUSE
 from secrets import token_hex
 from time import monotonic
 
-from pipeline import wiring
+from pipeline import event_loop, wiring
 from pipeline.config.feeds import MqttFeed
 from pipeline.config.feeds_udp import SemtechUdpFeed
 from pipeline.config.findings import Finding, Place
@@ -35,7 +35,7 @@ _SHARED = "$share/"
 
 def check(config: Config, *, listen: float = LISTEN_SECONDS) -> list[Finding]:
     """Return what is wrong outside (errors) and what would become of the messages that came (warnings)."""
-    return asyncio.run(_check(config, listen))
+    return event_loop.run(_check(config, listen))
 
 
 async def _check(config: Config, seconds: float) -> list[Finding]:

@@ -8,10 +8,12 @@ import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from cryptography import x509
 
 from pipeline import wiring
+from pipeline.apart import in_thread
 from pipeline.config.findings import Place
 from pipeline.config.root import Config
 from pipeline.config.values import host_port
@@ -46,7 +48,7 @@ class _Peer:
 
 async def certificates(config: Config) -> list[Certificate]:
     """Return every certificate that the configuration leads to; of a server that is away the trial has told."""
-    shown = await asyncio.gather(*(asyncio.to_thread(_shown, peer) for peer in _peers(config)))
+    shown = await asyncio.gather(*(in_thread(partial(_shown, peer)) for peer in _peers(config)))
     return [*filter(None, shown), *(found for place, path in _files(config) for found in _in_file(place, path))]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pipeline import check, connect, wiring
+from pipeline import check, connect, event_loop, wiring
 from pipeline.config import Loaded
 from pipeline.config.findings import Place
 from pipeline.config.root import Config
@@ -29,10 +29,10 @@ _KAFKA = ("kafka", "bootstrap_servers")
 def examine(loaded: Loaded, rate: float | None) -> list[Finding]:
     """Return every judgement, the worst first. rate: messages a second that each feed shall bring, or None."""
     config = loaded.config
-    earlier = asyncio.run(worker.scrape(config))
+    earlier = event_loop.run(worker.scrape(config))
     found = [*_configured(loaded), *_connected(config)]
     away = {each.place for each in found if each.check == _CONNECTION and each.severity == "critical"}
-    found += asyncio.run(_measured(config, rate, earlier, away))
+    found += event_loop.run(_measured(config, rate, earlier, away))
     found += [*machine.judge(config), *registry.judge(loaded, _counters(config))]
     placed = [_placed(loaded, each) for each in found]
     return sorted(placed, key=lambda each: (-SEVERITIES.index(each.severity), each.check))

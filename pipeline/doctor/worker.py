@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from time import monotonic
 
 from pipeline import local_http, wiring
+from pipeline.apart import in_thread
 from pipeline.config.root import Config
 from pipeline.doctor.finding import Finding
 from pipeline.local_http import NoAnswerError
@@ -39,7 +40,7 @@ class Scrape:
 async def scrape(config: Config) -> Scrape | None:
     """Ask the worker, or whoever listens at `admin.listen`; None if that is not a worker with our feeds."""
     host, port = wiring.admin_address(config)
-    text = await asyncio.to_thread(_get, host, port)
+    text = await in_thread(partial(_get, host, port))
     made = None if text is None else parse(text)
     feeds = {feed for name, feed in (made.sums if made else {}) if name == "headrace_received_messages_total"}
     return made if feeds & config.feeds.keys() else None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from time import monotonic
 
-from pipeline import cloudevents, times, wiring
+from pipeline import cloudevents, event_loop, times, wiring
 from pipeline.binding import Fields
 from pipeline.config.root import Config
 from pipeline.config.used import DEVICE_MODEL
@@ -35,7 +34,7 @@ _OUTCOMES = {
 
 def judge(config: Config, stages: Stages, message: Message, said: Explanation, partitions: int | None) -> None:
     """Let the stages decide, and say what they did."""
-    for record in asyncio.run(_taken(config, stages, message, said)):
+    for record in event_loop.run(_taken(config, stages, message, said)):
         if record.message is None:
             said.dead_letter = _letter(record)
         else:

@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import random
 import ssl
-import threading
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import TypeVar
 
 from paho.mqtt.client import WebsocketConnectionError
 
+from pipeline.apart import in_thread
 from pipeline.delivery import MAX_WEIGHT, Ledger, Stage
 from pipeline.errors import StartError
 from pipeline.feeds.mqtt_client import Answer, UnreadableError
@@ -23,7 +22,6 @@ from pipeline.feeds.mqtt_socket import BrokerSocket, refuses_us
 from pipeline.logs import Log
 from pipeline.message import Message
 
-T = TypeVar("T")
 _LOG = Log(__name__)
 # MQTT 5 section 3.2.2.2: unspecified, implementation specific, unavailable, busy, quota, other server, moved, rate.
 _PASSING_REFUSALS = frozenset({0x80, 0x83, 0x88, 0x89, 0x97, 0x9C, 0x9D, 0x9F})
@@ -247,36 +245,3 @@ class MqttFeed:
 
 def _close(connection: BrokerSocket) -> None:
     connection.close()
-
-
-async def in_thread(work: Callable[[], T], late: Callable[[T], None] | None = None) -> T:
-    """Run blocking work in a daemon thread, which unlike an executor's never delays the end of the process.
-
-    `late` gets a result for which nobody waits any more.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.cancelled():
-            if error is None and late is not None:
-                late(result)  # type: ignore[arg-type]
-        elif error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = work()
-        except Exception as problem:  # noqa: BLE001
-            error = problem
-        try:
-            loop.call_soon_threadsafe(settle, result, error)
-        except RuntimeError:  # the loop is closed
-            if error is None and late is not None:
-                late(result)  # type: ignore[arg-type]
-
-    threading.Thread(target=run, name="mqtt-connect", daemon=True).start()
-    return await future

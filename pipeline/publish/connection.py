@@ -16,6 +16,7 @@ from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.produce import ProduceRequest
 
+from pipeline.apart import in_thread
 from pipeline.publish.options import KafkaOptions, Sasl
 from pipeline.publish.token import TokenProvider
 
@@ -113,7 +114,7 @@ async def connect(options: KafkaOptions, host: str, port: int, lost: Callable[[]
         if is_open and lost is not None and reason is not None:
             lost()
 
-    context = None if options.tls is None else await asyncio.to_thread(options.tls.context)
+    context = None if options.tls is None else await in_thread(options.tls.context)
     connection = Connection(
         host,
         port,

@@ -5,11 +5,11 @@ Nothing is committed and nobody's group is disturbed. That the topic is there is
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from pipeline.apart import in_thread
 from pipeline.errors import StartError
 from pipeline.publish.cluster import PROBLEMS, Cluster, LinkError
 from pipeline.publish.codes import name_of, remedy
@@ -118,7 +118,7 @@ class Reader:
             max_partition_fetch_bytes=_LARGEST,
             request_timeout_ms=round(options.request_timeout * 1000),
             security_protocol=options.security,
-            ssl_context=None if options.tls is None else await asyncio.to_thread(options.tls.context),
+            ssl_context=None if options.tls is None else await in_thread(options.tls.context),
             sasl_mechanism="PLAIN" if sasl is None else sasl.mechanism,
             sasl_plain_username=None if sasl is None or sasl.username is None else sasl.username(),
             sasl_plain_password=None if sasl is None or sasl.password is None else sasl.password(),

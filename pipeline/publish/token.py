@@ -5,7 +5,6 @@ aiokafka asks for a token once for each connection it opens.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from base64 import b64encode
 from http.client import HTTPException
@@ -17,6 +16,7 @@ from urllib.request import Request, urlopen
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import KafkaConnectionError
 
+from pipeline.apart import in_thread
 from pipeline.files import HANDMADE, content
 from pipeline.publish.options import Sasl
 
@@ -40,11 +40,10 @@ class TokenProvider(AbstractTokenProvider):  # type: ignore[misc]
             OSError: the file cannot be read.
             KafkaConnectionError: the endpoint did not give a token.
         """
-        loop = asyncio.get_running_loop()
         if self._sasl.token_file is not None:
-            return await loop.run_in_executor(None, self._from_file)
+            return await in_thread(self._from_file)
         if monotonic() > self._until:
-            self._kept, seconds = await loop.run_in_executor(None, self._from_endpoint)
+            self._kept, seconds = await in_thread(self._from_endpoint)
             self._until = monotonic() + max(0.0, seconds - _MARGIN)
         return self._kept
 
