@@ -56,12 +56,13 @@ class Page(NamedTuple):
     guarded: bool = False
 
 
-def probe(reasons: Callable[[], Sequence[str]]) -> Page:
-    """Return a page that says ok, or (503) why not, a sentence a line."""
+def probe(reasons: Callable[[], Sequence[str]], degraded: Callable[[], Sequence[str]] = tuple) -> Page:
+    """Return a page that says ok, or (503) why not, a sentence a line. degraded: what wants mending all the same."""
 
     def answer() -> Answer:
-        found = reasons()
-        return (503, _TEXT, "".join(f"{reason}\n" for reason in found).encode()) if found else (200, _TEXT, b"ok\n")
+        found, beside = reasons(), degraded()
+        said = [*(found or ["ok, but degraded:" if beside else "ok"]), *beside]
+        return 503 if found else 200, _TEXT, "".join(f"{line}\n" for line in said).encode()
 
     return Page(answer)
 

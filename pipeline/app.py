@@ -7,13 +7,13 @@ import os
 import signal
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from time import monotonic
 from typing import Literal
 
 from pipeline import event_loop, failpoint, logs, memory, wiring
 from pipeline.admin import Admin
 from pipeline.config.loading import Loaded
+from pipeline.config.network_rules import holds_frames
 from pipeline.config.root import Config
 from pipeline.crash_guard import CrashGuard
 from pipeline.directory import Directory
@@ -72,11 +72,13 @@ class Worker:
         self._metrics.in_force = self._health.config
         self._admin = Admin(pages(self._metrics.exposition, self._health), wiring.admin_token(config), self._page())
         self._systemd = Systemd()
-        state = _state_folder(config)
+        state = wiring.state_folder(config)
         directory = Directory(config.registered)
         self._unknown = UnknownDevices(state)
         self._guard = CrashGuard(state)
-        self._store = Store(state)
+        self._metrics.store = self._store = Store(state)
+        self._health.state = lambda: self._store.trouble
+        self._health.holds = lambda: holds_frames(self._config)
         shared = Shared(directory, self._store, self._unknown)
         shared.watch = self._metrics.silent = self._silent = SilentDevices(self._store, state, shared.raw)
         self._silent.events = SilentEvents(self._store, self._publisher, now)
@@ -103,7 +105,9 @@ class Worker:
         newest, letters = Newest(), Letters()
         self._publisher.seen_by(newest.note, letters.note)
         known, silent = lambda: about(self._config), lambda: self._silent.latest(_SILENT_SHOWN)
-        return Page(Sources(known, self._metrics, self._health.diagnosis, letters, newest, silent))
+        return Page(
+            Sources(known, self._metrics, self._health.diagnosis, letters, newest, silent, self._health.remarks)
+        )
 
     def _refused(self, record: Record, reason: Reason, detail: str) -> Record | None:
         letter = self._letters.refused(record, reason, detail)
@@ -229,16 +233,6 @@ class Worker:
             self._stop.set()
 
         return stop
-
-
-def _state_folder(config: Config) -> Path | None:
-    folder = wiring.state_folder(config)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        _LOG.warning("No state can be kept: set `state_dir`.", folder=folder, error=error.strerror)
-        return None
-    return folder
 
 
 def _version() -> str:

@@ -18,6 +18,8 @@ from pipeline.in_force import InForce
 from pipeline.loop_lag import LoopLag
 
 _DEAD = 10.0  # seconds that the loop may be late
+_UNKEPT = "State cannot be kept: after a restart recorded LoRaWAN frames are accepted again, and Devices told anew."
+_HELD = "State cannot be kept: LoRaWAN frames are held back, unacknowledged."
 
 
 @dataclass(slots=True)
@@ -42,6 +44,8 @@ class Health:
         self.feeds: dict[str, FeedHealth] = {}
         self.config = InForce()
         self.draining = False
+        self.state: Callable[[], str] = str  # why nothing outlives the process now; empty while it does
+        self.holds: Callable[[], bool] = bool  # whether frames wait meanwhile
         self._version, self._lag, self._kafka = version, lag, kafka
         self._began = time.time()
         self._started = False
@@ -68,6 +72,14 @@ class Health:
         """Why messages do not flow now, for whoever asks: without the names that a broker knows us by."""
         return [*(["Draining."] if self.draining else []), *self._away(ever=False)]
 
+    def degraded(self) -> list[str]:
+        """Say what wants mending though messages flow, for whoever asks: without the names of our files."""
+        return [_UNKEPT] if self.state() and not self.holds() else []
+
+    def remarks(self) -> list[str]:
+        """Say what wants mending though messages flow, for those who mend it."""
+        return [f"{_UNKEPT} {self.state()}"] if self.degraded() else []
+
     def diagnosis(self) -> list[str]:
         """Why messages do not flow now, for those who mend it."""
         return [*(["Draining."] if self.draining else []), *self._away(ever=False, whole=True)]
@@ -78,6 +90,8 @@ class Health:
             if not feed.look() and not (ever and feed.was_up):
                 why = feed.problem() if whole else ""
                 reasons.append(f"Feed {name} is not connected." + (f" {why}" if why else ""))
+        if not ever and self.state() and self.holds():
+            reasons.append(f"{_HELD} {self.state()}" if whole else _HELD)
         return reasons
 
     def status(self) -> str:
@@ -88,17 +102,20 @@ class Health:
             return f"Draining, {flying} messages have no fate yet."
         if self.config.refused:  # `systemctl reload` itself says only that it has asked
             reasons.append("The configuration file was refused at the last reload; the one before it is in force.")
+        reasons += self.remarks()
         return " ".join(reasons) if reasons else f"Ready, {len(self.feeds)} feed(s), {flying} messages in flight."
 
     def whole(self) -> Mapping[str, Any]:
         """Return all of it, for JSON. Times are seconds, and seconds since 1970 UTC where they say when."""
         reasons = {"live": self.not_live(), "started": self.not_started(), "ready": self.diagnosis()}
+        degraded = self.remarks()
         return {
-            "status": "ok" if not any(reasons.values()) else "failing",
+            "status": "failing" if any(reasons.values()) else "degraded" if degraded else "ok",
             "version": self._version,
             "started_at": round(self._began, 3),
             "draining": self.draining,
             "reasons": reasons,
+            "degraded": degraded,
             "event_loop_lag": round(self._lag.worst(), 4),
             "config": asdict(self.config),
             "kafka": {"ready": not self._kafka(), "problem": self._kafka()},
@@ -115,15 +132,15 @@ def pages(exposition: Callable[[], tuple[str, bytes]], health: Health) -> dict[s
 
     def verbose() -> Answer:
         whole = health.whole()
-        status = 200 if whole["status"] == "ok" else 503
+        status = 503 if whole["status"] == "failing" else 200
         return status, "application/json", f"{json.dumps(whole, indent=2)}\n".encode()
 
     return {
         "/metrics": Page(metrics),
         "/livez": probe(health.not_live),
-        "/readyz": probe(health.not_ready),
+        "/readyz": probe(health.not_ready, health.degraded),
         "/startupz": probe(health.not_started),
-        "/healthz": probe(lambda: [*health.not_live(), *health.not_ready()]),
+        "/healthz": probe(lambda: [*health.not_live(), *health.not_ready()], health.degraded),
         "/healthz?verbose": Page(verbose, guarded=True),
     }
 

@@ -27,7 +27,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from pipeline import metrics_lorawan, metrics_silent
+from pipeline import metrics_lorawan, metrics_silent, metrics_state
 from pipeline.delivery import Fate, Ledger
 from pipeline.errors import Reason
 from pipeline.in_force import InForce
@@ -210,6 +210,7 @@ class Metrics:
         self.radio: dict[str, Radio] = {}
         self.frames = FrameLedger()
         self.silent: metrics_silent.Watched = metrics_silent.Nobody()
+        self.store: metrics_state.Keeps = metrics_state.Nothing()
         self.publish = PublishMetrics(self.registry)
         self.costs: Mapping[str, float] = {}
         self.in_force = InForce()
@@ -304,6 +305,7 @@ class _Live(Collector):
         yield costs
         yield from metrics_lorawan.collect(self._metrics.raw, self._metrics.radio, self._metrics.frames)
         yield from metrics_silent.collect(self._metrics.silent)
+        yield from metrics_state.collect(self._metrics.store)
 
     def _conservation(self) -> Iterator[Metric]:
         received = CounterMetricFamily("headrace_received_messages", "Messages received.", labels=["feed"])

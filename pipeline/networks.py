@@ -97,6 +97,7 @@ def _frames(
             mic=policy.wrong_mic,
             replay=policy.replay,
             reset=policy.reset,
+            hold=policy.unkept == "hold",
         ),
         ledger=ledger,
         frames=shared.frames,

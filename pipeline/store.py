@@ -8,7 +8,7 @@
 
 A process that is killed loses what it put in its last second at most: a value must be harmless when it is that much too
 old, or else whoever put it acknowledges its message only `when_written`. Whatever is wrong with the file costs the
-memory of earlier lives, never the worker.
+memory of earlier lives, never the worker: `trouble` says so while it lasts, and each retry may end it.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ class Store:
         self._sizes: dict[str, int] = {}
         self._unwritten: dict[tuple[str, str], bytes | None] = {}
         self._waiting: list[Callable[[], None]] = []
+        self._insisting: list[Callable[[], None]] = []  # those who wait through a failure, too
+        self.failures = 0
         self._whole = False  # a write failed: the next one holds everything
         self._turn = asyncio.Lock()
         self._hurry = asyncio.Event()
@@ -60,6 +62,11 @@ class Store:
             for table, key, value in self._file.read():
                 self._keep(table, key, value)
             self._whole = not self._file.usable
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing that is put outlives the process now; empty while it does, and where there is no folder."""
+        return "" if self._file is None else self._file.trouble
 
     def get(self, table: str, key: str) -> bytes | None:
         """Return the value, or None."""
@@ -80,13 +87,23 @@ class Store:
         if self._drop(table, key):
             self._note(table, key, None)
 
-    def when_written(self, call: Callable[[], None]) -> None:
-        """Call back once all that was put so far is in the file; at once if it is, or if it cannot be written."""
-        if self._whole or not (self._unwritten or self._turn.locked()):
+    def when_written(self, call: Callable[[], None], *, insist: bool = False) -> None:
+        """Call back once all that was put so far is in the file; at once if it is.
+
+        insist: if it cannot be written, wait until it can be, or for ever; else call back then, too.
+        """
+        if insist and self.trouble:
+            self._insisting.append(call)
+        elif not self._whole and not (self._unwritten or self._turn.locked()):
             call()
-            return
-        self._waiting.append(call)
-        self._hurry.set()
+        elif insist:
+            self._insisting.append(call)
+            self._hurry.set()
+        elif self._whole:
+            call()
+        else:
+            self._waiting.append(call)
+            self._hurry.set()
 
     async def run(self) -> None:
         """Write what was put, until cancelled."""
@@ -100,14 +117,16 @@ class Store:
         """Write what was put since the last time; a failure is logged, and all is written the next time."""
         async with self._turn:
             self._hurry.clear()
-            rows, waiting = self._take(), self._waiting
-            self._waiting = []
+            rows, waiting, insisting = self._take(), self._waiting, self._insisting
+            self._waiting, self._insisting = [], []
             await self._write(rows)
-        for call in waiting:
+            if self.trouble:
+                self._insisting, insisting = [*insisting, *self._insisting], []
+        for call in (*waiting, *insisting):
             call()
 
     async def _write(self, rows: Sequence[Row]) -> None:
-        if self._file is None or not rows:
+        if self._file is None or not (rows or self.trouble):
             return
         try:
             written = await asyncio.get_running_loop().run_in_executor(self._thread, self._file.write, rows)
@@ -115,6 +134,7 @@ class Store:
             self._whole = True  # nobody learns what came of it
             raise
         self._whole = self._whole or not written
+        self.failures += not written
 
     async def close(self) -> None:
         """Write the rest and let go of the file."""
@@ -161,7 +181,8 @@ class StateFile:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._link: sqlite3.Connection | None = None
-        self._said = ""
+        self._inode = 0
+        self.trouble = ""
 
     @property
     def usable(self) -> bool:
@@ -182,6 +203,7 @@ class StateFile:
         try:
             if self._link is None:
                 self._link, _ = self._open()
+            self._still_there()
             with self._link as link:
                 link.executemany("REPLACE INTO kept VALUES (?, ?, ?)", [row for row in rows if row[2] is not None])
                 gone = [row[:2] for row in rows if row[2] is None]
@@ -190,10 +212,15 @@ class StateFile:
             self.close()  # to be opened anew, or set aside, the next time
             self._complain(error)
             return False
-        if self._said:
+        if self.trouble:
             _LOG.info("The state file is written again.", file=self._file)
-            self._said = ""
+            self.trouble = ""
         return True
+
+    def _still_there(self) -> None:
+        """Raise OSError if the file was removed or replaced: what we write then goes nowhere, without an error."""
+        if self._file.stat().st_ino != self._inode:
+            raise OSError(0, "it was replaced while we held it")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -203,6 +230,11 @@ class StateFile:
             self._link = None
 
     def _open(self) -> tuple[sqlite3.Connection, list[tuple[str, str, bytes]]]:
+        opened = self._sound()
+        self._inode = self._file.stat().st_ino
+        return opened
+
+    def _sound(self) -> tuple[sqlite3.Connection, list[tuple[str, str, bytes]]]:
         try:
             return _opened(self._file)
         except sqlite3.Error as error:
@@ -222,9 +254,9 @@ class StateFile:
         said = f"{self._file} cannot be used ({cause}). Set `state_dir` to a folder that we may write to."
         if _code(error) == sqlite3.SQLITE_BUSY:
             said = f"Another worker holds {self._file}. Give each worker a `state_dir` of its own."
-        if said != self._said:
+        if said != self.trouble:
             _LOG.warning("What is learned of devices is forgotten at a restart.", problem=said)
-            self._said = said
+            self.trouble = said
 
 
 def peek(folder: Path, table: str) -> dict[str, bytes] | None:

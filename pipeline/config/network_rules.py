@@ -47,6 +47,11 @@ def raw(feed: MqttFeed | SemtechUdpFeed) -> bool:
     return feed.dialect not in {None, AUTO} and dialects()[str(feed.dialect)].raw
 
 
+def holds_frames(config: Config) -> bool:
+    """Say whether any feed holds raw frames back while their counters cannot be kept."""
+    return any(each.frames is not None and each.frames.unkept == "hold" for each in config.feeds.values())
+
+
 def _without_dialect(name: str, feed: MqttFeed | SemtechUdpFeed) -> Iterator[Finding]:
     for key, value in (("deduplicate", feed.deduplicate), ("frames", feed.frames), ("prefer", feed.prefer)):
         if value is not None:

@@ -6,6 +6,7 @@ acknowledged is never accepted again, not after a SIGKILL either. A duplicate is
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -34,8 +35,12 @@ _NOW_AND_THEN = 63  # of 64 frames one: then the ledger is told that the device 
 class Written(Keeper, Protocol):
     """What outlives the process, and says when it does: pipeline/store.py."""
 
-    def when_written(self, call: Callable[[], None]) -> None:
-        """Call back once all that was put so far is in the file."""
+    @property
+    def trouble(self) -> str:
+        """Why nothing outlives the process now; empty while it does."""
+
+    def when_written(self, call: Callable[[], None], *, insist: bool = False) -> None:
+        """Call back once all that was put so far is in the file; insist: not before, whatever is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,8 @@ class Policy:
     unknown: no session has that DevAddr; most are other people's, who have not asked to be recorded. invalid: no frame
     that a device sends. mic: of a DevAddr of ours, but no key fits. replay: the counter went back. reset: whether a
     counter that went back is a device's that was reset (`accept`: an ABP device without memory, but then a recorded
-    frame that is sent again is accepted as well), or is dealt with as `replay` says.
+    frame that is sent again is accepted as well), or is dealt with as `replay` says. hold: whether frames wait, and are
+    not acknowledged, while their counters cannot be kept.
     """
 
     unknown: Refused = "filter"
@@ -53,6 +59,7 @@ class Policy:
     mic: Refused = "dead_letter"
     replay: Refused = "dead_letter"
     reset: Literal["accept", "refuse"] = "refuse"
+    hold: bool = False
 
 
 class Sessions(Stage[Copies]):
@@ -79,9 +86,25 @@ class Sessions(Stage[Copies]):
         self._frames = frames
         self._refusals = refusals
         self._kept = 0
+        self._held: deque[Batch[Copies]] = deque()
 
     def put(self, batch: Batch[Copies]) -> None:
-        """Pass on what each transmission says, in order."""
+        """Pass on what each transmission says, in order; or hold it, while its counter cannot be kept."""
+        if self._policy.hold and (self._held or self._store.trouble):
+            self._held.append(batch)
+            if len(self._held) == 1:
+                self._store.when_written(self._go_on, insist=True)
+        else:
+            self._take(batch)
+
+    def _go_on(self) -> None:
+        """Take what was held, in order."""
+        while self._held and not self._store.trouble:
+            self._take(self._held.popleft())
+        if self._held:
+            self._store.when_written(self._go_on, insist=True)
+
+    def _take(self, batch: Batch[Copies]) -> None:
         found, delivery = _Found(), batch.delivery
         match, received = self._counters.match, self._frames.received
         for copies in batch.items:
@@ -115,8 +138,8 @@ class Sessions(Stage[Copies]):
             self._events.put(Batch(delivery, found.joins))
 
     def kept(self) -> int:
-        """How many duplicates wait for the fate of their originals."""
-        return self._kept
+        """How many duplicates wait for the fate of their originals, and how many transmissions are held."""
+        return self._kept + sum(len(batch.items) for batch in self._held)
 
     async def drain(self, deadline: float) -> None:
         """Nothing here can be passed on: the duplicates go with their originals."""
@@ -209,7 +232,7 @@ class Sessions(Stage[Copies]):
 
     def _confirmed(self, parent: Delivery, accepted: Accepted, settled: Delivery) -> None:
         self._counters.confirm(accepted)
-        self._store.when_written(partial(self._written, parent, accepted, settled))
+        self._store.when_written(partial(self._written, parent, accepted, settled), insist=self._policy.hold)
 
     def _written(self, parent: Delivery, accepted: Accepted, settled: Delivery) -> None:
         seal_alike(parent, settled)

@@ -25,7 +25,7 @@ _EXPLAINED = {reason.value: reason.explanation for reason in Reason}
 class Sources:
     """Where the page looks. about: the configuration in force. not_ready: why messages do not flow.
 
-    silent: some of those that are overdue, of late last.
+    silent: some of those that are overdue, of late last. remarks: what wants mending though messages flow.
     """
 
     about: Callable[[], About]
@@ -34,6 +34,7 @@ class Sources:
     letters: Letters
     newest: Newest
     silent: Callable[[], Sequence[SilentDevice]]
+    remarks: Callable[[], Sequence[str]] = tuple
 
 
 def snapshot(sources: Sources, history: History, started: float) -> dict[str, Any]:
@@ -49,6 +50,7 @@ def snapshot(sources: Sources, history: History, started: float) -> dict[str, An
         "version": next(iter(samples.by("version", "headrace_build_info")), ""),
         "tenant": about.tenant,
         "not_ready": list(sources.not_ready()),
+        "remarks": list(sources.remarks()),
         "config_refused": list(sources.metrics.in_force.refused),
         "point": history.points[-1] if history.points else None,
         "received": samples.sum("headrace_received_messages_total"),

@@ -22,6 +22,8 @@ def _lines(told: Snapshot, width: int) -> Iterator[str]:
     yield f"Headrace {told['version']}  {told['tenant']}  up {hours} h {minutes:02} min"
     for reason in [*told["not_ready"], *_late(told)] or ["Every feed is connected, and Kafka takes what comes."]:
         yield from wrap(printable(reason), width)  # how to mend it stands at its end
+    for remark in told["remarks"]:
+        yield from wrap(printable(remark), width)
     if told["config_refused"]:
         yield "The configuration file was refused at the last reload; the one before it is in force."
     yield ""

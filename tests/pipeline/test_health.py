@@ -105,6 +105,25 @@ def test_the_status_tells_that_a_reload_was_refused() -> None:
     assert parts.health.status() == "Ready, 1 feed(s), 0 messages in flight."
 
 
+def test_state_that_cannot_be_kept_is_told_everywhere() -> None:
+    parts = Parts()
+    parts.trouble, parts.up = "", True
+    parts.health.state = lambda: "/var/lib/x cannot be used."
+    status, text = parts.ask("/readyz")
+    assert (status, text.splitlines()[0]) == (200, "ok, but degraded:")
+    assert "/var/lib" not in text
+    assert parts.health.status().endswith("/var/lib/x cannot be used.")
+    status, text = parts.ask("/healthz?verbose")
+    assert (status, json.loads(text)["status"]) == (200, "degraded")
+    assert json.loads(text)["degraded"][0].endswith("/var/lib/x cannot be used.")
+
+    parts.health.holds = lambda: True
+    held = "State cannot be kept: LoRaWAN frames are held back, unacknowledged."
+    assert parts.ask("/readyz") == (503, f"{held}\n")
+    assert parts.health.diagnosis() == [f"{held} /var/lib/x cannot be used."]
+    assert parts.ask("/startupz")[0] == 200, "a restart mends no disk"
+
+
 def test_the_whole_of_it() -> None:
     parts = Parts()
     parts.health.config.refused = ["a.yaml:3  feeds.city.qos  is wrong."]

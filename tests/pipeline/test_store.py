@@ -284,6 +284,66 @@ def test_a_write_that_fails_lets_go_of_those_who_wait(tmp_path: Path) -> None:
     assert calls == ["a"]
 
 
+def test_who_insists_waits_until_the_file_can_be_written(tmp_path: Path) -> None:
+    async def live() -> list[str]:
+        (tmp_path / FILE).mkdir()
+        store, calls = Store(tmp_path), list[str]()
+        assert "Is a directory" in store.trouble
+        store.when_written(lambda: calls.append("at once"), insist=True)
+        store.put("t", "a", b"1")
+        store.when_written(lambda: calls.append("a"), insist=True)
+        await store.write()
+        assert (calls, store.failures) == ([], 1)
+        (tmp_path / FILE).rmdir()
+        await store.write()
+        assert (calls, store.trouble) == (["at once", "a"], "")
+        store.put("t", "b", b"2")
+        store.when_written(lambda: calls.append("b"), insist=True)
+        await store.close()
+        return calls
+
+    assert asyncio.run(live()) == ["at once", "a", "b"]
+    assert kept(tmp_path) == {"a": b"1", "b": b"2"}
+
+
+def test_trouble_ends_though_there_is_nothing_to_write(tmp_path: Path) -> None:
+    async def live() -> None:
+        (tmp_path / FILE).mkdir()
+        store = Store(tmp_path)
+        await store.write()
+        assert store.trouble
+        (tmp_path / FILE).rmdir()
+        await store.write()
+        assert not store.trouble
+        await store.close()
+
+    asyncio.run(live())
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_file_that_is_removed_under_us_is_missed(tmp_path: Path, *, again: bool) -> None:
+    """What is written into a file without a name is lost with the process, and no call fails."""
+
+    async def live() -> None:
+        store = Store(tmp_path)
+        store.put("t", "a", b"1")
+        await store.write()
+        for name in (FILE, f"{FILE}-wal"):
+            (tmp_path / name).unlink()
+        if again:
+            (tmp_path / FILE).touch()
+        store.put("t", "b", b"2")
+        await store.write()
+        assert store.trouble
+        await store.write()
+        assert not store.trouble
+        assert store._file is not None
+        store._file.close()
+
+    asyncio.run(live())
+    assert kept(tmp_path) == {"a": b"1", "b": b"2"}
+
+
 def test_a_value_occupies_what_it_is_counted_with() -> None:
     """Orjson's bytes are as long as they say and occupy its whole buffer, which `most` would not see."""
     store = Store(None)

@@ -44,6 +44,7 @@ function verdict(now) {
   const bad = [...now.not_ready];
   if (!now.conserved) bad.push("A message is unaccounted for. Please report it: it is a bug of Headrace.");
   const warnings = now.config_refused.length ? ["The configuration file was refused at the last reload; the one before it is in force."] : [];
+  warnings.push(...now.remarks);
   warnings.push(...now.feeds.filter((feed) => feed.in_flight > FULL * feed.limit).map((feed) => `The lane of feed ${feed.name} is nearly full: Kafka confirms more slowly than messages come.`));
   warnings.push(...now.feeds.filter((feed) => feed.oldest > feed.patience).map((feed) => `A message of feed ${feed.name} has waited for more than ${seconds(step(feed.oldest))}: Kafka has not confirmed it.`));
   const quiet = now.devices.silent_gateways;

@@ -73,6 +73,7 @@ class File:
         self.values = dict(self.written)
         self.late = late
         self.waiting: list[Callable[[], None]] = []
+        self.trouble = ""
 
     def get(self, table: str, key: str) -> bytes | None:
         return self.values.get((table, key))
@@ -86,9 +87,9 @@ class File:
     def put(self, table: str, key: str, value: bytes) -> None:
         self.values[table, key] = value
 
-    def when_written(self, call: Callable[[], None]) -> None:
+    def when_written(self, call: Callable[[], None], *, insist: bool = False) -> None:
         self.waiting.append(call)
-        if not self.late:
+        if not self.late and not (insist and self.trouble):
             self.write()
 
     def write(self) -> None:

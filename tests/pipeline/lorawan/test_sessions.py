@@ -63,6 +63,33 @@ def test_two_gateways_one_uplink(clock: Clock) -> None:
     assert worker.feeds[0].raw.gateways == {"0000000000000001": 1, "0000000000000002": 1}
 
 
+def test_frames_wait_while_their_counters_cannot_be_kept(clock: Clock) -> None:
+    worker = Worker([DEVICE], policy=Policy(hold=True))
+    feed = worker.feeds[0]
+    up(worker, clock, 1)
+    worker.file.trouble = "The disk is full."
+    up(worker, clock, 2, 3)
+    assert [uplink.f_cnt for uplink in worker.uplinks.uplinks()] == [1]
+    assert (feed.acknowledged, feed.sessions.kept()) == ([1], 2)
+    worker.file.trouble = ""
+    worker.file.write()
+    up(worker, clock, 4)
+    assert [uplink.f_cnt for uplink in worker.uplinks.uplinks()] == [1, 2, 3, 4]
+    assert (feed.acknowledged, feed.sessions.kept()) == ([1, 2, 3, 4], 0)
+    assert feed.ledger.conserved()
+
+
+def test_a_frame_that_is_confirmed_while_the_disk_fails_is_not_acknowledged(clock: Clock) -> None:
+    worker = Worker([DEVICE], policy=Policy(hold=True), late=True)
+    up(worker, clock, 1)
+    worker.file.trouble = "The disk is full."
+    worker.uplinks.confirm()
+    assert worker.feeds[0].acknowledged == []
+    worker.file.trouble = ""
+    worker.file.write()
+    assert worker.feeds[0].acknowledged == [1]
+
+
 def test_a_late_copy_is_acknowledged_after_its_original(clock: Clock) -> None:
     worker = Worker([DEVICE], late=True)
     phy = data_up(KEYS, 7, b"x")
