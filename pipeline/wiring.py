@@ -45,6 +45,7 @@ from pipeline.topics import TopicPattern
 
 Secret = Callable[[], str]
 _SHORTEST_TOKEN = 16
+_SPARE_REPLICAS = 3
 _MAKE = "Make one: `openssl rand -hex 16`."
 
 
@@ -254,14 +255,23 @@ def create_topics(config: Config) -> CreateTopics | None:
     if create is None:
         return None
     configs: dict[str, dict[str, str]] = {}
+    settings = {**_durable(create.replication_factor), **create.configs}
     for model, name in topics(config).items():
         retention = config.stream(model).retention
         kept = {} if retention is None else {"retention.ms": str(round(retention * 1000))}
         whole = {"cleanup.policy": "compact"} if model in {DEVICE, DEVICE_MODEL} else {}  # the latest is kept
-        configs[name] = {**create.configs, **whole, **kept}
+        configs[name] = {**settings, **whole, **kept}
     for name in all_topics(config) - configs.keys():
-        configs[name] = dict(create.configs)
+        configs[name] = dict(settings)
     return CreateTopics(create.partitions, create.replication_factor or -1, configs)
+
+
+def _durable(replicas: int | None) -> dict[str, str]:
+    """Return how many replicas must have a record before Kafka confirms it: two, where losing one leaves two.
+
+    With fewer replicas, or an unknown number of them, two would stop the feed when a single broker restarts.
+    """
+    return {"min.insync.replicas": "2"} if replicas is not None and replicas >= _SPARE_REPLICAS else {}
 
 
 def _path(text: str | None) -> Path | None:

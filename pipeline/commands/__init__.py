@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from time import time
 from typing import Any
+
+from pipeline import times
+from pipeline.config.values import seconds
+from pipeline.errors import ConfigError, Reason
 
 OK, START_ERROR, CONFIG_ERROR = 0, 1, 2
 EXIT_CODES = """exit codes:
@@ -27,6 +32,31 @@ def parser(make: Callable[..., Any], *arguments: Any, **options: Any) -> argpars
         *arguments, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options
     )
     return made
+
+
+def add_reasons(to: argparse.ArgumentParser, said: str) -> None:
+    """Declare `--reason R`, a reason of a dead letter, which may be repeated."""
+    reasons = [reason.value for reason in Reason]
+    to.add_argument("--reason", action="append", default=[], choices=reasons, metavar="R", help=said)
+
+
+def since(text: str | None) -> int | None:
+    """Read `--since`: a time with a zone, or how long ago; return milliseconds since 1970 UTC.
+
+    Raises:
+        ConfigError: the text is neither.
+    """
+    if text is None:
+        return None
+    ms = times.parse(text, "iso")
+    if ms is not None:
+        return ms
+    try:
+        return round((time() - seconds(text)) * 1000)
+    except ValueError:
+        raise ConfigError(
+            f"Expected --since as a time with a zone (2026-01-21T12:00:00Z) or a duration (2h, 3d), got {text!r}."
+        ) from None
 
 
 def add_format(to: argparse.ArgumentParser) -> None:

@@ -6,13 +6,10 @@ import argparse
 import importlib
 import json
 import sys
-from dataclasses import asdict
-from time import monotonic, time
+from time import monotonic
 from typing import Any
 
-from pipeline import commands, config, event_loop, logs, times
-from pipeline.config.values import seconds
-from pipeline.errors import ConfigError, Reason
+from pipeline import commands, config, event_loop, logs
 
 _EACH = 0.2
 _EACH_LINE = 5.0
@@ -23,15 +20,20 @@ _HELP = """examples:
   headrace replay city.yaml --dead-letters
   headrace replay city.yaml --dead-letters --reason no_route --reason malformed --since 2d
   headrace replay city.yaml --dead-letters --since 2026-01-21T12:00:00Z --again
+  headrace replay city.yaml --dead-letters --dismiss --reason malformed --reason no_route
 
 Each dead letter goes through route, connector and model as they are now, with the time at which it first arrived. What
 comes out is published; what fails again stays where it is. What was replayed is remembered in `state_dir`, so that a
-second replay takes only what the first could not. A replay that is killed may publish its last second twice, with the
-same `ce_id`. What a message tells of its device itself is left out: a worker has published a newer state. A worker may
-run meanwhile.
+second replay takes only what the first could not.
+
+Letters that nothing can mend are dismissed (--dismiss, with --reason or --since to choose): they stay in the topic,
+and no later replay tries them, so that exit code 0 means that all is done.
+
+A replay that is killed may publish its last second twice, with the same `ce_id`. What a message tells of its device
+itself is left out: a worker has published a newer state. A worker may run meanwhile.
 
 exit codes:
-  0  everything that was asked for came out
+  0  everything that was asked for came out, or is dismissed
   1  something failed again or could not be replayed; or Kafka, a topic or a file is not as the configuration says
   2  the configuration, or an argument, cannot be used
 """
@@ -49,46 +51,33 @@ def add(to: commands.Subparsers) -> None:
     )
     parser.add_argument("config", metavar="CONFIG", help="the configuration, a YAML file")
     parser.add_argument("--dead-letters", action="store_true", required=True, help="replay the dead-letter topic")
-    reasons = [reason.value for reason in Reason]
-    said = "only this reason, by its name in the reference; may be repeated"
-    parser.add_argument("--reason", action="append", default=[], choices=reasons, metavar="R", help=said)
+    commands.add_reasons(parser, "only this reason, by its name in the reference; may be repeated")
     parser.add_argument("--since", metavar="T", help="only what arrived since: a time with a zone, or 2h, 3d")
     parser.add_argument("--again", action="store_true", help="also what was replayed before")
+    said = "replay nothing: count these letters as done, so that no later replay tries them"
+    parser.add_argument("--dismiss", action="store_true", help=said)
     parser.add_argument("--dry-run", action="store_true", help="publish nothing, and only say what would come out")
     commands.add_format(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Replay and return the exit code."""
-    since = _since(parsed.since)
+    since = commands.since(parsed.since)
     loaded = config.read(parsed.config)
     logs.leave_out("aiokafka")
     replay: Any = importlib.import_module("pipeline.replay")
-    wanted = replay.Wanted(reasons=frozenset(parsed.reason), since=since, again=parsed.again, dry_run=parsed.dry_run)
+    chosen = {"again": parsed.again, "dismiss": parsed.dismiss, "dry_run": parsed.dry_run}
+    wanted = replay.Wanted(reasons=frozenset(parsed.reason), since=since, **chosen)
     try:
         report = event_loop.run(replay.replay(loaded.config, wanted, _Progress().told))
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted; what Kafka had confirmed is remembered as replayed.\n")
         return _INTERRUPTED
     if parsed.format == "json":
-        sys.stdout.write(json.dumps(asdict(report), indent=2) + "\n")
+        sys.stdout.write(json.dumps(replay.plain(report), indent=2) + "\n")
     else:
         sys.stdout.write(replay.text(report) + "\n")
     return commands.OK if report.clean else commands.START_ERROR
-
-
-def _since(text: str | None) -> int | None:
-    if text is None:
-        return None
-    ms = times.parse(text, "iso")
-    if ms is not None:
-        return ms
-    try:
-        return round((time() - seconds(text)) * 1000)
-    except ValueError:
-        raise ConfigError(
-            f"Expected --since as a time with a zone (2026-01-21T12:00:00Z) or a duration (2h, 3d), got {text!r}."
-        ) from None
 
 
 class _Progress:

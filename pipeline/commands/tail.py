@@ -18,11 +18,13 @@ _HELP = f"""examples:
   headrace tail AirQualityObserved city.yaml
   headrace tail ghent.AirQualityObserved.v1 city.yaml --key aq-0001 --count 1
   headrace tail city.yaml --dead-letters --from-beginning
+  headrace tail city.yaml --dead-letters --reason no_route --since 2h --until-end
   headrace tail AirQualityObserved city.yaml --from-beginning --count 10 --format json
 
 TOPIC is a topic of Kafka, the name of a model, or device-events; with --dead-letters it is left out. Options stand
 behind CONFIG.
-Nothing is committed: no consumer group is used, and none is disturbed. It ends with Ctrl-C, or after --count records.
+Nothing is committed: no consumer group is used, and none is disturbed. It ends with Ctrl-C, after --count records, or
+with --until-end after what is there now (all of it, or what --since leaves of it).
 
 {commands.EXIT_CODES}"""
 
@@ -42,6 +44,10 @@ def add(to: commands.Subparsers) -> None:
     parser.add_argument("--key", metavar="K", help="only this key: an entity id, or the device's name at its end")
     parser.add_argument("--dead-letters", action="store_true", help="the dead-letter topic")
     parser.add_argument("--from-beginning", action="store_true", help="also what is there already")
+    said = "also what is there since: a time with a zone, or 2h, 3d"
+    parser.add_argument("--since", metavar="T", help=said)
+    parser.add_argument("--until-end", action="store_true", help="end after what is there now, instead of waiting")
+    commands.add_reasons(parser, "only dead letters of this reason; may be repeated; implies --dead-letters")
     parser.add_argument("--count", type=int, metavar="N", help="end after N records")
     commands.add_format(parser)
 
@@ -50,6 +56,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Show records until there are enough or Ctrl-C, and return the exit code."""
     if parsed.count is not None and parsed.count < 1:
         raise ConfigError(f"Expected --count of 1 or more, got {parsed.count}.")
+    commands.since(parsed.since)  # a mistake in an argument is said before Kafka is asked
     loaded = config.read(parsed.config)
     topic = _topic(loaded.config, parsed)
     logs.leave_out("aiokafka")
@@ -63,7 +70,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _topic(of: Config, parsed: argparse.Namespace) -> str:
-    if parsed.dead_letters:
+    if parsed.dead_letters or parsed.reason:
         return str(parsed.topic or of.dead_letter_topic)
     topics: dict[str, str] = importlib.import_module("pipeline.wiring").topics(of)
     if of.tells_events:
@@ -77,7 +84,15 @@ def _topic(of: Config, parsed: argparse.Namespace) -> str:
 async def _follow(of: Config, topic: str, parsed: argparse.Namespace) -> None:
     tail: Any = importlib.import_module("pipeline.tail")
     options = importlib.import_module("pipeline.wiring").kafka_options(of)
-    wanted = tail.Follow(topic, parsed.key, parsed.from_beginning, parsed.count)
+    wanted = tail.Follow(
+        topic,
+        parsed.key,
+        beginning=parsed.from_beginning,
+        since=commands.since(parsed.since),
+        until_end=parsed.until_end,
+        reasons=frozenset(parsed.reason),
+        count=parsed.count,
+    )
     async with aclosing(tail.follow(options, wanted)) as records:
         async for record in records:
             line = json.dumps(tail.plain(record)) if parsed.format == "json" else tail.readable(record)

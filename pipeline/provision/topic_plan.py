@@ -11,6 +11,7 @@ from pipeline.config.root import Config
 from pipeline.config.values import spell_seconds
 
 _DEFAULT_PARTITIONS = 6
+BROKERS = "the broker's default"
 _CLEANUP, _RETENTION = "cleanup.policy", "retention.ms"
 
 
@@ -34,7 +35,7 @@ class Topic:
         """How long a record is kept, for a person."""
         ms = self.settings.get(_RETENTION)
         if ms is None:
-            return "the broker's default"
+            return BROKERS
         return "for ever" if int(ms) < 0 else spell_seconds(int(ms) / 1000)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from shlex import quote
 
-from pipeline.provision.topic_plan import Plan, Right, Topic
+from pipeline.provision.topic_plan import BROKERS, Plan, Right, Topic
 
 _KEPT = 200
 _DIGEST = 8
@@ -24,7 +24,21 @@ def table(plan: Plan) -> str:
     lines = [*_columns([head, *rows]), "", f"rights of {plan.principal}"]
     rights = [*plan.rights, *(Right(each.topic, each.operations, "for tail and replay") for each in plan.readers)]
     cells = [(each.topic or "the cluster", ", ".join(each.operations), each.why) for each in rights]
-    return "\n".join([*lines, *(f"  {line}" for line in _columns(cells))])
+    said = [f"note: {remark}" for remark in remarks(plan)]
+    return "\n".join([*lines, *(f"  {line}" for line in _columns(cells)), *([""] if said else []), *said])
+
+
+def remarks(plan: Plan) -> Iterator[str]:
+    """Yield what the plan leaves to the brokers, why, and what would set it."""
+    if any("min.insync.replicas" not in topic.settings for topic in plan.topics):
+        replicas = plan.topics[0].replicas
+        if replicas is None:
+            yield "min.insync.replicas is the brokers' own, as the number of replicas is; --replicas 3 sets it to 2."
+        else:
+            yield f"min.insync.replicas is the brokers' own: 2 of {replicas} would stop all feeds when one restarts."
+    if any(topic.retention == BROKERS and topic.cleanup == "delete" for topic in plan.topics):
+        yield f"Where retention is {BROKERS} (7 days, unless changed), `streams.<Model>.retention` of the"
+        yield "configuration, or `retention.ms` in its `kafka.create_topics.configs`, sets it."
 
 
 def script(plan: Plan) -> str:
@@ -68,6 +82,7 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _script(plan: Plan) -> Iterator[str]:
     yield _SCRIPT.format(file=plan.file.replace("\n", " "), bootstrap=plan.bootstrap, principal=_word(plan.principal))
+    yield from (f"# {remark}" for remark in remarks(plan))
     for topic in plan.topics:
         replicas = f" --replication-factor {topic.replicas}" if topic.replicas else ""
         settings = "".join(f" --config {quote(f'{name}={value}')}" for name, value in topic.settings.items())

@@ -7,7 +7,7 @@ report.py    the counts, and the same for a person
 session.py   from the topic through all of them
 """
 
-from pipeline.replay.report import Report, text
+from pipeline.replay.report import Report, plain, text
 from pipeline.replay.session import Wanted, replay
 
-__all__ = ["Report", "Wanted", "replay", "text"]
+__all__ = ["Report", "Wanted", "plain", "replay", "text"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from pipeline.errors import Reason
 
@@ -14,6 +15,7 @@ class Report:
     """The counts of one replay.
 
     seen: dead letters looked at. passed_over: of another reason, or older. before: done by an earlier replay.
+    dismissed: counted as done without being tried.
     filtered: dropped as a route says. again: failed again, by the present reason; samples: the first sentence of each.
     unusable: cannot be replayed, by why. unconfirmed: Kafka has not confirmed them in time.
     """
@@ -23,6 +25,7 @@ class Report:
     seen: int = 0
     passed_over: int = 0
     before: int = 0
+    dismissed: int = 0
     published: int = 0
     filtered: int = 0
     again: Counter[str] = field(default_factory=Counter)
@@ -41,6 +44,12 @@ class Report:
         return not self.again and not self.unusable and not self.unconfirmed
 
 
+def plain(report: Report) -> dict[str, Any]:
+    """Return the report as JSON takes it; `asdict` of Python 3.11 makes tuples of a Counter's keys."""
+    values = {each.name: getattr(report, each.name) for each in fields(report)}
+    return {name: dict(value) if isinstance(value, dict) else value for name, value in values.items()}
+
+
 def text(report: Report) -> str:
     """Write the report for a person."""
     return "\n".join(_lines(report))
@@ -49,7 +58,10 @@ def text(report: Report) -> str:
 def _lines(report: Report) -> Iterator[str]:
     yield f"{report.topic}: {_count(report.seen, 'dead letter')} looked at"
     verb = "would come out" if report.dry_run else "came out"
-    yield f"    {report.published} {verb} as records"
+    if report.dismissed:
+        yield f"    {report.dismissed} {'would be ' if report.dry_run else ''}dismissed: no later replay tries them"
+    else:
+        yield f"    {report.published} {verb} as records"
     if report.filtered:
         yield f"    {report.filtered} filtered, as their route says"
     if report.again:
@@ -62,7 +74,7 @@ def _lines(report: Report) -> Iterator[str]:
     if report.unconfirmed:
         yield f"    {report.unconfirmed} not confirmed by Kafka in time: the next replay takes them again"
     if report.before:
-        yield f"    {report.before} replayed before (--again takes them too)"
+        yield f"    {report.before} replayed or dismissed before (--again takes them too)"
     if report.passed_over:
         yield f"    {report.passed_over} not asked for"
     if report.dry_run:

@@ -28,11 +28,20 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which dead letters. reasons: empty for all. since: arrival, milliseconds since 1970 UTC. again: done ones too."""
+    """Which dead letters, and what is to become of them.
+
+    Attributes:
+        reasons: Only these; empty for all.
+        since: Only what arrived at this time or later, in milliseconds since 1970 UTC.
+        again: Also those that an earlier replay has done with.
+        dismiss: Count them as done without trying them.
+        dry_run: Write nothing.
+    """
 
     reasons: frozenset[str] = frozenset()
     since: int | None = None
     again: bool = False
+    dismiss: bool = False
     dry_run: bool = False
 
     def takes(self, letter: Letter, arrival: int) -> bool:
@@ -72,7 +81,7 @@ class _Session:
         self._letters = wiring.dead_letters(config)
         self._publisher: Publisher | None = None
         publisher: Stage[Record]
-        if wanted.dry_run:
+        if wanted.dry_run or wanted.dismiss:
             publisher = Paper(self._letters, self._on_paper)
         else:
             publisher = self._publisher = Publisher(wiring.kafka_options(config), self._refused, _Deaf())
@@ -112,6 +121,9 @@ class _Session:
             self._report.passed_over += 1
         elif (letter.partition, letter.offset) in self._replayed and not self._wanted.again:
             self._report.before += 1
+        elif self._wanted.dismiss:
+            self._report.dismissed += 1
+            self._done(letter.partition, letter.offset)
         else:
             self._attempts.put(letter)
 

@@ -29,6 +29,7 @@ def replay(worker: Headrace, *more: str, expect: int = 0) -> dict[str, object]:
         command(worker, *more), cwd=ROOT, env=environment(worker), capture_output=True, text=True, check=False
     )
     assert done.returncode == expect, done.stdout + done.stderr
+    assert done.stdout, done.stderr
     said: dict[str, object] = json.loads(done.stdout)
     return said
 
@@ -68,6 +69,28 @@ def test_many_letters_come_out_once_and_in_order(bench: WorkerBench) -> None:
     [state] = (worker.folder / "state").glob("*.replayed.json")
     assert state.stat().st_size < 200
     assert replay(worker, "--again", "--reason", "no_route")["published"] == LETTERS
+
+
+@pytest.mark.timeout(120)
+def test_dismissed_letters_are_done(bench: WorkerBench) -> None:
+    """Exit code 1 says that letters are left which nobody has decided on; a dismissed one is decided on."""
+    config = bench.config()
+    worker = bench.worker(config)
+    bench.publish_on([(f"{bench.tenant}/aq/0001", b"no JSON"), (f"{bench.tenant}/elsewhere", b"{}")])
+    until(lambda: worker.metric("headrace_messages_total", fate="dead_lettered") == 2, "both dead letters")
+    assert worker.stop() == 0
+
+    assert replay(worker, expect=1)["again"] == {"malformed": 1, "no_route": 1}
+    assert replay(worker, "--dismiss", "--reason", "malformed", "--dry-run")["dismissed"] == 1
+    assert replay(worker, "--dismiss", "--reason", "malformed")["dismissed"] == 1
+    left = replay(worker, expect=1)
+    assert (left["again"], left["before"]) == ({"no_route": 1}, 1)
+    assert replay(worker, "--dismiss", "--since", "1h")["dismissed"] == 1
+    done = replay(worker)
+    assert (done["again"], done["before"], done["published"]) == ({}, 2, 0)
+    assert len(bench.letters()) == 2, "they stay in the topic"
+    assert bench.records() == []
+    replay(worker, "--again", expect=1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

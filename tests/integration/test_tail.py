@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,10 @@ import pytest
 import yaml
 from aiokafka import AIOKafkaProducer
 
+from pipeline.dead_letter import DeadLetters
+from pipeline.errors import Reason
+from pipeline.message import Message
+from pipeline.record import decode_headers
 from tests.conftest import USERS
 from tests.integration.worker_bench import WorkerBench
 from tests.support.certs import Certificates
@@ -70,6 +75,40 @@ def test_a_wrong_password(bench: WorkerBench, certificates: Certificates, tmp_pa
     assert "refused our credentials" in done.stderr
     assert "canary" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_it_ends_after_what_is_there(bench: WorkerBench, tmp_path: Path) -> None:
+    bench.client.create_topic(bench.topic, 3)
+    nothing = tail(bench, tmp_path, {}, "--until-end")
+    assert (nothing.returncode, nothing.stdout) == (0, "")
+    bench.client.produce(bench.topic, [(b"%d" % number, b'{"a": {"value": %d}}' % number) for number in range(20)])
+
+    everything = tail(bench, tmp_path, {}, "--until-end")
+    assert sorted(re.findall(r"a: (\d+)", everything.stdout), key=int) == [str(number) for number in range(20)]
+    assert len(re.findall(r"a: ", tail(bench, tmp_path, {}, "--since", "1h", "--until-end").stdout)) == 20
+    later = tail(bench, tmp_path, {}, "--since", "2099-01-01T00:00:00Z", "--until-end")
+    assert (later.returncode, later.stdout) == (0, "")
+
+
+def test_dead_letters_of_one_reason(bench: WorkerBench, tmp_path: Path) -> None:
+    letters = DeadLetters(bench.tenant, bench.letter_topic)
+    made = [
+        letters.record(Message("t", b"%d" % at, at), feed="city", connector="", stage="route", reason=reason, detail="")
+        for at, reason in enumerate([Reason.NO_ROUTE, Reason.MALFORMED, Reason.NO_ROUTE])
+    ]
+    bench.client.create_topic(bench.letter_topic, 1)
+
+    async def produce() -> None:
+        async with AIOKafkaProducer(bootstrap_servers=bench.kafka.bootstrap()) as producer:
+            for each in made:
+                await producer.send_and_wait(bench.letter_topic, each.value, headers=decode_headers(each.headers))
+
+    asyncio.run(produce())
+    file = tmp_path / "city.yaml"
+    file.write_text(yaml.safe_dump(bench.config()), encoding="utf-8")
+    command = [sys.executable, "-m", "pipeline", "tail", str(file), "--reason", "no_route", "--until-end"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=50)
+    assert (done.returncode, done.stdout.count("no_route (stage route"), done.stdout.count("malformed")) == (0, 2, 0)
 
 
 STRANGE: tuple[tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]], ...] = (

@@ -62,6 +62,30 @@ def test_strimzis_resources(capsys: pytest.CaptureFixture[str], config: Path) ->
     assert user["spec"]["authorization"]["acls"][-1]["resource"] == {"type": "cluster"}
 
 
+def test_what_is_left_to_the_brokers_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    for form in ("table", "sh"):
+        said = topics(capsys, EXAMPLE, "--format", form)
+        assert "as the number of replicas is; --replicas 3 sets it to 2." in said
+        assert "`streams.<Model>.retention` of the" in said
+        assert "2 of 2 would stop all feeds" in topics(capsys, EXAMPLE, "--format", form, "--replicas", "2")
+    durable = topics(capsys, EXAMPLE, "--format", "sh", "--replicas", "3")
+    made = [line for line in durable.splitlines() if line.startswith("topic bench")]
+    assert len(made) == 2
+    assert all("--config min.insync.replicas=2" in line for line in made)
+    assert "min.insync.replicas is" not in durable
+
+
+def test_what_is_configured_goes_before(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    content: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())
+    settings = {"min.insync.replicas": 1, "retention.ms": 1000}
+    content["kafka"]["create_topics"] = {"partitions": 1, "replication_factor": 3, "configs": settings}
+    (tmp_path / "city.yaml").write_text(yaml.safe_dump(content))
+    said = topics(capsys, tmp_path / "city.yaml", "--format", "sh")
+    assert "min.insync.replicas=1" in said
+    assert "min.insync.replicas=2" not in said
+    assert "brokers' own" not in said
+
+
 def test_what_the_configuration_leaves_open(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     content = yaml.safe_load(EXAMPLE.read_text())
     content["kafka"] = {"bootstrap_servers": "127.0.0.1:9092", "idempotent": False}
