@@ -10,6 +10,7 @@ from pipeline.delivery import Batch, Fate, Stage
 from pipeline.entity import Entity
 from pipeline.errors import PayloadError, Reason
 from pipeline.json_guard import parse
+from pipeline.json_words import lack
 from pipeline.message import Message
 from pipeline.plan import Plan
 from pipeline.refusals import Refusals
@@ -60,11 +61,17 @@ class Decode(Stage[Message]):
                 name = name_of(topic, fields)
                 kind = name.__class__
                 entity = entities.get(name) if kind is str or kind is int else None
-                readings.append((entity or self._plan.entity(name), fields, message))
+                readings.append((entity or self._entity(name, fields), fields, message))
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
                 self._refusals.refuse(batch.delivery, message, error, "decode", self._plan.provenance)
         if readings:
             self._out.put(Batch(batch.delivery, readings))
+
+    def _entity(self, name: Any, fields: Fields) -> Entity:  # noqa: ANN401 - a payload holds anything
+        try:
+            return self._plan.entity(name)
+        except PayloadError as refusal:
+            raise named(refusal, self._plan.binding.device, fields) from None
 
     def kept(self) -> int:
         """Nothing stays here."""
@@ -81,6 +88,19 @@ def too_large(size: int, limit: int) -> NoReturn:
         PayloadError: always.
     """
     raise PayloadError(f"Expected at most {limit} bytes (max_payload), got {size}.", Reason.PAYLOAD_TOO_LARGE)
+
+
+def named(error: Exception, source: FromField | FromTopic, fields: Fields) -> Exception:
+    """Return what is wrong with a reading; where that is its device's name, with the place that should have it."""
+    if not isinstance(error, PayloadError) or error.reason is not Reason.DEVICE_MISSING:
+        return error
+    if isinstance(source, FromTopic):
+        detail = f"Expected the device's name in the topic's level {{{source.name}}}; it is empty."
+    elif not source.path.steps:  # an uplink says itself whose it is
+        return error
+    else:
+        detail = f"Expected the device's name in {source.path.text}; {lack(source.path, fields)}."
+    return PayloadError(detail, Reason.DEVICE_MISSING)
 
 
 def _guarded(binding: Binding) -> Callable[[bytes], Fields]:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from zlib import crc32
 
 from pipeline.errors import PayloadError, Reason
+from pipeline.json_words import told, unprintable
 from pipeline.message import Message
 from pipeline.record import Destination, header, header_start
 
@@ -101,10 +102,13 @@ def device_key(name: object) -> str:
             Reason.DEVICE_MISSING,
         )
     if isinstance(name, bool) or not isinstance(name, str | int):
-        raise PayloadError(f"Expected a text or an integer, got {type(name).__name__}.", Reason.DEVICE_INVALID)
+        said = f"Expected the device's name as a text or a whole number, got {told(name)}."
+        raise PayloadError(said, Reason.DEVICE_INVALID)
     text = str(name)
     if len(text) > _LONGEST_NAME:
-        raise PayloadError(f"Expected at most {_LONGEST_NAME} characters, got {len(text)}.", Reason.DEVICE_INVALID)
+        said = f"Expected a device's name of at most {_LONGEST_NAME} characters, got {len(text)}."
+        raise PayloadError(said, Reason.DEVICE_INVALID)
     if not text.isprintable():
-        raise PayloadError("The name holds a character that cannot be printed.", Reason.DEVICE_INVALID)
+        said = f"Expected a device's name that can be printed; it holds {unprintable(text)}."
+        raise PayloadError(said, Reason.DEVICE_INVALID)
     return quote(text, safe="")

@@ -11,6 +11,7 @@ from pipeline.binding import Fields, Path
 from pipeline.connector import Uplink
 from pipeline.errors import PayloadError
 from pipeline.json_guard import parse
+from pipeline.json_words import lack, told
 from pipeline.message import Message
 
 Encoding = Literal["raw", "hex", "base64"]
@@ -43,7 +44,8 @@ class Envelope:
         wrapper = parse(message.payload)
         text = self.field.find(wrapper)
         if not isinstance(text, str):
-            raise PayloadError(f"Expected a text of {self.encoding} in {self.field.text}, got {type(text).__name__}.")
+            came = f"; {lack(self.field, wrapper)}" if text is None else f", got {told(text)}"
+            raise PayloadError(f"Expected a text of {self.encoding} in {self.field.text}{came}.")
         port = None if self.port is None else _port(self.port, wrapper)
         return Uplink(_decoded(text.encode(), self.encoding), port, received_at=message.arrival), wrapper
 
@@ -64,5 +66,5 @@ def _decoded(payload: bytes, encoding: Encoding) -> bytes:
 def _port(path: Path, wrapper: Any) -> int | None:  # noqa: ANN401 - a payload holds anything
     port = path.find(wrapper)
     if port is not None and (isinstance(port, bool) or not isinstance(port, int) or port not in _PORTS):
-        raise PayloadError(f"Expected a port from 0 to 255 in {path.text}, got {str(port)[:60]!r}.")
+        raise PayloadError(f"Expected a port from 0 to 255 in {path.text}, got {told(port)}.")
     return port

@@ -13,14 +13,14 @@ from typing import Any
 from pipeline.binding import Fields
 from pipeline.bundle import Bundle
 from pipeline.connector import MOST_READINGS, Decoded, Uplink
-from pipeline.decode import name_of, too_large
+from pipeline.decode import name_of, named, too_large
 from pipeline.delivery import Batch, Fate, Stage
 from pipeline.device_state import FRAMES, STATE, DeviceStates
 from pipeline.envelope import WRAPPER, Envelope
 from pipeline.errors import PayloadError, Reason, as_refusal
 from pipeline.message import Message
 from pipeline.ngsi_ld import recorded_header
-from pipeline.plan import Plan
+from pipeline.plan import Plan, nothing_measured
 from pipeline.record import Record
 from pipeline.refusals import Refusals
 
@@ -102,12 +102,13 @@ class Fan:
         for number, fields in enumerate(readings, 1):
             try:
                 heard = self._reading(name(message.topic, fields), fields, outcome)
-            except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
+            except Exception as problem:  # noqa: BLE001 - nothing in a message may stop the ones beside it
+                error = named(problem, self.plans[0].binding.device, fields)
                 outcome.refuse(error, f"Reading {number} of {len(readings)}: " if outcome.several else "")
             else:
                 outcome.heard = outcome.heard or heard
         if not outcome.records and not outcome.heard and outcome.refusal is None:
-            outcome.refusal = self._nothing_measured()
+            outcome.refusal = nothing_measured([plan.slots for plan in self.plans], readings)
         return outcome
 
     def _reading(self, name: object, fields: Fields, outcome: Outcome) -> bool:
@@ -157,11 +158,6 @@ class Fan:
             if states.due(name, arrival):
                 outcome.add(self.family, name, {})
                 states.published(name, arrival)
-
-    def _nothing_measured(self) -> PayloadError:
-        names = dict.fromkeys(slot.path.text for plan in self.plans for slot in plan.slots)
-        detail = f"Expected at least one of {', '.join(names)}; none is in the payload."
-        return PayloadError(detail, Reason.NOTHING_MEASURED)
 
 
 class Outcome:

@@ -18,6 +18,7 @@ from pipeline.directory import Directory
 from pipeline.entity import Entity
 from pipeline.errors import PayloadError, Reason, as_refusal
 from pipeline.fan_out import Fan, Outcome
+from pipeline.json_words import told
 from pipeline.lorawan.ledger import Counted, FrameLedger
 from pipeline.message import Message
 from pipeline.ngsi_ld import recorded_header
@@ -228,7 +229,6 @@ class Identify(Stage[Heard]):
 
 def _unknown(eui: str, names: Names) -> str:
     said = {"brand": names.brand, "model": names.model, "profile": names.profile}
-    told = (
-        ", ".join(f"{what} {text[:60]!r}" for what, text in said.items() if text) or "neither brand, model nor profile"
-    )
-    return f"Nothing says which connector decodes the device {eui}: the server tells {told}."
+    names_told = ", ".join(f"{what} {told(text)}" for what, text in said.items() if text)
+    tells = names_told or "neither brand, model nor profile"
+    return f"Nothing says which connector decodes the device {eui}: the server tells {tells}."

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from pipeline.errors import PayloadError, Reason
+from pipeline.json_words import kind, told, unprintable
 
 MAX_DEPTH = 32
 _TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
@@ -32,9 +33,9 @@ def parse(payload: bytes, loads: Any = orjson.loads) -> dict[str, Any]:  # noqa:
     try:
         fields = loads(payload)
     except orjson.JSONDecodeError as error:
-        raise PayloadError(f"Expected JSON: {error}.", Reason.MALFORMED) from None
+        raise _malformed(error) from None
     if fields.__class__ is not dict:
-        raise PayloadError(f"Expected a JSON object, got {_kind(fields)}.", Reason.NOT_AN_OBJECT)
+        raise PayloadError(f"Expected a JSON object, got {kind(fields)}.", Reason.NOT_AN_OBJECT)
     if payload.count(b":") != len(fields):
         _refuse_duplicates(payload, fields)
     return fields
@@ -50,10 +51,20 @@ def document(payload: bytes) -> dict[str, Any]:
     try:
         fields = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
-        raise PayloadError(f"Expected JSON: {error}.", Reason.MALFORMED) from None
+        raise _malformed(error) from None
     if fields.__class__ is not dict:
-        raise PayloadError(f"Expected a JSON object, got {_kind(fields)}.", Reason.NOT_AN_OBJECT)
+        raise PayloadError(f"Expected a JSON object, got {kind(fields)}.", Reason.NOT_AN_OBJECT)
     return fields
+
+
+def _malformed(error: orjson.JSONDecodeError) -> PayloadError:
+    """Say what is no JSON, and name what cannot be seen in it."""
+    said, at = str(error), error.doc[error.pos : error.pos + 6]
+    if "surrogate" in said and at.startswith("\\u"):
+        said += f": {at} is half of a surrogate pair, and no character"
+    elif at and not at[0].isprintable():
+        said += f": {unprintable(at[0])}"
+    return PayloadError(f"Expected JSON: {said}.", Reason.MALFORMED)
 
 
 def _refuse_depth(payload: bytes) -> None:
@@ -83,10 +94,5 @@ def _once(pairs: list[tuple[str, Any]]) -> None:
     seen: set[str] = set()
     for key, _ in pairs:
         if key in seen:
-            raise PayloadError(f"Expected each key once, got {key[:60]!r} twice.", Reason.DUPLICATE_KEY)
+            raise PayloadError(f"Expected each key once, got {told(key)} twice.", Reason.DUPLICATE_KEY)
         seen.add(key)
-
-
-def _kind(value: object) -> str:
-    names = {list: "an array", str: "a text", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")

@@ -7,18 +7,19 @@ every one, in a third of the time, and returns None for any other. A property te
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import orjson
 
 from pipeline import cloudevents, times
-from pipeline.binding import MAX_AGE, WORLD, Area, Binding, Fields, Fixed, ObservedAt, Position
+from pipeline.binding import MAX_AGE, WORLD, Area, Binding, Fields, Fixed, ObservedAt, Path, Position
 from pipeline.connector import FromArrival
 from pipeline.devices import Device
 from pipeline.entity import Entity, device_key, entity_id
 from pipeline.errors import PayloadError, Reason
+from pipeline.json_words import lack, lacking, told
 from pipeline.message import Message
 from pipeline.models.base import Model
 from pipeline.ngsi_ld import (
@@ -253,7 +254,7 @@ class Plan:
             return (arrival if told is None else told), False
         ms = times.parse(value, source.format)
         if ms is None:
-            raise _no_time(source, value)
+            raise _no_time(source, fields, value)
         if not _near(ms, arrival, source.max_age):
             flags.append("clock")
             return arrival, False
@@ -271,8 +272,7 @@ class Plan:
         coordinates = _coordinates(place, fields) if isinstance(place, Position) else None
         if coordinates is None:
             if self.model.location_required and not entity.place:
-                detail = "The model requires a location; neither the payload nor the device registry has one."
-                raise PayloadError(detail, Reason.LOCATION_MISSING)
+                raise _placeless(place, fields)
             return entity.place
         longitude, latitude = coordinates[:2]
         if not self.area.holds(longitude, latitude):
@@ -296,7 +296,7 @@ class Plan:
                 continue
             parts.append(slot.opening() + text + slot.closing() + moment + PROPERTY_CLOSING)
         if self.slots and not parts:
-            raise _nothing_left(flags, self.slots) if seen else _nothing_measured(self.slots)
+            raise _nothing_left(flags, self.slots, fields) if seen else nothing_measured([self.slots], [fields])
         return parts
 
 
@@ -304,18 +304,34 @@ def _near(ms: int, arrival: int, max_age: float) -> bool:
     return arrival - max_age * 1000 <= ms <= arrival + AHEAD_MS
 
 
-def _no_time(source: ObservedAt, value: object) -> PayloadError:
+def _no_time(source: ObservedAt, fields: Fields, value: object) -> PayloadError:
     expected = "an RFC 3339 time with a zone" if source.format == "iso" else f"a number of {source.format}"
-    return PayloadError(f"Expected {expected} in {source.path.text}, got {_shown(value)}.", Reason.TIME_INVALID)
+    return PayloadError(f"Expected {expected} in {_instead(source.path, fields, value)}.", Reason.TIME_INVALID)
+
+
+def _instead(path: Path, fields: Fields, value: object) -> str:
+    """Name a field, and what stands there instead of what was expected."""
+    return f"{path.text}; {lack(path, fields)}" if value is None else f"{path.text}, got {told(value)}"
+
+
+def _placeless(place: Position | Fixed | None, fields: Fields) -> PayloadError:
+    detail = "The model requires a location; neither the payload nor the device registry has one."
+    if isinstance(place, Position):
+        lacks = " and ".join(lack(path, fields) for path in (place.longitude, place.latitude))
+        detail = f"The model requires a location; {lacks}, and the device registry has none."
+    return PayloadError(detail, Reason.LOCATION_MISSING)
 
 
 def _coordinates(place: Position, fields: Fields) -> tuple[float, ...] | None:
     longitude, latitude = place.longitude.find(fields), place.latitude.find(fields)
     if longitude is None and latitude is None:
         return None
-    if not _degrees(longitude, _LONGEST_LONGITUDE) or not _degrees(latitude, _LONGEST_LATITUDE):
-        detail = f"Expected longitude and latitude in degrees, got {_shown(longitude)} and {_shown(latitude)}."
-        raise PayloadError(detail, Reason.LOCATION_INVALID)
+    if not _degrees(longitude, _LONGEST_LONGITUDE):
+        expected = f"Expected a longitude from -180 to 180 in {_instead(place.longitude, fields, longitude)}."
+        raise PayloadError(expected, Reason.LOCATION_INVALID)
+    if not _degrees(latitude, _LONGEST_LATITUDE):
+        expected = f"Expected a latitude from -90 to 90 in {_instead(place.latitude, fields, latitude)}."
+        raise PayloadError(expected, Reason.LOCATION_INVALID)
     if longitude == latitude == 0:
         raise PayloadError("The coordinates are 0,0: a receiver without a fix.", Reason.LOCATION_INVALID)
     altitude = place.altitude.find(fields) if place.altitude else None
@@ -337,18 +353,15 @@ def _degrees(value: object, limit: float) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and -limit <= value <= limit
 
 
-def _nothing_measured(slots: tuple[Slot, ...]) -> PayloadError:
-    names = ", ".join(slot.path.text for slot in slots)
-    return PayloadError(f"Expected at least one of {names}; none is in the payload.", Reason.NOTHING_MEASURED)
+def nothing_measured(plans: Sequence[tuple[Slot, ...]], readings: Sequence[Fields]) -> PayloadError:
+    """Return why nothing of a message is published: none of the attributes of any plan is in any reading."""
+    return PayloadError(lacking((slot.path for slots in plans for slot in slots), readings), Reason.NOTHING_MEASURED)
 
 
-def _nothing_left(flags: list[str], slots: tuple[Slot, ...]) -> PayloadError:
-    ranges = {slot.name: slot.allowed() for slot in slots}
-    told = "; ".join(flags)
-    expected = ", ".join(ranges[flag.split(":")[1]] for flag in flags if ":" in flag)
-    return PayloadError(f"No attribute can be published ({told}). Expected: {expected}.", Reason.OUT_OF_BOUNDS)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004
+def _nothing_left(flags: list[str], slots: tuple[Slot, ...], fields: Fields) -> PayloadError:
+    refused = [flag.split(":")[1] for flag in flags if ":" in flag]
+    by_name = {slot.name: slot for slot in slots}
+    expected = ", ".join(by_name[name].allowed() for name in refused)
+    came = ", ".join(f"{by_name[name].path.text} {told(by_name[name].path.find(fields))}" for name in refused)
+    detail = f"No attribute can be published ({'; '.join(flags)}). Expected: {expected}, got {came}."
+    return PayloadError(detail, Reason.OUT_OF_BOUNDS)

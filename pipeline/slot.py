@@ -106,7 +106,10 @@ class Slot:
             raise ValueRefusedError("type")
         if (self.choices and text not in self.choices) or len(text) < self.shortest:
             raise ValueRefusedError("out_of_bounds")
-        return orjson.dumps(text)
+        try:
+            return orjson.dumps(text)
+        except TypeError:  # half of a surrogate pair, which a decoder may return
+            raise ValueRefusedError("type") from None
 
     def _boolean(self, value: Any) -> bytes:  # noqa: ANN401 - a payload holds anything
         if not isinstance(value, bool):

@@ -12,6 +12,7 @@ import orjson
 from msgspec import Struct
 
 from pipeline.errors import PayloadError, Reason
+from pipeline.json_words import told
 
 Fields = Mapping[str, Any]
 """What a payload decodes to: names lead to values, or to deeper fields."""
@@ -124,7 +125,7 @@ def eui(value: object) -> str:
     if value is None:
         return eui_of("")
     if not isinstance(value, str):
-        raise PayloadError(f"Expected an EUI of 16 hex digits, got {str(value)[:40]!r}.", Reason.DEVICE_INVALID)
+        raise PayloadError(f"Expected an EUI of 16 hex digits, got {told(value)}.", Reason.DEVICE_INVALID)
     return eui_of(value)
 
 
@@ -135,5 +136,5 @@ def eui_of(text: str) -> str:
         raise PayloadError("Expected an EUI of 16 hex digits; it is absent.", Reason.DEVICE_MISSING)
     digits = "" if len(text) > _LONGEST_EUI else text.replace("-", "").replace(":", "").lower()
     if len(digits) != 16 or not digits.isascii() or not all(digit in "0123456789abcdef" for digit in digits):  # noqa: PLR2004
-        raise PayloadError(f"Expected an EUI of 16 hex digits, got {text[:40]!r}.", Reason.DEVICE_INVALID)
+        raise PayloadError(f"Expected an EUI of 16 hex digits, got {told(text)}.", Reason.DEVICE_INVALID)
     return digits

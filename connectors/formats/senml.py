@@ -17,6 +17,7 @@ from math import isfinite
 from typing import Any
 
 from headrace import Fields, Format, FromArrival, PayloadError, Uplink
+from pipeline.json_words import told
 
 UNITS = {
     "Cel": "degC", "K": "K", "%RH": "%", "%EL": "%", "%": "%", "/": "1", "/100": "%", "ppm": "ppm", "ppb": "ppb",
@@ -67,16 +68,16 @@ def parse(payload: bytes, received_at: int) -> list[Fields]:
 
 def _check(record: Any, number: int) -> None:  # noqa: ANN401 - a payload holds anything
     if not isinstance(record, dict):
-        raise PayloadError(f"expected an object as record {number}, got {type(record).__name__}")
+        raise PayloadError(f"expected an object as record {number}, got {told(record)}")
     for name, value in record.items():
         if name.endswith("_"):
             raise PayloadError(f"expected fields of RFC 8428 in record {number}, got {name[:40]!r}, a must-understand")
         if name in _NUMBERS and not _finite(value):
-            raise PayloadError(f"expected a number in {name} of record {number}, got {str(value)[:40]!r}")
+            raise PayloadError(f"expected a number in {name} of record {number}, got {told(value)}")
         if name in _TEXTS and not isinstance(value, str):
-            raise PayloadError(f"expected a text in {name} of record {number}, got {str(value)[:40]!r}")
+            raise PayloadError(f"expected a text in {name} of record {number}, got {told(value)}")
     if "vb" in record and not isinstance(record["vb"], bool):
-        raise PayloadError(f"expected true or false in vb of record {number}, got {str(record['vb'])[:40]!r}")
+        raise PayloadError(f"expected true or false in vb of record {number}, got {told(record['vb'])}")
     if record.get("bver", _VERSION) > _VERSION:
         raise PayloadError(f"expected SenML version {_VERSION} at most, got {record['bver']}")
     if sum(name in record for name in _VALUES) > 1:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from pipeline.errors import PayloadError, Reason
+from pipeline.json_words import told
 from pipeline.times import LATEST, parse
 from pipeline.uplink import eui
 
@@ -223,10 +224,7 @@ def _secret(name: str) -> bool:
 
 def shown(value: object) -> str:
     """Return a value for a sentence, cut short."""
-    if value is None:
-        return "nothing"
-    said = repr(value[:60]) if isinstance(value, str) else type(value).__name__
-    return str(value) if isinstance(value, int | float) and abs(value) < 10**20 else said
+    return "nothing" if value is None else told(value)
 
 
 def packets(received: object, right: object) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ the name begins with the sensor's. P0 are particles up to 1 micrometre, P2 up to
 station may have two thermometers; the one with a sensor's name is taken before the DHT22, which has none.
 """
 
+import json
 from math import isfinite
 from typing import Any
 
@@ -43,11 +44,11 @@ def pair(entry: object) -> tuple[str, float]:
     kind = entry.get("value_type") if isinstance(entry, dict) else None
     value = entry.get("value") if isinstance(entry, dict) else None
     if not isinstance(kind, str) or not isinstance(value, str | int | float):
-        raise PayloadError(f"expected `value_type` and `value` in each entry, got {str(entry)[:60]}")
+        raise PayloadError(f"expected `value_type` and `value` in each entry, got {json.dumps(entry)[:60]}")
     try:
         number = float(value)
     except (ValueError, OverflowError):
-        raise PayloadError(f"expected a number in {kind[:40]}, got {str(value)[:40]!r}") from None
+        raise PayloadError(f"expected a number in {kind[:40]}, got {json.dumps(value)[:40]}") from None
     if not isfinite(number):
         raise PayloadError(f"expected a finite number in {kind[:40]}, got {number}")
     return kind, number

@@ -5,6 +5,7 @@ as `NotifyFullStatus` to `<id>/events/rpc`, and sleeps. Its clock may not be set
 time of its arrival. On USB the battery reads 0 %, which is left out. A `NotifyStatus` holds what has changed only.
 """
 
+import json
 from typing import Any
 
 from headrace import Attribute, Connector, Example, PayloadError, Uplink
@@ -19,7 +20,7 @@ def decode(uplink: Uplink) -> dict[str, Any]:
         raise PayloadError(f"expected an object whose `method` is {' or '.join(METHODS)}")
     status = message.get("params")
     if not isinstance(status, dict):
-        raise PayloadError(f"expected an object in `params`, got {type(status).__name__}")
+        raise PayloadError(f"expected an object in `params`, got {json.dumps(status)[:60]}")
     power = part(status, "devicepower:0")
     fields = {
         "temperature": part(status, "temperature:0").get("tC"),
@@ -36,7 +37,7 @@ def part(status: dict[str, Any], name: str) -> dict[str, Any]:
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise PayloadError(f"expected an object in {name!r}, got {type(found).__name__}")
+        raise PayloadError(f"expected an object in `{name}`, got {json.dumps(found)[:60]}")
     return found
 
 

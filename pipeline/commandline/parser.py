@@ -35,7 +35,7 @@ def known() -> Mapping[str, Any]:
 def parser() -> argparse.ArgumentParser:
     """Return the parser; the name of the command that was given is its `command`, or None."""
     top = commands.parser(
-        argparse.ArgumentParser,
+        commands.Parser,
         prog="headrace",
         epilog=_EPILOG,
         description="Brings a city's sensor feeds from MQTT to Kafka as NGSI-LD entities, and loses none of them.",

@@ -7,6 +7,7 @@ A module `name.py` here is the command `headrace name`. It has `add(commands)`, 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from time import time
 from typing import Any
@@ -24,6 +25,26 @@ EXIT_CODES = """exit codes:
 
 Subparsers = Any
 """What `argparse.ArgumentParser.add_subparsers` returns, which has no public name."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser in which the value of an option may begin with a dash, as a negative number or a text may."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - as argparse has it
+        """Tie `--option -1e5` together before argparse takes the second for an option of its own."""
+        given = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args(self._tied(given), namespace)
+
+    def _tied(self, given: list[str]) -> list[str]:
+        own = self._option_string_actions
+        tied: list[str] = []
+        for each in given:
+            takes = bool(tied) and tied[-1].startswith("--") and tied[-1] in own and own[tied[-1]].nargs is None
+            if takes and each.startswith("-") and each not in {"-", "--"} and each.partition("=")[0] not in own:
+                tied[-1] += f"={each}"
+            else:
+                tied.append(each)
+        return tied
 
 
 def parser(make: Callable[..., Any], *arguments: Any, **options: Any) -> argparse.ArgumentParser:  # noqa: ANN401

@@ -18,7 +18,7 @@ from pipeline import commands, config, times
 from pipeline.errors import ConfigError
 from pipeline.message import Message
 
-_FILE_NAME = re.compile(r"[^\s{}\[\]\"]+\.[A-Za-z0-9]{1,5}")
+_FILE_NAME = re.compile(r"[^\s{}\[\]\"]+\.[A-Za-z][A-Za-z0-9]{0,4}")
 _HELP = """examples:
   headrace explain city.yaml --topic city/aq/0001 --payload reading.json
   headrace explain city.yaml --topic city/aq/0001 --payload '{"device": "aq-0001", "ts": 1769000000000}'

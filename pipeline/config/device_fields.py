@@ -42,7 +42,7 @@ class Reading:
         value = self._values.get(name)
         if value is None or (isinstance(value, str) and usable_name(value)):
             return value
-        self._wrong(name, f"expected a text of 1 to {LONGEST_NAME} characters, got {guarded(value)}.")
+        self._wrong(name, f"expected a text of 1 to {LONGEST_NAME} printable characters, got {guarded(value)}.")
         return None
 
     def eui(self) -> str | None:

@@ -18,6 +18,7 @@ import yaml
 from pipeline.config.device_lines import plain
 from pipeline.config.document import BOOLEANS, number, unreadable
 from pipeline.config.findings import Finding, did_you_mean, one_of, shown
+from pipeline.json_words import surrogate
 
 SESSION_KEYS = ("app_s_key", "nwk_s_key", "f_nwk_s_int_key", "s_nwk_s_int_key", "nwk_s_enc_key")
 SESSION = ("dev_addr", *(f"{key}{end}" for key in SESSION_KEYS for end in ("", "_file")))
@@ -161,6 +162,9 @@ class _Yaml:
         text: str = event.value
         if event.tag is not None and event.tag not in {"!", "tag:yaml.org,2002:str"}:
             self._wrong(event, "has a YAML tag (`!...`), which means nothing here.")
+        if (half := surrogate(text)) is not None:
+            self._wrong(event, f"holds {half}, which is half of a surrogate pair, and no character.")
+            return None
         if not event.implicit[0]:
             return text
         if text in _NULLS:

@@ -153,7 +153,7 @@ class _Judge:
         values, line = row.values, row.line
         key = values.get("key")
         if not isinstance(key, str) or not usable_name(key):
-            said = "is missing." if key is None else f"expected a text of 1 to {LONGEST_NAME} characters."
+            said = "is missing." if key is None else f"expected a text of 1 to {LONGEST_NAME} printable characters."
             found.append(Finding(("key",), said, "Write `key: <name>`, the asset's own, which stays."))
             return None
         if not values.keys() <= _KNOWN:

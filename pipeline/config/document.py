@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from pipeline.config.findings import Finding, Place, secret, shown
+from pipeline.json_words import surrogate
 
 _TAG = "tag:yaml.org,2002:"
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{([^}]*)\}?")
@@ -27,6 +28,8 @@ _GIVEN = {
     )
 }
 _LONGEST_NUMBER = 40
+_BARE = re.compile(r"[\w./](?:[\w ./+@()-]*[\w./+@()-])?")
+_RESOLVER: Any = yaml.resolver.Resolver()
 
 
 class Document:
@@ -110,6 +113,10 @@ class Document:
     def _scalar(self, node: yaml.ScalarNode, place: Place) -> Any:  # noqa: ANN401
         text, kind = str(node.value), str(node.tag).removeprefix(_TAG)
         if kind == "str":
+            half = surrogate(text)
+            if half is not None:
+                self._wrong(place, node, f"holds {half}, which is half of a surrogate pair, and no character.")
+                return text.encode("utf-8", "replace").decode()
             return self._interpolated(text, node, place)
         if kind == "null":
             return None
@@ -176,6 +183,22 @@ def number(text: str) -> int | float | None:
         return int(plain, 0)
     except ValueError:
         return float(plain.replace(".inf", "inf").replace(".nan", "nan"))
+
+
+def yaml_text(text: str) -> str:
+    """Write a text so that a file which holds it gives it back, also inside `{...}`: quoted where YAML needs it."""
+    if _BARE.fullmatch(text) and str(_RESOLVER.resolve(yaml.ScalarNode, text, (True, False))) == f"{_TAG}str":
+        return text
+    if '"' in text and text.isprintable():
+        return "'" + text.replace("'", "''") + "'"
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return f"\\{character}" if character in '"\\' else character
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004
 
 
 def unreadable(problem: yaml.YAMLError) -> Finding:

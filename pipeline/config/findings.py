@@ -127,7 +127,7 @@ def shown(value: object, place: Place) -> str:
         return "a list"
     if value is None:
         return "nothing"
-    text = str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
     if secret(place):
         return "this value (not shown)"
     if _USER_INFO.search(text):

@@ -25,7 +25,7 @@ _DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*(ms|s|min|m|h|d)")
 _SIZE = re.compile(r"([0-9]{1,15})\s*(B|KiB|MiB|kB|MB)")
 _PORTS = 65_535
 _LONGEST_TOPIC = 65_535
-_STEP = re.compile(r"""\.?([^.\[\]"'\s][^.\[\]"']*)|\[(\d+)\]|\[(?:"([^"]+)"|'([^']+)')\]""")
+_STEP = re.compile(r"""\.?([^.\[\]"'\s][^.\[\]"']*)|\[(\d+)\]|\[(?:"((?:[^"]|"")*)"|'((?:[^']|'')*)')\]""")
 _LEVEL = re.compile(r"\{[a-z][a-z0-9_]*\}")
 
 
@@ -192,6 +192,8 @@ def _check_levels(text: str) -> None:
 def field_path(text: str) -> Path:
     """Compile `pm.2_5`, `values[0].v` or `sensors["PM2.5"]` (a name with a dot in it) into the steps to a value.
 
+    A quote in such a name is written twice: `["a""b"]`.
+
     Raises ValueError with a sentence.
     """
     steps: list[str | int] = []
@@ -200,11 +202,16 @@ def field_path(text: str) -> Path:
         match = _STEP.match(text, at)
         if match is None or (at == 0 and text[0] == ".") or (at and match[1] and text[at] != "."):
             break
-        steps.append(int(match[2]) if match[2] else match[1] or match[3] or match[4])
+        steps.append(int(match[2]) if match[2] else match[1] or _unquoted(match[3], match[4]))
         at = match.end()
     if at < len(text) or not steps or isinstance(steps[0], int):
         raise ValueError('is no path: write names with dots and array places, as `pm.2_5`, `values[0].v`, `["PM2.5"]`')
     return Path(text, tuple(steps))
+
+
+def _unquoted(double: str | None, single: str | None) -> str:
+    """Return a name in brackets; its own quotes are written twice."""
+    return double.replace('""', '"') if double is not None else (single or "").replace("''", "'")
 
 
 def check_file(text: str, info: ValidationInfo) -> str:

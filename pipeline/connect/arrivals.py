@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline import wiring
 from pipeline.config.connectors import InlineConnector, LocationSource, TimeSource
+from pipeline.config.document import yaml_text
 from pipeline.config.findings import Finding, Place
 from pipeline.config.root import Config
 from pipeline.config.used import UsedConnector
@@ -19,6 +18,7 @@ from pipeline.delivery import Batch, Stage
 from pipeline.directory import Directory
 from pipeline.errors import Reason
 from pipeline.json_guard import parse
+from pipeline.json_words import Steps, spelled
 from pipeline.message import Message
 from pipeline.paper import Deaf, Paper
 from pipeline.record import Record, decode_headers
@@ -29,10 +29,6 @@ NOTHING_CAME = "no message came within"
 _ENOUGH = 1000  # readings whose fields are looked at, for one connector: they are all alike
 _KEPT_NAMES = 200
 _SHOWN = 20
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
-_LONGEST_NAME = 60
-
-Steps = tuple[str | int, ...]
 
 
 @dataclass
@@ -184,26 +180,13 @@ def _unmapped(value: object, steps: Steps, mapped: frozenset[Steps], begun: set[
     if steps in mapped:
         return
     if steps and steps not in begun:
-        yield _spelled(steps)
+        yield yaml_text(spelled(steps))
     elif isinstance(value, dict):
         for name, each in value.items():
             yield from _unmapped(each, (*steps, name), mapped, begun)
     elif isinstance(value, list):
         for index, each in enumerate(value[:_KEPT_NAMES]):
             yield from _unmapped(each, (*steps, index), mapped, begun)
-
-
-def _spelled(steps: Steps) -> str:
-    """Write a path as the configuration takes it; a name from outside never brings control characters."""
-    text = ""
-    for step in steps:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        elif _PLAIN_NAME.fullmatch(step):
-            text += f".{step}"
-        else:
-            text += f"[{json.dumps(step[:_LONGEST_NAME])}]"
-    return text.removeprefix(".")
 
 
 def _warning(place: Place, message: str, fix: str) -> Finding:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.binding import Binding, FromField, Path, Position
 from pipeline.explain.explanation import Field
+from pipeline.json_words import Steps, kind, spelled
 
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _SHOWN = 200
 _LONGEST = 60
 _PLAIN = {str, float, bool, type(None)}
 _DEEPEST = 32  # as json_guard.py; what a decoder returns may even hold itself
-
-Steps = tuple[str | int, ...]
 
 
 def fields_of(
@@ -41,26 +38,13 @@ def shown(value: object) -> str:
         text = json.dumps(value, ensure_ascii=False, default=as_json)
         text = text if text.isprintable() else json.dumps(value, default=as_json)
     except Exception as error:  # noqa: BLE001 - a decoder may return what holds itself, or refuses to be shown
-        text = f"a {type(value).__name__} that cannot be shown: {type(error).__name__}"
+        text = f"{kind(value)} that cannot be shown: {type(error).__name__}"
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
 def as_json(value: object) -> object:
     """Return what JSON takes in the place of a value that it does not know: `default` of json.dumps."""
     return dict(value) if isinstance(value, Mapping) else repr(value)
-
-
-def spelled(steps: Steps) -> str:
-    """Write a path as the configuration takes it."""
-    text = ""
-    for step in steps:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        elif _PLAIN_NAME.fullmatch(str(step)):  # a decoder may return any key
-            text += f".{step}"
-        else:
-            text += f"[{json.dumps(str(step)[:_LONGEST])}]"
-    return text.removeprefix(".")
 
 
 def _takers(binding: Binding) -> Iterator[tuple[Steps, str]]:

@@ -14,10 +14,11 @@ from pipeline.config.root import Config
 from pipeline.config.used import UsedConnector
 from pipeline.device_state import DeviceStates
 from pipeline.explain.explanation import Explanation
-from pipeline.explain.fields import Steps, fields_of
+from pipeline.explain.fields import fields_of
 from pipeline.explain.slots import attributes_of
 from pipeline.fan_out import Fan
 from pipeline.json_guard import parse
+from pipeline.json_words import Steps
 from pipeline.message import Message
 from pipeline.plan import Plan
 from pipeline.uplink import Uplink

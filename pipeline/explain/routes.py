@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import wiring
-from pipeline.binding import FromTopic
+from pipeline.binding import Fields, FromField, FromTopic
 from pipeline.config.feeds import Route
 from pipeline.config.root import Config
 from pipeline.dead_letter import DeadLetters
@@ -15,6 +15,7 @@ from pipeline.explain import reader
 from pipeline.explain.explanation import Explanation
 from pipeline.explain.fields import shown
 from pipeline.explain.verdict import say_when_and_where
+from pipeline.json_words import lack
 from pipeline.message import Message
 from pipeline.paper import Deaf
 from pipeline.record import Record
@@ -43,15 +44,15 @@ class Routes:
             return
         plan = taken.plans[0]
         source = plan.binding.device
+        name: Any = None
         if isinstance(source, FromTopic):
-            name: Any = TopicPattern(route.topic).level(source.name, message.topic)
-            whence = f"topic level {{{source.name}}}"
+            name, whence = TopicPattern(route.topic).level(source.name, message.topic), f"topic level {{{source.name}}}"
         else:
             name, whence = source.path.find(fields), f"field {source.path.text}"
         try:
             said.device = f"{shown(name)} from {whence} -> {plan.entity(name).id}"
         except PayloadError:
-            said.device = f"{shown(name)} from {whence}: no usable name"
+            said.device = f"{_unusable(plan.binding.device, name, fields)}: no usable name"
         say_when_and_where(plan, fields, said)
 
     def _route(self, said: Explanation) -> Route | None:
@@ -62,3 +63,9 @@ class Routes:
                 said.connector = route.connector
                 return route
         return None
+
+
+def _unusable(source: FromField | FromTopic, name: object, fields: Fields) -> str:
+    if isinstance(source, FromTopic):
+        return f"topic level {{{source.name}}} is {shown(name)}"
+    return lack(source.path, fields) if name is None else f"field {source.path.text} is {shown(name)}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.explain.explanation import Attribute
 from pipeline.explain.fields import shown
+from pipeline.json_words import lack, surrogate
 from pipeline.plan import Plan
 from pipeline.slot import Slot, ValueRefusedError
 from pipeline.units import resolve
@@ -16,7 +17,7 @@ from pipeline.units import resolve
 def attributes_of(plans: Sequence[Plan], fields: Mapping[str, Any]) -> list[Attribute]:
     """Ask each slot what it makes of its field; of several plans, those that the reading has something for."""
     if len(plans) == 1:
-        return [_attribute(plans[0], slot, slot.path.find(fields)) for slot in plans[0].slots]
+        return [_attribute(plans[0], slot, slot.path.find(fields), fields) for slot in plans[0].slots]
     measured = [plan for plan in plans if any(slot.path.find(fields) is not None for slot in plan.slots)]
     return [
         replace(each, name=f"{plan.model.name}.{each.name}")
@@ -25,10 +26,10 @@ def attributes_of(plans: Sequence[Plan], fields: Mapping[str, Any]) -> list[Attr
     ]
 
 
-def _attribute(plan: Plan, slot: Slot, value: object) -> Attribute:
+def _attribute(plan: Plan, slot: Slot, value: object, fields: Mapping[str, Any]) -> Attribute:
     field = slot.path.text
     if value is None:
-        return Attribute(slot.name, field, f"{field}: not in the payload", "absent")
+        return Attribute(slot.name, field, lack(slot.path, fields), "absent")
     unit = plan.binding.attributes[slot.name].unit
     came = f"{field} {shown(value)}" + (f" {resolve(unit).symbol}" if unit else "")
     flags: list[str] = []
@@ -36,10 +37,17 @@ def _attribute(plan: Plan, slot: Slot, value: object) -> Attribute:
         made = slot.render(value, flags).decode()
     except ValueRefusedError as refusal:
         verdict = "wrong type" if str(refusal) == "type" else "out of bounds"
-        return Attribute(slot.name, field, came, verdict, f"left out; expected {slot.allowed()}")
+        return Attribute(slot.name, field, came, verdict, f"left out; {_unfit(slot, value)}")
     change = f"{came} -> {made}" + (f" ({slot.code})" if slot.code else "")
     if flags:
         low, high = slot.likely
         said = f"flagged; likely is {low:g} to {high:g}" + (f" ({slot.code})" if slot.code else "")
         return Attribute(slot.name, field, change, "implausible", said)
     return Attribute(slot.name, field, change, "fits")
+
+
+def _unfit(slot: Slot, value: object) -> str:
+    half = surrogate(value) if isinstance(value, str) else None
+    if half is not None:
+        return f"it holds {half}, which is half of a surrogate pair, and no character"
+    return f"expected {slot.allowed()}"

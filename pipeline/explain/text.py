@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from pipeline.config.document import yaml_text
 from pipeline.explain.explanation import Attribute, DeadLetter, Explanation, Field, Network, Published
 from pipeline.explain.fields import shown
 from pipeline.explain.network_text import network
@@ -71,10 +72,11 @@ def _whose(said: Explanation) -> Iterator[str]:
 
 def _fields(fields: list[Field]) -> Iterator[str]:
     values = [shown(field.value) for field in fields]
-    paths = max((len(field.path) for field in fields), default=0)
+    paths = [yaml_text(field.path) for field in fields]  # ready to be pasted behind `field:`
+    longest = max(map(len, paths), default=0)
     width = max(map(len, values), default=0)
-    for field, value in zip(fields, values, strict=True):
-        yield f"    {field.path:<{paths}}  {value:<{width}}  {field.used_by or '- nothing takes it'}"
+    for field, path, value in zip(fields, paths, values, strict=True):
+        yield f"    {path:<{longest}}  {value:<{width}}  {field.used_by or '- nothing takes it'}"
 
 
 def _attributes(attributes: list[Attribute]) -> Iterator[str]:

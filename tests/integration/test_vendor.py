@@ -63,4 +63,4 @@ def test_binary_payloads_become_entities(bench: WorkerBench) -> None:
     for model in ("Device", "DeviceModel"):
         assert bench.client.configs(f"{bench.tenant}.{model}.v1")["cleanup.policy"] == "compact"
     details = sorted(headers_of(letter)["ce_detail"] for letter in bench.letters())
-    assert details == ["Expected a text of hex in data, got NoneType.", "expected 4 bytes, got 1"]
+    assert details == ["Expected a text of hex in data; field data is not in the payload.", "expected 4 bytes, got 1"]

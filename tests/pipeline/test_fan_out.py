@@ -161,8 +161,8 @@ def test_a_reading_that_cannot_be_used_does_not_stop_the_others() -> None:
     [
         (wrapped("00d73", 1), "Expected hex"),
         (wrapped("zz", 1), "Expected hex"),
-        (wrapped(NOW, 300), "Expected a port from 0 to 255 in fPort, got '300'"),
-        (b'{"end": {"id": "a"}, "data": 5}', "Expected a text of hex in data, got int"),
+        (wrapped(NOW, 300), "Expected a port from 0 to 255 in fPort, got 300"),
+        (b'{"end": {"id": "a"}, "data": 5}', "Expected a text of hex in data, got 5"),
         (wrapped("00", 1), "expected 4 bytes, got 1"),
         (b"[]", "Expected a JSON object"),
     ],

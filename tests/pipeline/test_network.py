@@ -200,7 +200,7 @@ def test_without_a_registry_the_servers_names_choose_the_connector(tmp_path: Pat
     message["deviceInfo"]["deviceProfileName"] = "something else"
     [letter] = network.put((CHIRPSTACK[0], message), arrival=ARRIVAL + 3_600_001)
     assert headers_of(letter)["ce_reason"] == Reason.CONNECTOR_UNKNOWN.value
-    assert "'something else'" in headers_of(letter)["ce_detail"]
+    assert '"something else"' in headers_of(letter)["ce_detail"]
 
 
 def test_an_inline_connector_takes_what_the_server_has_decoded(tmp_path: Path) -> None:

@@ -156,11 +156,11 @@ def test_every_unit_is_one_that_an_attribute_takes(text: str) -> None:
     [
         ({}, "expected a list of SenML records"),
         ([], "expected a list of SenML records"),
-        ([1], "expected an object as record 1, got int"),
+        ([1], "expected an object as record 1, got 1"),
         ([{"v": 1}], "expected a name"),
         ([{"n": "ä", "v": 1}], "expected a name"),
         ([{"n": "-a", "v": 1}], "expected a name"),
-        ([{"n": "a", "v": "1"}], "expected a number in v of record 1, got '1'"),
+        ([{"n": "a", "v": "1"}], 'expected a number in v of record 1, got "1"'),
         ([{"n": "a", "v": True}], "expected a number in v"),
         ([{"n": 1, "v": 1}], "expected a text in n"),
         ([{"n": "a", "vb": 1}], "expected true or false in vb"),

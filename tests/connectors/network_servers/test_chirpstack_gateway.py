@@ -182,8 +182,8 @@ def test_a_bridge_of_v3() -> None:
         (UP | {"txInfo": {"modulation": LORA}}, "Expected a frequency in Hz; it is absent."),
         (UP | {"txInfo": {"frequency": 1}}, "Expected a modulation, lora, fsk or lrFhss; there is none."),
         (UP | {"rxInfo": {"rssi": -7}}, "Expected an EUI of 16 hex digits; it is absent."),
-        (UP | {"rxInfo": {"gatewayId": "AAAAAAAAAAA*"}}, "Expected an EUI of 16 hex digits, got 'AAAAAAAAAAA*'."),
-        (UP | {"phyPayload": "*"}, "Expected bytes in Base64 as phyPayload, got '*'."),
+        (UP | {"rxInfo": {"gatewayId": "AAAAAAAAAAA*"}}, 'Expected an EUI of 16 hex digits, got "AAAAAAAAAAA*".'),
+        (UP | {"phyPayload": "*"}, 'Expected bytes in Base64 as phyPayload, got "*".'),
     ],
 )
 def test_what_is_no_uplink_is_refused_in_a_sentence(message: dict[str, Any], said: str) -> None:

@@ -132,13 +132,13 @@ def test_an_empty_list_says_nothing() -> None:
         ({"freq": 0}, "Expected a frequency in MHz as freq, got 0."),
         ({"freq": 868_100_000}, "Expected a frequency in MHz as freq, got 868100000."),
         ({"data": ...}, "Expected a frame in Base64 as data, got nothing."),
-        ({"data": "QAE*"}, "Expected a frame in Base64 as data, got 'QAE*'."),
-        ({"data": "Q"}, "Expected a frame in Base64 as data, got 'Q'."),
+        ({"data": "QAE*"}, 'Expected a frame in Base64 as data, got "QAE*".'),
+        ({"data": "Q"}, 'Expected a frame in Base64 as data, got "Q".'),
         ({"data": "\u00e9" * 4}, "Expected a frame in Base64 as data, got "),
         ({"data": "QAEC" * 300}, "Expected a frame in Base64 as data, got "),
         ({"datr": ...}, "Expected a data rate as datr, got nothing."),
         ({"datr": "SF" * 20}, "Expected a data rate as datr, got "),
-        ({"datr": []}, "Expected bits per second as datr from 0 to 10000000, got list."),
+        ({"datr": []}, "Expected bits per second as datr from 0 to 10000000, got an array."),
     ],
 )
 def test_what_is_no_frame_is_refused_in_a_sentence(changes: dict[str, Any], said: str) -> None:

@@ -81,5 +81,5 @@ def test_a_notification_of_another_type_is_told_too() -> None:
 def test_what_is_no_report_is_refused() -> None:
     with pytest.raises(PayloadError, match="Expected a report of ThingPark"):
         dialect.reader("t")(b"{}", ARRIVAL)
-    with pytest.raises(PayloadError, match="Expected an object as DevEUI_uplink, got list"):
+    with pytest.raises(PayloadError, match="Expected an object as DevEUI_uplink, got an array"):
         dialect.reader("t")(b'{"DevEUI_uplink": []}', ARRIVAL)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -140,7 +141,7 @@ def test_nested_and_odd_names(capsys: pytest.CaptureFixture[str], tmp_path: Path
     payload = {**READING, "pm": {"2_5": [{"v": 7.5}, {"v": 8}]}, "a b\n": None}
     _, out = explain(capsys, payload, config=config)
     assert "pm.2_5[0].v" in out
-    assert '["a b\\n"]' in out
+    assert r'"[\"a b\u000a\"]"' in out
 
 
 def test_a_vendors_connector(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -254,3 +255,120 @@ connector = Connector(vendor="odd", devices=("d",), owner="@odd", decode=decode,
     assert code == 1
     assert said in out
     assert len(out) < 10_000
+
+
+@pytest.mark.parametrize("payload", ["21.5", "-21.5", "-1e5", "true", "null", "-t|25", "ON", "21.5C", '"a.txt"'])
+def test_a_payload_that_is_text_and_no_file(capsys: pytest.CaptureFixture[str], payload: str) -> None:
+    """A number is no file's name for its point, and no option for its sign."""
+    code, out = explain(capsys, payload)
+    assert code == 1
+    assert "There is no file" not in out
+    assert f"message     city/aq/0001, {len(payload)} bytes" in out
+    assert "not_an_object" in out or "malformed" in out
+
+
+ODD = [
+    "a:b",
+    "#1",
+    "1",
+    "on",
+    "null",
+    "a b",
+    "PM2.5",
+    'it"s',
+    "it's",
+    "'\"",
+    "",
+    "0x1",
+    "12:30",
+    "{a}",
+    "ü",
+    "\0",
+    "-",
+    "~",
+]
+
+
+def test_a_path_that_is_printed_can_be_pasted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Into block YAML and into braces; what YAML would take for a comment, a number or a list stands in quotes."""
+    payload = {**READING, **{name: [{"v": 7.5}] for name in ODD}}
+    _, out = explain(capsys, payload)
+    printed = [
+        line[4:].rpartition("  7.5")[0].rstrip() for line in out.splitlines() if line.endswith("nothing takes it")
+    ]
+    paths = [each for each in printed if each]
+    assert len(paths) == len(ODD)
+    assert {'"a:b[0].v"', '"#1[0].v"'} <= set(paths)
+    for path in paths:
+        assert yaml.safe_load(f"field: {path}") == yaml.safe_load(f"{{field: {path}}}")
+        config = changed(tmp_path, {"attributes": {"pm25": {"field": "FIELD", "unit": "ug/m3"}}})
+        config.write_text(config.read_text().replace("FIELD", path))
+        _, mapped = explain(capsys, payload, config=config)
+        assert "-> 7.5 (GQ)" in mapped, path
+    assert {'"1"', '"on"', '"a:b"', '"#1"', '"null"'} <= {
+        line.split()[0] for line in explain(capsys, dict.fromkeys(ODD, 1))[1].splitlines() if "nothing takes it" in line
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"pos": {"lat": 52.1}},
+            "Expected a longitude from -180 to 180 in pos.lon; field pos.lon is not in the payload.",
+        ),
+        (
+            {"pos": {"lat": 52.1, "lon": None}},
+            "Expected a longitude from -180 to 180 in pos.lon; field pos.lon is null.",
+        ),
+        ({"pos": {"lat": {"a": 1}, "lon": 3}}, "Expected a latitude from -90 to 90 in pos.lat, got an object."),
+        ({"pos": {"lat": True, "lon": 3}}, "Expected a latitude from -90 to 90 in pos.lat, got true."),
+        ({"pos": 7}, "field pos.lon is not in the payload: pos is a number and field pos.lat is not in the payload"),
+        ({}, "The model requires a location; field pos.lon is not in the payload and field pos.lat is not in the"),
+        ({"ts": None}, "Expected a number of ms in ts; field ts is null."),
+        ({"ts": "REMOVED"}, "Expected a number of ms in ts; field ts is not in the payload."),
+        ({"ts": [1]}, "Expected a number of ms in ts, got an array."),
+        ({"device": None}, "Expected the device's name in device; field device is null."),
+        ({"device": "REMOVED"}, "Expected the device's name in device; field device is not in the payload."),
+        ({"device": {"a": 1}}, "Expected the device's name as a text or a whole number, got an object."),
+        ({"device": "a\0b"}, "Expected a device's name that can be printed; it holds U+0000 (NUL)."),
+        ({"temperature": None, "pos": {"lat": 5, "lon": 3}}, "at least one of temperature; temperature is null."),
+        ({"temperature": "x", "pos": {"lat": 5, "lon": 3}}, 'temperature a number (CEL), got temperature "x".'),
+    ],
+)
+def test_what_is_missing_is_said_in_the_payloads_own_words(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    """Absent, null and of a wrong type are three things; Python's names of them are none of a payload's."""
+    place = {"longitude": "pos.lon", "latitude": "pos.lat"}
+    mapped = {"temperature": {"field": "temperature", "unit": "degC"}}
+    config = changed(tmp_path, {"location": place, "attributes": mapped})
+    payload = {name: value for name, value in {**READING, **change}.items() if value != "REMOVED"}
+    code, out = explain(capsys, payload, config=config)
+    assert code == 1
+    assert said in out
+    [why] = [line for line in out.splitlines() if line.startswith("    why ")]
+    assert not re.search(r"\bNone\b|NoneType|\bdict\b|\bTrue\b|\{'", why)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        ('{"device": "\\ud800"}', "\\ud800 is half of a surrogate pair, and no character"),
+        ('{"device": "\\ude00 \\ud83d\\ude00"}', "\\ude00 is half of a surrogate pair, and no character"),
+        ('{"\\u0000": 1, "device": "\\u0000"}', "U+0000 (NUL)"),
+    ],
+)
+def test_surrogates_and_nuls_are_named(capsys: pytest.CaptureFixture[str], payload: str, said: str, form: str) -> None:
+    code, out = explain(capsys, payload, "--format", form)
+    assert code == 1
+    assert said in (json.loads(out)["dead_letter"]["detail"] if form == "json" else out)
+    assert "\0" not in out
+    out.encode()  # which half a pair would not survive
+
+
+def test_bytes_of_nul_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    for payload in (b'{"a": 1}\0', b'{"a": "\0"}', b"\0\0"):
+        assert "U+0000 (NUL)" in explain(capsys, payload.hex(), "--hex")[1]
+    assert "U+FEFF (byte order mark)" in explain(capsys, b"\xef\xbb\xbf{}".hex(), "--hex")[1]

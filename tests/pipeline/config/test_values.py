@@ -159,7 +159,7 @@ def test_paths(text: str, steps: tuple[str | int, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", ".", ".a", "a.", "a..b", "a[", "a[x]", "a[-1]", "a]", "[0]", " a", "a[0]b", "a. b", '[""]']
+    "text", ["", ".", ".a", "a.", "a..b", "a[", "a[x]", "a[-1]", "a]", "[0]", " a", "a[0]b", "a. b", '["""]']
 )
 def test_what_is_no_path(text: str) -> None:
     with pytest.raises(ValueError, match="is no path"):

@@ -159,13 +159,14 @@ def test_of_what_is_taken_in_part_the_rest_is_named(tmp_path: Path) -> None:
     payload = GOOD % b',"values":[{"v":1,"q":2},{"v":3}],"pm":{"2_5":1,"10":2}'
     [found] = arrived(tmp_path, payload, attributes=attributes)
     assert (
-        found.message == "no attribute takes `no2`, `pm.10`, `values[0].q`, `values[1]` of the payload: not published."
+        found.message
+        == 'no attribute takes `"values[0].q"`, `"values[1]"`, `no2`, `pm.10` of the payload: not published.'
     )
 
 
 def test_a_name_from_outside_stays_a_name(tmp_path: Path) -> None:
     [found] = arrived(tmp_path, GOOD % b',"\\u001b[2J":1,"PM2.5":2')
-    assert found.message == 'no attribute takes `["PM2.5"]`, `["\\u001b[2J"]` of the payload: not published.'
+    assert found.message == 'no attribute takes `"[\\"\\u001b[2J\\"]"`, `\'["PM2.5"]\'` of the payload: not published.'
 
 
 def test_what_is_kept_is_bounded(tmp_path: Path) -> None:
