@@ -1,4 +1,4 @@
-"""`python -m loadtests bench|report|profile`: see README.md in this folder."""
+"""`python -m loadtests bench|report|profile|reading`: see README.md in this folder."""
 
 import argparse
 import asyncio
@@ -11,6 +11,7 @@ from loadtests.cases import cases
 from loadtests.contenders import CONTENDERS, Contender
 from loadtests.networks import NETWORKS
 from loadtests.profiling import profile
+from loadtests.reading import measure
 from loadtests.report import report
 from loadtests.rig import Options
 
@@ -24,6 +25,8 @@ def main() -> int:
     elif arguments.command == "profile":
         chosen = next(each for each in EVERYONE if each.name == arguments.contender)
         asyncio.run(profile(_folder(arguments.out), chosen, arguments.messages, _options(arguments)))
+    elif arguments.command == "reading":
+        print(measure())
     else:
         return _bench(arguments)
     return 0
@@ -75,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     look.add_argument("--messages", type=int, default=200_000)
     ours = [each.name for each in EVERYONE if each.headrace]
     look.add_argument("--contender", choices=ours, default="headrace", help="Headrace, on plain JSON or LoRaWAN")
+    commands.add_parser("reading", help="how long large configurations and registries take to read and check")
     tell = commands.add_parser("report", help="render results.json as Markdown")
     tell.add_argument("file", type=Path)
     return parser

@@ -18,7 +18,7 @@ ARCH = {"x86_64": "amd64", "aarch64": "arm64"}
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 # Nobody listens on this port: whoever asked an index would fail.
 OFFLINE = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_EXTRA_INDEX_URL": "", "PIP_CONFIG_FILE": os.devnull}
-pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.real
 
 
 def run(*command: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -128,7 +128,7 @@ def test_what_waits_for_headrace_survives_a_kill_of_the_broker(tmp_path: Path, c
     broker.process.hard_kill()
     broker.start()
     with Subscriber(broker.as_user("headrace"), "absent", clean=False) as headrace:
-        heard = {message.topic for message in headrace.wait_for(5000, timeout=20)}
+        heard = {message.topic for message in headrace.wait_for(5000, timeout=60)}
     broker.process.terminate()
     assert len(heard) == 5000
 

@@ -21,7 +21,6 @@ def sbom() -> str:
 
 
 @pytest.mark.real
-@pytest.mark.timeout(180)
 def test_the_sbom_is_valid_and_complete(sbom: str) -> None:
     validator = JsonStrictValidator(SchemaVersion.V1_6)
     assert validator.validate_str(sbom) is None

@@ -31,7 +31,7 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
     tool = find("systemd-analyze")
     env = {**os.environ, **tool.env, "LC_ALL": "C", "SYSTEMD_PAGER": "cat"}
     command = [str(tool.path), *arguments]
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=90)
 
 
 def verify(unit: Path) -> tuple[int, str]:

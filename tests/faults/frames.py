@@ -95,7 +95,7 @@ class Air:
     def resume(self) -> None:
         self._going.set()
 
-    def wait_for(self, more: int, timeout: float = 60.0) -> None:
+    def wait_for(self, more: int, timeout: float = 180.0) -> None:
         end, deadline = len(self.sent) + more, time.monotonic() + timeout
         while len(self.sent) < end:
             if self._error is not None or time.monotonic() > deadline:
@@ -105,7 +105,7 @@ class Air:
     def stop(self) -> None:
         self._ending.set()
         if self._thread.ident is not None:
-            self._thread.join(30)
+            self._thread.join(90)
 
     def _run(self) -> None:
         try:

@@ -19,7 +19,7 @@ def kill_again_and_again(rig: Rig, kills: int, chance: random.Random) -> None:
         rig.load.wait_for(chance.choice((1, 200, 1000, 4000)))
         rig.kill_worker()
         rig.load.wait_for(chance.choice((1, 5000)))
-        rig.worker.start(timeout=60)
+        rig.worker.start(timeout=180)
 
 
 def main() -> int:

@@ -40,14 +40,14 @@ class Load:
         )
         self._thread.start()
 
-    def wait_for(self, more: int, timeout: float = 60.0) -> None:
+    def wait_for(self, more: int, timeout: float = 180.0) -> None:
         """Wait until the broker has acknowledged so many messages more."""
         end, deadline = self.acknowledged + more, time.monotonic() + timeout
         while self.acknowledged < end:
             self._check(deadline, f"{more} more acknowledgements")
             time.sleep(SLICE_SECONDS)
 
-    def pause(self, timeout: float = 60.0) -> None:
+    def pause(self, timeout: float = 180.0) -> None:
         """Publish nothing more until `resume`, and wait until all that was published is acknowledged."""
         self._quiet.clear()
         self._paused.set()
@@ -58,7 +58,7 @@ class Load:
     def resume(self) -> None:
         self._paused.clear()
 
-    def stop(self, timeout: float = 60.0) -> None:
+    def stop(self, timeout: float = 180.0) -> None:
         """End; what was published is acknowledged afterwards."""
         if self._error is None and self._thread.is_alive():
             self.pause(timeout)

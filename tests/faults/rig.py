@@ -50,7 +50,7 @@ class Rig:
 
     def start(self) -> None:
         """Start worker and load, and see the first records in Kafka: the session is there before a fault is."""
-        self.worker.start(timeout=60)
+        self.worker.start(timeout=180)
         self.load.start()
         self.wait(lambda: self.published() > 0, "the first record")
 
@@ -69,7 +69,7 @@ class Rig:
         self.deaths += 1
         self.lives += [life] if life is not None else []
 
-    def wait_death(self, timeout: float = 30.0) -> Life | None:
+    def wait_death(self, timeout: float = 90.0) -> Life | None:
         """Wait for a worker that kills itself at its failpoint; its last metrics, if it lived long enough for any."""
         life, deadline = None, time.monotonic() + timeout
         while self.worker.process.running:
@@ -95,10 +95,10 @@ class Rig:
     def published(self) -> int:
         return self.life().fates.get("published", 0)
 
-    def wait(self, what_for: Callable[[], bool], what: str, timeout: float = 60.0) -> None:
+    def wait(self, what_for: Callable[[], bool], what: str, timeout: float = 180.0) -> None:
         self.worker.process.wait_until(what_for, timeout, what=f"at {what}")
 
-    def settle(self, timeout: float = 90.0) -> None:
+    def settle(self, timeout: float = 270.0) -> None:
         """Wait until the session is drained: all is in Kafka, nothing is unacknowledged and nothing comes any more."""
         deadline = time.monotonic() + timeout
         before: Life | None = None

@@ -8,7 +8,7 @@ import pytest
 from tests.faults.rig import Rig
 from tests.support.kafka import Kafka
 
-pytestmark = [pytest.mark.real, pytest.mark.fault, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.real, pytest.mark.fault]
 BOUNCES = 3
 KEEPALIVE = 5
 AWAY_SECONDS = 60

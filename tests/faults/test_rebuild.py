@@ -7,7 +7,7 @@ import pytest
 from tests.faults.fence import fence
 from tests.faults.rig import KILLED, Rig
 
-pytestmark = [pytest.mark.real, pytest.mark.fault, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.real, pytest.mark.fault]
 
 
 def test_a_rebuild_and_a_sigkill_during_one(new_rig: Callable[..., Rig]) -> None:
@@ -22,14 +22,14 @@ def test_a_rebuild_and_a_sigkill_during_one(new_rig: Callable[..., Rig]) -> None
     assert rig.stop_worker() == 0
 
     rig.arm("during_rebuild")
-    rig.worker.start(timeout=60)
+    rig.worker.start(timeout=180)
     rig.wait(lambda: rig.published() > 1000, "records of this life")
     fence(rig.kafka, rig.topic)
     life = rig.wait_death()
     assert rig.worker.process.exit_code == KILLED, rig.worker.process.tail()
     rig.fault("fenced, SIGKILL at during_rebuild", life)
     rig.arm("")
-    rig.worker.start(timeout=60)
+    rig.worker.start(timeout=180)
     rig.load.wait_for(500)
 
     rig.finish("SIGKILL at during_rebuild").assert_good()

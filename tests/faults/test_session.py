@@ -12,7 +12,7 @@ from tests.support.generator import BASE_TS, Acknowledged, Readings, preload
 from tests.support.kafka import Kafka
 from tests.support.mosquitto import Mosquitto
 
-pytestmark = [pytest.mark.real, pytest.mark.fault, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.fault]
 BOUNCES = 3
 MESSAGES = 300
 ANSWER_SECONDS = 12  # more than the worker waits for an answer of the broker
@@ -48,7 +48,7 @@ def test_three_hard_bounces_of_mosquitto(
     assert rig.worker.process.logged().count("has forgotten the session") == 0
 
 
-def _wait_saved(mosquitto: Mosquitto, timeout: float = 30.0) -> None:
+def _wait_saved(mosquitto: Mosquitto, timeout: float = 90.0) -> None:
     """Wait for two writes of the state: the second one began after the last acknowledgement."""
     file, deadline = mosquitto.folder / "mosquitto.db", time.monotonic() + timeout
     seen = {_written(file)}
@@ -119,7 +119,7 @@ def test_a_stale_acknowledgement(new_rig: Callable[..., Rig], living_kafka: Kafk
     """
     rig = new_rig(broker=living_kafka)
     weather = _second_route(rig)
-    rig.worker.start(timeout=60)
+    rig.worker.start(timeout=180)
     rig.client.delete_topic(weather)
     living_kafka.process.pause()
     old = preload(rig.mosquitto.url, MESSAGES, readings=Readings(prefix=f"{rig.tenant}/aq"))
@@ -139,7 +139,7 @@ def _judge_stale(rig: Rig, weather: str, old: Acknowledged, new: Acknowledged) -
     life = rig.life()
     rig.kill_worker()
     rig.client.create_topic(weather, 6)
-    rig.worker.start(timeout=60)
+    rig.worker.start(timeout=180)
     rig.wait(lambda: rig.life().acknowledged == MESSAGES, "the new messages, once more")
     assert rig.stop_worker() == 0
 

@@ -9,10 +9,10 @@ import pytest
 from tests.faults.rig import KILLED, Rig
 from tests.support.kafka import Kafka
 
-pytestmark = [pytest.mark.real, pytest.mark.fault, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.fault]
 DRAIN_SECONDS = 3
 RESTARTS = 20
-LEAVE_SECONDS = 6  # the admin port, the last acknowledgements and the goodbyes, on a busy machine
+LEAVE_SECONDS = 20  # the admin port, the last acknowledgements and the goodbyes, on a busy machine
 
 
 def test_sigterm_under_load(new_rig: Callable[..., Rig]) -> None:
@@ -23,13 +23,12 @@ def test_sigterm_under_load(new_rig: Callable[..., Rig]) -> None:
         assert rig.stop_worker() == 0
         rig.faults.append(f"after {rig.load.acknowledged}: SIGTERM")
         rig.load.wait_for(500)
-        rig.worker.start(timeout=60)
+        rig.worker.start(timeout=180)
     rig.load.wait_for(500)
 
     rig.finish("SIGTERM under load", duplicates_allowed=0).assert_good()
 
 
-@pytest.mark.timeout(300)
 def test_a_rolling_restart_twenty_times(new_rig: Callable[..., Rig]) -> None:
     """What an upgrade does to each reader of a cluster in turn: SIGTERM, drain, the next one takes the session over."""
     rig = new_rig()
@@ -38,7 +37,7 @@ def test_a_rolling_restart_twenty_times(new_rig: Callable[..., Rig]) -> None:
         rig.load.wait_for(300)
         assert rig.stop_worker() == 0, rig.worker.process.tail()
         rig.faults.append(f"after {rig.load.acknowledged}: SIGTERM")
-        rig.worker.start(timeout=60)
+        rig.worker.start(timeout=180)
 
     rig.finish("rolling restart, 20 times", duplicates_allowed=0).assert_good()
 
@@ -55,7 +54,7 @@ def test_sigterm_with_kafka_dead(new_rig: Callable[..., Rig], living_kafka: Kafk
     rig.notes["stop_seconds"] = round(time.monotonic() - began, 1)
     rig.fault("Kafka SIGKILL, then SIGTERM")
     living_kafka.start()
-    rig.worker.start(timeout=60)
+    rig.worker.start(timeout=180)
     rig.load.wait_for(500)
 
     rig.finish("SIGTERM with Kafka dead").assert_good()
@@ -69,10 +68,10 @@ def test_sigkill_during_the_drain(new_rig: Callable[..., Rig]) -> None:
     rig.load.wait_for(1000)
     life = rig.life()
     rig.worker.process.send_signal(signal.SIGTERM)
-    assert rig.worker.process.wait(30) == KILLED, rig.worker.process.tail()
+    assert rig.worker.process.wait(90) == KILLED, rig.worker.process.tail()
     rig.fault("SIGTERM, SIGKILL at during_drain", life)
     rig.arm("")
-    rig.worker.start(timeout=60)
+    rig.worker.start(timeout=180)
     rig.load.wait_for(500)
 
     rig.finish("SIGKILL at during_drain").assert_good()

@@ -9,7 +9,7 @@ from tests.faults.kills import kill_again_and_again
 from tests.faults.rig import KILLED, Rig
 from tests.support.checker import Verdict
 
-pytestmark = [pytest.mark.real, pytest.mark.fault, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.fault]
 KILLS = 10
 
 
@@ -37,7 +37,7 @@ def test_sigkill_before_the_source_was_told(place: str, new_rig: Callable[..., R
 
 def die_at(place: str, rig: Rig) -> Verdict:
     rig.arm(place)
-    rig.worker.start(timeout=60)
+    rig.worker.start(timeout=180)
     rig.load.start()
     life = rig.wait_death()
     # We have sent no signal: the worker has killed itself at its failpoint.
@@ -45,6 +45,6 @@ def die_at(place: str, rig: Rig) -> Verdict:
     rig.fault(f"SIGKILL at {place}", life)
     rig.arm("")
     rig.load.wait_for(1000)
-    rig.worker.start(timeout=60)
+    rig.worker.start(timeout=180)
     rig.load.wait_for(1000)
     return rig.finish(f"SIGKILL at {place.partition(':')[0]}")

@@ -40,7 +40,7 @@ class Newcomer:
         state = str(self.folder / "state")
         return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": state, "COLUMNS": "120"}
 
-    def types(self, line: str, *, expect: int = 0, timeout: float = 60.0) -> str:
+    def types(self, line: str, *, expect: int = 0, timeout: float = 180.0) -> str:
         """Run a line in a shell and return all that it said."""
         done = subprocess.run(
             ["bash", "-c", line],
@@ -74,7 +74,7 @@ class Newcomer:
         tool = find("mosquitto_pub")
         where = ["-h", LOOPBACK, "-p", str(self.mosquitto.port), "-q", "1"]
         command = [str(tool.path), *where, "-t", topic, "-m", payload]
-        subprocess.run(command, env={**os.environ, **tool.env}, check=True, timeout=20)
+        subprocess.run(command, env={**os.environ, **tool.env}, check=True, timeout=60)
 
     def starts(self) -> subprocess.Popen[bytes]:
         """Run the worker and wait until it is ready."""
@@ -87,7 +87,7 @@ class Newcomer:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while subprocess.run(["bash", "-c", self._ready()], check=False, capture_output=True).returncode:
             said = (self.folder / "run.log").read_text(encoding="utf-8")
             assert worker.poll() is None, said
@@ -100,5 +100,5 @@ class Newcomer:
         return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
 
     def _ready(self) -> str:
-        code = f"import urllib.request as u; u.urlopen('http://{LOOPBACK}:{self.admin}/readyz', timeout=2)"
+        code = f"import urllib.request as u; u.urlopen('http://{LOOPBACK}:{self.admin}/readyz', timeout=30)"
         return f'"{sys.executable}" -c "{code}"'

@@ -59,7 +59,6 @@ def some(count: int) -> list[bytes]:
     return made
 
 
-@pytest.mark.timeout(180)
 def test_any_reading(bench: WorkerBench) -> None:
     worker = bench.worker()
     sent = [*some(HOW_MANY), *(json.dumps(reading).encode() for reading in SURE)]

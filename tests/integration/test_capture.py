@@ -41,7 +41,7 @@ from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_client import publish
 from tests.support.ports import LOOPBACK, free_port
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.real
 RAW = (BRIDGE, JSON_BRIDGE, PACKETS)
 KINDS = {
     **{kind: kind for kind in ("join", "status", "log")},

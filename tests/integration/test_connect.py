@@ -26,7 +26,7 @@ class Check:
         file = folder / "checked.yaml"
         file.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
         command = [sys.executable, "-m", "pipeline", "check", str(file), "--connect", "--format", "json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=50)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=150)
         self.code = done.returncode
         self.err = done.stderr
         self.findings: list[dict[str, Any]] = json.loads(done.stdout)["findings"]

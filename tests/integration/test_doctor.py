@@ -41,7 +41,7 @@ class Doctor:
         self.file = folder / "city.yaml"
         self.file.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
         command = [sys.executable, "-m", "pipeline", "doctor", str(self.file), "--format", "json", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=50)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=150)
         self.code, self.err = done.returncode, done.stderr
         assert done.stdout, done.stderr
         report = json.loads(done.stdout)

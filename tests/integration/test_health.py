@@ -32,7 +32,7 @@ def asked(worker: Headrace, page: str, token: str = "") -> tuple[int, str]:
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refused:
         with refused:
@@ -76,18 +76,18 @@ def test_what_is_more_than_a_probe_needs_the_token(bench: WorkerBench, tmp_path:
     admin = {"listen": f"0.0.0.0:{port}"}
     worker = bench.new_headrace({**bench.config(), "admin": admin})
     worker.start(wait=False)
-    assert worker.process.wait(20) == 2
+    assert worker.process.wait(60) == 2
     assert "Write `token_file: FILE` below it" in worker.logged()
 
     file.write_text("short", encoding="utf-8")
     worker.config["admin"] = {**admin, "token_file": str(file)}
     worker.start(wait=False)
-    assert worker.process.wait(20) == 1
+    assert worker.process.wait(60) == 1
     assert "Expected a token of 16 characters or more" in worker.logged()
 
     file.write_text("a token for Zürich", encoding="utf-8")
     worker.start(wait=False)
-    assert worker.process.wait(20) == 1
+    assert worker.process.wait(60) == 1
     assert "a browser cannot send another one" in worker.logged()
 
     file.write_text(f"{TOKEN}\n", encoding="utf-8")

@@ -34,7 +34,7 @@ def brings_everything(bench: WorkerBench, kafka: dict[str, Any]) -> dict[str, fl
 def refusal(bench: WorkerBench, kafka: dict[str, Any]) -> str:
     worker = bench.new_headrace(bench.config(kafka=kafka))
     worker.start(wait=False)
-    assert worker.process.wait(40) == 1
+    assert worker.process.wait(120) == 1
     assert "Traceback" not in worker.logged()
     return str(events(worker.logged(), "The worker cannot start.")[-1]["problem"])
 

@@ -38,7 +38,7 @@ def refusal(bench: WorkerBench, feed: dict[str, Any]) -> str:
     """Start a worker that must not start: exit code 1, and one sentence on the last line."""
     worker = bench.new_headrace(bench.config(feed=feed))
     worker.start(wait=False)
-    assert worker.process.wait(30) == 1
+    assert worker.process.wait(90) == 1
     assert "Traceback" not in worker.logged()
     return str(events(worker.logged(), "The worker cannot start.")[-1]["problem"])
 
@@ -161,7 +161,7 @@ def test_a_password_changes_while_it_runs(
     assert "Not authorized" in worker.logged()
     assert not worker.ready()
     secret.write_text("another\n", encoding="utf-8")
-    worker.wait_ready(timeout=60)
+    worker.wait_ready(timeout=180)
 
     bench.publish(reading(), endpoint=MqttEndpoint(bench.mosquitto.port, username=USER, password="another"))
     assert fates(bench.settled(worker, 1)) == {"published": 1}

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.real
 
 def asked(worker: Headrace, page: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"{worker.admin}{page}", timeout=5) as answer:
+        with urllib.request.urlopen(f"{worker.admin}{page}", timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refused:
         with refused:
@@ -125,7 +125,7 @@ def test_signals_and_loops(bench: WorkerBench, number: signal.Signals, loop: str
 
     worker.process.send_signal(number)
 
-    assert worker.process.wait(30) == 0
+    assert worker.process.wait(90) == 0
     [draining] = events(worker.logged(), "Draining.")
     assert (draining["signal"], draining["seconds"]) == (number.name, 30)
     [settled] = events(worker.logged(), "All messages have their fate.")

@@ -50,7 +50,6 @@ def config(bench: WorkerBench, port: int) -> dict[str, Any]:
     return {**written, "feeds": {**written["feeds"], "gates": feed}}
 
 
-@pytest.mark.timeout(120)
 def test_what_gateways_say_is_published_or_says_why_not(bench: WorkerBench) -> None:
     port = free_port()
     worker = bench.worker(config(bench, port))

@@ -35,7 +35,7 @@ def test_stopped_under_load_it_resumes_without_a_loss(bench: WorkerBench) -> Non
 
     worker.start()
     bench.publish(reading(3000))
-    records = bench.client.wait_for(3001, bench.topic, timeout=60)
+    records = bench.client.wait_for(3001, bench.topic, timeout=180)
     assert worker.stop() == 0
     assert sorted(set(map(number_of, records))) == [(1, number) for number in range(3001)]
     assert len(bench.records()) == 3001

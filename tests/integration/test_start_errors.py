@@ -27,7 +27,7 @@ def sentence(bench: WorkerBench, config: Mapping[str, Any]) -> str:
     """Run to the end and return what an operator reads, with the names of this run taken out."""
     worker = bench.new_headrace(config)
     worker.start(wait=False)
-    assert worker.process.wait(40) == 1
+    assert worker.process.wait(120) == 1
     assert len(events(worker.logged())) == len(worker.logged().splitlines())
     [refused] = events(worker.logged(), "The worker cannot start.")
     return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", refused["problem"].replace(bench.tenant, "TENANT"))
@@ -76,5 +76,5 @@ def test_the_admin_port_is_taken(bench: WorkerBench) -> None:
 def test_a_wrong_configuration_is_two(bench: WorkerBench) -> None:
     worker = bench.new_headrace(bench.config(feed={"qos": 9}))
     worker.start(wait=False)
-    assert worker.process.wait(20) == 2
+    assert worker.process.wait(60) == 2
     assert "feeds.city.qos" in worker.logged()

@@ -29,7 +29,7 @@ def tail(bench: WorkerBench, folder: Path, kafka: dict[str, Any], *more: str) ->
     file = folder / "city.yaml"
     file.write_text(yaml.safe_dump(bench.config(kafka=kafka)), encoding="utf-8")
     command = [sys.executable, "-m", "pipeline", "tail", "AirQualityObserved", str(file), *more]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=50)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=150)
 
 
 def ways(bench: WorkerBench, certificates: Certificates) -> dict[str, dict[str, Any]]:

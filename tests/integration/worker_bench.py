@@ -56,7 +56,7 @@ def number_of(record: Consumed) -> tuple[int, int]:
     return int(found[1]), int(found[2]) - READING["ts"]
 
 
-def until(true: Callable[[], bool], what: str, timeout: float = 60.0) -> None:
+def until(true: Callable[[], bool], what: str, timeout: float = 180.0) -> None:
     deadline = time.monotonic() + timeout
     while not true():
         assert time.monotonic() < deadline, f"waited {timeout:g} s for {what}"
@@ -124,7 +124,7 @@ class WorkerBench:
         asyncio.run(alter())
         until(lambda: settings.items() <= self.client.configs(self.topic).items(), "the topic's settings")
 
-    def settled(self, worker: Headrace, received: int, timeout: float = 60.0) -> dict[str, float]:
+    def settled(self, worker: Headrace, received: int, timeout: float = 180.0) -> dict[str, float]:
         """Wait until so many messages were received and acknowledged; the metrics of that moment, which conserve."""
         until(lambda: _settled(worker.metrics(), received), f"{received} messages to be settled", timeout)
         metrics = worker.metrics()

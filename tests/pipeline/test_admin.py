@@ -35,7 +35,7 @@ class Server:
         return await asyncio.to_thread(self._ask, page, method, headers)
 
     def _ask(self, page: str, method: str, headers: Mapping[str, str]) -> Asked:
-        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5)
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=30)
         try:
             connection.request(method, page, headers=dict(headers))
             answer = connection.getresponse()
@@ -150,7 +150,7 @@ def test_it_stops_in_time_though_a_client_holds_on() -> None:
             _, writer = await asyncio.open_connection(LOOPBACK, server.port)
             writer.write(b"GET /livez HTTP/1.1\r\n")
             await writer.drain()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await server.admin.stop()
             assert not is_open(server.port)
             writer.close()
@@ -168,7 +168,7 @@ def test_whoever_only_holds_connections_keeps_nobody_out() -> None:
                 writer.write(b"GET /livez HTTP/1.1\r\nX: ")
                 held.append((reader, writer))
             assert (await server.ask("/livez"))[0] == 200
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 for reader, _ in held[:100]:
                     with suppress(ConnectionResetError):
                         assert await reader.read() == b""
@@ -187,7 +187,7 @@ def test_odd_requests_fill_no_log(caplog: pytest.LogCaptureFixture) -> None:
             for odd in (b"\x16\x03\x01\x00\r\n\r\n", upgrade, chunk, words):
                 reader, writer = await asyncio.open_connection(LOOPBACK, server.port)
                 writer.write(odd)
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     status = await reader.readline()
                 assert status.startswith(b"HTTP/1.1 200" if odd == words else b"HTTP/1.1 ")
                 writer.close()

@@ -48,7 +48,7 @@ def deaths(folder: Path) -> int:
 def test_a_signal_while_kafka_keeps_silent_ends_the_start(tmp_path: Path, silent_kafka: int) -> None:
     async def life() -> None:
         asyncio.get_running_loop().call_later(0.3, os.kill, os.getpid(), signal.SIGTERM)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await Worker(config(tmp_path, silent_kafka, free_port())).run()
 
     asyncio.run(life())

@@ -93,7 +93,7 @@ def test_it_writes_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert store._file is not None
         store._file.close()  # not the store, which would write it now
 
-    asyncio.run(asyncio.wait_for(live(), 10))
+    asyncio.run(asyncio.wait_for(live(), 30))
     assert kept(tmp_path) == {"a": b"1"}
 
 
@@ -259,7 +259,7 @@ def test_who_waits_for_a_value_is_called_when_it_is_written(tmp_path: Path, monk
         store._file.close()
         return calls
 
-    assert asyncio.run(asyncio.wait_for(live(), 10)) == ["nothing to write", "a", "b"]
+    assert asyncio.run(asyncio.wait_for(live(), 30)) == ["nothing to write", "a", "b"]
     assert kept(tmp_path) == {"a": b"1", "b": b"2"}
 
 

@@ -38,14 +38,14 @@ class Headrace:
         ours = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "", "XDG_STATE_HOME": str(folder / "state")}
         self.process = Process(command, folder / "headrace.log", env={**ours, **(env or {})}, cwd=ROOT)
 
-    def start(self, *, wait: bool = True, timeout: float = 30.0) -> None:
+    def start(self, *, wait: bool = True, timeout: float = 90.0) -> None:
         """Write the config as it is now and run; `wait` until every feed is ready."""
         self.file.write_text(yaml.safe_dump(self.config, sort_keys=False), encoding="utf-8")
         self.process.start()
         if wait:
             self.wait_ready(timeout)
 
-    def wait_ready(self, timeout: float = 30.0) -> None:
+    def wait_ready(self, timeout: float = 90.0) -> None:
         self.process.wait_until(self.ready, timeout)
 
     def ready(self) -> bool:
@@ -54,7 +54,7 @@ class Headrace:
     def live(self) -> bool:
         return get(f"{self.admin}/livez") is not None
 
-    def stop(self, timeout: float = 40.0) -> int:
+    def stop(self, timeout: float = 120.0) -> int:
         """SIGTERM; the exit code, which is -9 for a worker that did not end in time and had to be killed."""
         return self.process.terminate(timeout)
 

@@ -72,7 +72,7 @@ class Kafka:
         """Name the address of a listener: PLAINTEXT, SSL, SASL_SSL, SASL_PLAINTEXT or OAUTHBEARER."""
         return f"{LOOPBACK}:{self.ports[listener]}"
 
-    def start(self, timeout: float = 60.0) -> None:
+    def start(self, timeout: float = 180.0) -> None:
         self.launch()
         self.wait_started(timeout)
 
@@ -83,21 +83,21 @@ class Kafka:
         self._life = self.process.log_size()
         self.process.start()
 
-    def wait_started(self, timeout: float = 60.0) -> None:
+    def wait_started(self, timeout: float = 180.0) -> None:
         self.process.wait_until(lambda: STARTED in self.process.logged(self._life), timeout, what="started")
 
-    def stop(self, timeout: float = 30.0) -> int:
+    def stop(self, timeout: float = 90.0) -> int:
         return self.process.terminate(timeout)
 
     def kill(self) -> int:
         """SIGKILL: what a client holds as confirmed must be there after the next start."""
         return self.process.hard_kill()
 
-    def restart(self, timeout: float = 60.0) -> None:
+    def restart(self, timeout: float = 180.0) -> None:
         self.stop()
         self.start(timeout)
 
-    def bounce(self, timeout: float = 60.0) -> None:
+    def bounce(self, timeout: float = 180.0) -> None:
         """Restart the hard way."""
         self.kill()
         self.start(timeout)
@@ -124,7 +124,7 @@ class Kafka:
             cwd=self.folder,
         )
         formatting.start()
-        if formatting.wait(60) != 0:
+        if formatting.wait(180) != 0:
             raise AssertionError(f"Kafka's storage was not formatted:\n{formatting.tail()}")
 
     def _config(self) -> dict[str, str]:

@@ -137,13 +137,13 @@ class KafkaClient:
 
         _run(send())
 
-    def consume_all(self, *topics: str, timeout: float = 60.0) -> list[Consumed]:
+    def consume_all(self, *topics: str, timeout: float = 180.0) -> list[Consumed]:
         """Read every partition of the topics up to the ends of this moment, each partition in its order."""
         records: list[Consumed] = []
         self.for_each(topics, records.append, timeout=timeout)
         return records
 
-    def for_each(self, topics: Sequence[str], handle: Callable[[Consumed], None], timeout: float = 60.0) -> None:
+    def for_each(self, topics: Sequence[str], handle: Callable[[Consumed], None], timeout: float = 180.0) -> None:
         """Hand on every record without keeping it: for topics that do not fit a list."""
 
         async def read() -> None:
@@ -152,7 +152,7 @@ class KafkaClient:
 
         _run(read())
 
-    def wait_for(self, count: int, *topics: str, timeout: float = 30.0) -> list[Consumed]:
+    def wait_for(self, count: int, *topics: str, timeout: float = 90.0) -> list[Consumed]:
         """Read until there are that many records or the time is over; the caller judges what came."""
 
         async def read() -> list[Consumed]:

@@ -31,7 +31,7 @@ class KafkaCluster:
     def bootstrap(self) -> str:
         return ",".join(node.bootstrap() for node in self.nodes)
 
-    def start(self, timeout: float = 90.0) -> None:
+    def start(self, timeout: float = 270.0) -> None:
         for node in self.nodes:
             node.launch()
         for node in self.nodes:

@@ -44,7 +44,7 @@ class _Connection:
         self.client = self._make(client_id, clean=clean)
         self.client.on_connect = self._on_connect
 
-    def connect(self, timeout: float = 10.0) -> None:
+    def connect(self, timeout: float = 30.0) -> None:
         self.client.connect(LOOPBACK, self.endpoint.port, keepalive=30, **self._clean_start())
         self.client.loop_start()
         self._wait(lambda: self._connected or self._refused is not None, timeout, "the broker's answer to CONNECT")
@@ -96,7 +96,7 @@ class Publisher(_Connection):
         self.client.on_publish = self._on_publish
 
     def publish(
-        self, messages: Iterable[tuple[str, bytes] | tuple[str, bytes, bool]], *, qos: int = 1, timeout: float = 60.0
+        self, messages: Iterable[tuple[str, bytes] | tuple[str, bytes, bool]], *, qos: int = 1, timeout: float = 180.0
     ) -> int:
         """Publish all and wait until the broker has taken every one of them; how many they were."""
         before, sent = self.acknowledged, 0
@@ -129,12 +129,12 @@ class Subscriber(_Connection):
         self.client.on_message = self._on_message
         self.client.on_subscribe = self._on_subscribe
 
-    def subscribe(self, topic_filter: str, qos: int = 1, timeout: float = 10.0) -> None:
+    def subscribe(self, topic_filter: str, qos: int = 1, timeout: float = 30.0) -> None:
         before = self._subscribed
         self.client.subscribe(topic_filter, qos)
         self._wait(lambda: self._subscribed > before, timeout, "the broker's answer to SUBSCRIBE")
 
-    def wait_for(self, count: int, timeout: float = 10.0) -> list[MQTTMessage]:
+    def wait_for(self, count: int, timeout: float = 30.0) -> list[MQTTMessage]:
         self._wait(lambda: len(self.messages) >= count, timeout, f"{count} messages")
         return self.messages
 
@@ -170,7 +170,7 @@ def trusted(endpoint: MqttEndpoint) -> bool:
     connect = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x1e\x00\x00"
     try:
         with (
-            socket.create_connection((LOOPBACK, endpoint.port), timeout=5) as plain,
+            socket.create_connection((LOOPBACK, endpoint.port), timeout=30) as plain,
             endpoint.context().wrap_socket(plain, server_hostname=LOOPBACK) as secure,
         ):
             secure.sendall(connect)

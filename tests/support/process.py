@@ -56,7 +56,7 @@ class Process:
                 start_new_session=True,
             )
 
-    def wait_until(self, ready: Callable[[], bool], timeout: float = 30.0, what: str = "ready") -> None:
+    def wait_until(self, ready: Callable[[], bool], timeout: float = 90.0, what: str = "ready") -> None:
         deadline = time.monotonic() + timeout
         while not ready():
             if not self.running:
@@ -66,7 +66,7 @@ class Process:
                 raise NotReadyError(f"{self.command[0]} was not {what} within {timeout:g} s:\n{self.tail()}")
             time.sleep(0.02)
 
-    def wait(self, timeout: float = 30.0) -> int:
+    def wait(self, timeout: float = 90.0) -> int:
         """Return the exit code; negative for a signal, as in subprocess."""
         if self._popen is None:
             raise RuntimeError(f"{self.command[0]} was never started")
@@ -77,7 +77,7 @@ class Process:
         if self._popen is not None and self.running:
             self._popen.send_signal(number)
 
-    def terminate(self, timeout: float = 20.0) -> int:
+    def terminate(self, timeout: float = 60.0) -> int:
         """SIGTERM, and SIGKILL when that is not enough, so that no test leaves a process behind."""
         self.send_signal(signal.SIGCONT)
         self.send_signal(signal.SIGTERM)
@@ -89,7 +89,7 @@ class Process:
     def hard_kill(self) -> int:
         """SIGKILL: nothing of the process gets a chance to tidy up."""
         self.send_signal(signal.SIGKILL)
-        return self.wait(10)
+        return self.wait(30)
 
     def pause(self) -> None:
         """Stall without closing a connection: the kernel still accepts bytes, nobody answers."""

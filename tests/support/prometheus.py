@@ -50,7 +50,7 @@ class Prometheus:
         answer = self._api("query", {"query": expression})
         return [(series["metric"], float(series["value"][1])) for series in answer["result"]]
 
-    def wait_for(self, expression: str, timeout: float = 15.0) -> float:
+    def wait_for(self, expression: str, timeout: float = 45.0) -> float:
         """Wait until the expression has a result, which takes a scrape or two, and return its first value."""
         deadline = time.monotonic() + timeout
         while not (found := self.query(expression)):
@@ -102,7 +102,7 @@ def _promtool(*arguments: str, text: str | None = None) -> str:
     return "" if done.returncode == 0 else (done.stdout + done.stderr).strip()
 
 
-def get(url: str, timeout: float = 5.0) -> str | None:
+def get(url: str, timeout: float = 15.0) -> str | None:
     """Fetch a page; None when nobody answers or the answer is no 2xx."""
     try:
         with urllib.request.urlopen(url, timeout=timeout) as answer:

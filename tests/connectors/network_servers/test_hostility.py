@@ -102,7 +102,6 @@ def check_said(said: Said) -> None:
         orjson.dumps((heard.rssi, heard.snr, heard.time, heard.location))
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", UPLINKS)
 def test_damaged_messages(name: str) -> None:
     dialect = FOUND[name]

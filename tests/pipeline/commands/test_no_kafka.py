@@ -29,7 +29,7 @@ def test_what_is_no_kafka_is_a_finding(tmp_path: Path, command: list[str], conte
         admin = {"listen": f"{LOOPBACK}:{free_port()}"}
         file.write_text(json.dumps({**config, "admin": admin, "state_dir": "state"}), encoding="utf-8")
         line = [sys.executable, "-m", "pipeline", command[0], str(file), *command[1:], "--format", "json"]
-        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180)
     assert (done.returncode, done.stderr) == (1, "")
     assert f"{LOOPBACK}:{port}" in json.dumps(json.loads(done.stdout)["findings"])
 
@@ -52,6 +52,6 @@ def test_doctor_asks_whom_it_has_not_reached_no_second_time(tmp_path: Path) -> N
         file = tmp_path / "city.yaml"
         file.write_text(json.dumps({**config, "admin": admin, "state_dir": "state"}), encoding="utf-8")
         line = [sys.executable, "-m", "pipeline", "doctor", str(file), "--format", "json"]
-        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180)
     assert (done.returncode, done.stderr) == (1, "")
     assert sorted(asked) == ["broker", "kafka"]

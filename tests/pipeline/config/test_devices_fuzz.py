@@ -3,7 +3,6 @@
 import random
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -40,7 +39,6 @@ def attempt(path: Path, text: str) -> None:
         assert CANARY * 4 not in said
 
 
-@pytest.mark.timeout(180)
 @settings(max_examples=14_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(SEEDS), st.randoms(use_true_random=False), st.integers(1, 6), st.sampled_from([".yaml", ".csv"]))
 def test_a_damaged_file(tmp_path: Path, seed: str, chance: random.Random, times: int, form: str) -> None:
@@ -52,7 +50,6 @@ def test_a_damaged_file(tmp_path: Path, seed: str, chance: random.Random, times:
     attempt(tmp_path / f"devices{form}", text)
 
 
-@pytest.mark.timeout(180)
 @settings(max_examples=6_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=200), st.sampled_from([".yaml", ".csv"]))
 def test_any_text(tmp_path: Path, text: str, form: str) -> None:

@@ -58,7 +58,7 @@ class Broker:
         self._thread.start()
 
     def join(self) -> None:
-        self._thread.join(20)
+        self._thread.join(60)
         assert self.left
 
     async def _serve(self) -> None:
@@ -77,7 +77,7 @@ class Broker:
             done.set()
 
         server = await asyncio.start_server(visit, sock=self._listener)
-        async with server, asyncio.timeout(20):
+        async with server, asyncio.timeout(60):
             await done.wait()
 
 

@@ -13,7 +13,7 @@ from tests.pipeline.feeds.scripted_broker import LOOPS, Scenario, rig
 def play(request: pytest.FixtureRequest) -> Callable[..., None]:
     def run(scenario: Scenario, **options: Any) -> None:
         async def main() -> None:
-            async with asyncio.timeout(30), rig(**options) as made:
+            async with asyncio.timeout(90), rig(**options) as made:
                 await scenario(made)
 
         request.param(main())

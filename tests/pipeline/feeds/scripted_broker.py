@@ -38,7 +38,7 @@ class Peer:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
 
-    async def packet(self, timeout: float = 5.0) -> tuple[int, bytes]:  # noqa: ASYNC109
+    async def packet(self, timeout: float = 30.0) -> tuple[int, bytes]:  # noqa: ASYNC109
         return await asyncio.wait_for(self._packet(), timeout)
 
     async def expect(self, command: int) -> bytes:
@@ -118,7 +118,7 @@ class Collector:
     async def drain(self, deadline: float) -> None:
         raise NotImplementedError
 
-    async def wait_for(self, count: int, timeout: float = 10.0) -> list[Message]:  # noqa: ASYNC109
+    async def wait_for(self, count: int, timeout: float = 30.0) -> list[Message]:  # noqa: ASYNC109
         async with asyncio.timeout(timeout):
             while len(self.messages) < count:
                 self.changed.clear()
@@ -155,7 +155,7 @@ class Rig:
         return task
 
     async def peer(self) -> Peer:
-        return await asyncio.wait_for(self.peers.get(), 5)
+        return await asyncio.wait_for(self.peers.get(), 30)
 
     async def welcomed(self, *, session_present: bool = False, codes: bytes = b"\x01") -> Peer:
         peer = await self.peer()
@@ -193,7 +193,7 @@ async def rig(failpoint: Callable[[str], None] = _quiet) -> AsyncIterator[Rig]:
         await server.wait_closed()
 
 
-async def until(true: Callable[[], bool], timeout: float = 10.0) -> None:  # noqa: ASYNC109
+async def until(true: Callable[[], bool], timeout: float = 30.0) -> None:  # noqa: ASYNC109
     async with asyncio.timeout(timeout):
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.01)

@@ -57,7 +57,7 @@ def test_stopping_ends_the_wait_for_a_broker_that_is_away(play: Callable[..., No
         await until(lambda: bool(made.events.troubles))
         made.feed.stop_reading()
         await made.feed.disconnect()
-        await asyncio.wait_for(task, 1)
+        await asyncio.wait_for(task, 30)
 
     play(scenario)
 
@@ -131,7 +131,7 @@ def test_half_an_acknowledgement_write_stops_inside_a_packet(play: Callable[...,
         await made.out.wait_for(4)
         made.out.seal()
         await until(lambda: "half_ack_write" in failpoint.told)
-        assert await asyncio.wait_for(peer.reader.readexactly(16), 5) == puback(1, 2, 3, 4)
+        assert await asyncio.wait_for(peer.reader.readexactly(16), 30) == puback(1, 2, 3, 4)
         assert failpoint.told[-2:] == ["before_ack_write", "half_ack_write"]
 
     play(scenario, failpoint=failpoint)

@@ -13,7 +13,6 @@ pytestmark = pytest.mark.real
 COUNT = 10_000
 
 
-@pytest.mark.timeout(180)
 def test_it_agrees_on_every_field_mic_and_payload() -> None:
     by_chance = 0  # half a MIC is two bytes
     seen = {"1.0": 0, "1.1": 0, "port 0": 0, "high counter": 0, "mic commands": 0}

@@ -37,7 +37,7 @@ async def serving(
 
 
 def asked(port: int, path: str, method: str = "GET", **headers: str) -> tuple[int, Mapping[str, str], bytes]:
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=5)
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=30)
     try:
         connection.request(method, path, headers=headers)
         answer = connection.getresponse()
@@ -51,7 +51,7 @@ class Watcher:
         self.reader, self._writer = reader, writer
 
     async def event(self, name: str) -> Any:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while f"event: {name}\n".encode() != await self.reader.readline():
                 pass
             return orjson.loads((await self.reader.readline()).removeprefix(b"data: "))
@@ -125,7 +125,7 @@ def test_who_asks_only_what_the_stream_would_be_is_answered_at_once() -> None:
         async with serving() as port:
             reader, writer = await asyncio.open_connection(LOOPBACK, port)
             writer.write(b"HEAD /events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 answer = await reader.read()
             assert b"content-type: text/event-stream" in answer
             writer.close()
@@ -157,7 +157,7 @@ def test_it_stops_though_somebody_watches() -> None:
             async with serving() as port:
                 [watcher] = await after.enter_async_context(watching(port))
                 await watcher.event("snapshot")
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(30):
                 await watcher.reader.read()
 
     asyncio.run(watch())

@@ -186,12 +186,12 @@ def test_a_quantile_stays_within_the_buckets(share: float, seconds: float) -> No
     assert quantile([0] * 18, share) is None
 
 
-def test_100_000_devices_and_4_096_gateways_make_no_larger_document() -> None:
+def crowded(devices: int) -> Sources:
     looked = sources()
     raw = looked.metrics.raw["radio"] = RawLedger()
     raw.rssi.add([-80.0, -90.0])
     raw.gateways = {f"{number:016x}": number for number in range(4096)}
-    for number in range(100_000):
+    for number in range(devices):
         looked.newest.note(entity(number))
         looked.metrics.frames.received(looked.metrics.frames.of(f"{number:016x}"), "00000000", 1)
         looked.letters.note(letter(Reason.MALFORMED, message=message(f"city/aq/{number}")))
@@ -199,14 +199,28 @@ def test_100_000_devices_and_4_096_gateways_make_no_larger_document() -> None:
             looked.newest.look()
     looked.newest.look()
     looked.letters.look(samples=True)
-    began = process_time()
+    return looked
+
+
+def test_100_000_devices_and_4_096_gateways_make_no_larger_document() -> None:
+    looked = crowded(100_000)
     told = snapshot(looked, History(looked.metrics), time())
-    assert process_time() - began < 0.1
     assert told["frames"]["received"] == 100_000
     assert len(told["entities"]) == MOST
     assert told["raw"][0]["rssi"] == -85.0
     assert [each["receptions"] for each in told["raw"][0]["busiest"]] == list(range(4095, 4083, -1))
     assert len(orjson.dumps(told)) < 64 * 1024
+    assert seconds(looked) < 10 * seconds(crowded(1_000))
+
+
+def seconds(looked: Sources) -> float:
+    """Take the processor's time of the quickest of five snapshots."""
+    took = []
+    for _ in range(5):
+        began = process_time()
+        snapshot(looked, History(looked.metrics), time())
+        took.append(process_time() - began)
+    return min(took)
 
 
 def test_radio_of_gateways_and_of_what_a_server_tells() -> None:

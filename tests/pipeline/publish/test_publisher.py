@@ -150,12 +150,14 @@ class TestFlow:
                 bench.put([bench.record(number)])
                 await asyncio.sleep(0.001)
             assert bench.publisher.gauges()[:2] == (10, 0)
-            assert 0.005 < bench.publisher.gauges().oldest < 0.1
+            assert 0.005 < bench.publisher.gauges().oldest < 1.0
             assert not bench.cluster.sent
-            await asyncio.sleep(0.15)
-            assert len(bench.cluster.sent) == 1
+            while not bench.cluster.sent:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
-        complete(run(work, linger=0.1, partitions=1), 10)
+        bench = run(work, linger=1.0, partitions=1)
+        complete(bench, 10)
+        assert len(bench.cluster.sent) == 1
 
     def test_a_full_chunk_does_not_linger(self) -> None:
         async def work(bench: Bench) -> None:
@@ -199,10 +201,9 @@ class TestFlow:
             monkeypatch.setattr(bench.cluster, "produce", never)
             await bench.start()
             bench.put([bench.record(0)])
-            begun = monotonic()
-            await bench.publisher.drain(begun + 0.1)
-            await bench.publisher.close(begun + 0.2)
-            assert monotonic() - begun < 0.3
+            async with asyncio.timeout(30):
+                await bench.publisher.drain(monotonic() + 0.1)
+                await bench.publisher.close(monotonic() + 0.1)
             assert bench.publisher.kept() == 1
             assert bench.ledger.in_flight() == 1
             assert len(asyncio.all_tasks()) == 1
