@@ -70,6 +70,13 @@ class Document:
             node, line = value, _line(key or value)
         return line
 
+    def holds(self, place: Place) -> bool:
+        """Say whether the file itself has something at `place`."""
+        node: yaml.Node | None = self._root
+        for step in place:
+            node = _child(node, step)[1]
+        return node is not None
+
     def scalar(self, place: Place) -> tuple[str, str] | None:
         """Return the text at `place` as the file has it, and YAML's kind of it (`bool`, `str`), if it is a scalar."""
         node: yaml.Node | None = self._root

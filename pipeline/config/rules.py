@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from pydantic import SecretStr
+
 from pipeline.binding import Area
 from pipeline.config import network_rules
 from pipeline.config.feeds import MqttFeed, Route
@@ -14,9 +16,11 @@ from pipeline.config.kafka import check_topic
 from pipeline.config.root import Config
 from pipeline.config.topics import covers_some, shape
 from pipeline.config.used import UsedConnector
-from pipeline.config.values import host_port, loopback
+from pipeline.config.values import Section, host_port, loopback, spell_seconds
 from pipeline.models.base import Model
 
+_PLACEHOLDERS = {"change-me", "changeme", "change_me"}
+_LONG_ENOUGH = 86_400.0  # seconds
 _CLOSED = {"restricted", "confidential"}
 _OPEN_LICENCE = re.compile(
     r"https?://(?:www\.)?(?:creativecommons\.org/(?:licenses/by(?:-sa)?|publicdomain)/"
@@ -56,6 +60,8 @@ def warnings(config: Config) -> Iterator[Finding]:
     """Yield what works, but most likely not as meant."""
     for name, feed in config.mqtt_feeds.items():
         yield from _delivery(name, feed)
+        yield from _session_expiry(name, feed)
+        yield from _shared(name, feed)
         yield from _subscriptions(name, feed)
         yield from _unfed(name, feed)
     yield from _shared_subscriptions(config)
@@ -63,6 +69,7 @@ def warnings(config: Config) -> Iterator[Finding]:
     yield from _arrival(config)
     yield from _unused(config)
     yield from _no_terms(config)
+    yield from _placeholders(config, ())
 
 
 def _warning(place: tuple[str | int, ...], message: str, fix: str = "") -> Finding:
@@ -242,6 +249,33 @@ def _delivery(name: str, feed: MqttFeed) -> Iterator[Finding]:
         yield _warning((*place, "qos"), said, "Write `qos: 1`.")
     if feed.version == "3.1.1" and "session_expiry" in feed.model_fields_set:
         yield _warning((*place, "session_expiry"), "has no effect with MQTT 3.1.1: the broker decides.")
+
+
+def _session_expiry(name: str, feed: MqttFeed) -> Iterator[Finding]:
+    if feed.version == "5" and feed.session_expiry < _LONG_ENOUGH:
+        said = f"{spell_seconds(feed.session_expiry)}: the broker forgets what waits if Headrace is away for longer."
+        fix = "Write `session_expiry: 7d`: long enough for a night, a weekend, a new machine."
+        yield _warning(("feeds", name, "session_expiry"), said, fix)
+
+
+def _shared(name: str, feed: MqttFeed) -> Iterator[Finding]:
+    for at, each in enumerate(feed.subscribe):
+        if each.startswith("$share/"):
+            said = f"`{each}` divides each device's messages among the clients of the group: their order is lost."
+            fix = "Give each worker filters of its own, without `$share`; or keep it, where order does not matter."
+            yield _warning(("feeds", name, "subscribe", at), said, fix)
+
+
+def _placeholders(value: object, place: Place) -> Iterator[Finding]:
+    """Yield passwords that still read as `headrace init` writes them."""
+    if isinstance(value, SecretStr) and value.get_secret_value().lower() in _PLACEHOLDERS:
+        yield _warning(place, "is still the placeholder.", "Set the variable that it names, or name a file with it.")
+    elif isinstance(value, Section):
+        for key in type(value).model_fields:
+            yield from _placeholders(getattr(value, key), (*place, key))
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from _placeholders(each, (*place, key))
 
 
 def _subscriptions(name: str, feed: MqttFeed) -> Iterator[Finding]:

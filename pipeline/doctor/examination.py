@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from pipeline import check, connect, event_loop, wiring
 from pipeline.config import Loaded
-from pipeline.config.findings import Place
+from pipeline.config.findings import Place, spell
 from pipeline.config.root import Config
 from pipeline.connect.arrivals import NOTHING_CAME
 from pipeline.doctor import broker, certificates, clock, machine, registry, topics, window, worker
@@ -113,7 +113,10 @@ def _counters(config: Config) -> Collection[str] | None:
 
 
 def _placed(loaded: Loaded, found: Finding) -> Finding:
-    """Give a judgement its line, unless it is about another file."""
+    """Give a judgement its line, unless it is about another file; that of its section, where the key is to be added."""
     if found.file is not None or not found.place:
         return found
-    return replace(found, file=loaded.file, line=found.line or loaded.document.line(found.place))
+    line, change = found.line or loaded.document.line(found.place), found.change
+    if change.startswith(f"{found.place[-1]}: ") and not loaded.document.holds(found.place):
+        change = f"add below {spell(found.place[:-1])}: {change}"
+    return replace(found, file=loaded.file, line=line, change=change)

@@ -13,6 +13,7 @@ from pipeline import local_http, wiring
 from pipeline.apart import in_thread
 from pipeline.config.root import Config
 from pipeline.doctor.finding import Finding
+from pipeline.doctor.window import USUAL_LINGER, Delay
 from pipeline.local_http import NoAnswerError
 
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)")
@@ -98,7 +99,7 @@ def judge(config: Config, earlier: Scrape | None, later: Scrape | None) -> Itera
         return
     for name in config.mqtt_feeds:
         yield _one_client(name, earlier, later)
-        yield from _full(name, earlier, later)
+        yield from _full(name, config.kafka.linger, earlier, later)
         lost = later.value("headrace_sessions_lost_total", name)
         if lost:
             said = f"feed {name}: the broker has forgotten the session {lost:g} times, with what it had not delivered."
@@ -111,11 +112,17 @@ def judge(config: Config, earlier: Scrape | None, later: Scrape | None) -> Itera
             yield Finding("worker.conservation", "critical", said, ("feeds", name), "Report it, with /metrics.")
 
 
-def _full(name: str, earlier: Scrape, later: Scrape) -> Iterator[Finding]:
+def _full(name: str, linger: float, earlier: Scrape, later: Scrape) -> Iterator[Finding]:
     """Say that the window was full at both looks: then it, or what is behind it, is the bottleneck."""
     limit = later.value("headrace_in_flight_limit", name)
     if limit and all(each.value("headrace_unacknowledged_messages", name) >= limit for each in (earlier, later)):
         said = f"feed {name}: all {limit:g} that may be in flight are, at two looks: reading pauses."
+        waits = Delay(latency(earlier, later) or 0.0, "by the worker's own figures", linger)
+        if waits.seconds and waits.mostly_linger:
+            said = f"{said} They wait for `linger`, {linger * 1000:g} ms, more than for Kafka."
+            change = f"linger: {USUAL_LINGER * 1000:.0f}ms"
+            yield Finding("kafka.linger", "warning", said, ("kafka", "linger"), change)
+            return
         change = f"max_in_flight: {min(65_535, round(limit) * 2)}"
         yield Finding("mqtt.window_full", "warning", said, ("feeds", name, "max_in_flight"), change)
 

@@ -11,8 +11,10 @@ from pipeline.init import KINDS, template
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_passes_check_without_a_warning(
-    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("MQTT_PASSWORD", "KAFKA_PASSWORD"):
+        monkeypatch.setenv(name, "a secret of the operator's own")
     assert main(["init", kind]) == 0
     file = tmp_path / "city.yaml"
     file.write_text(capsys.readouterr().out)
@@ -23,6 +25,16 @@ def test_every_kind_passes_check_without_a_warning(
     lines = file.read_text().splitlines()
     assert max(map(len, lines)) <= 120
     assert sum("#" in line for line in lines) > len(lines) / 2
+
+
+def test_a_placeholder_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "city.yaml"
+    assert main(["init", "kafka-sasl", "--output", str(file)]) == 0
+    assert main(["check", str(file)]) == 0
+    out = capsys.readouterr().out
+    lines = [number for number, line in enumerate(file.read_text().splitlines(), 1) if "change-me" in line]
+    for line, place in zip(lines, ("kafka.sasl.password", "feeds.city.password"), strict=True):
+        assert f"{file}:{line}  {place}  is still the placeholder.\n    Set the variable that it names" in out
 
 
 def test_a_file_is_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """Each judgement of the doctor by plain data: where the line between well and ill runs, and what is to be written."""
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ import yaml
 
 from pipeline import config
 from pipeline.config.root import Config
-from pipeline.doctor import broker, certificates, machine, topics, window, worker
+from pipeline.doctor import broker, certificates, examination, machine, topics, window, worker
 from pipeline.doctor.broker import BrokerFacts
 from pipeline.doctor.certificates import Certificate
 from pipeline.doctor.finding import Finding, worst
@@ -95,6 +96,34 @@ def test_the_window_against_the_rate(tmp_path: Path, rate: float | None, severit
     assert (found.severity, found.change) == (severity, change)
     assert "5000 in flight / 50.0 ms = 100,000 messages/s" in found.evidence
     assert found.place == ("feeds", "city", "max_in_flight")
+
+
+@pytest.mark.parametrize(("rate", "severity"), [(9_000.0, "warning"), (20_000.0, "critical")])
+def test_linger_is_named_when_it_is_the_cause(tmp_path: Path, rate: float, severity: str) -> None:
+    """5,000 in flight and half a second, of which 450 ms are linger: a larger window is not what helps."""
+    made = example(tmp_path, kafka={"linger": "450ms"})
+    [found] = window.judge(made, "city", window.delay(made, 0.499, 0.002, 0.001), rate, "")
+    assert (found.check, found.severity, found.change) == ("kafka.linger", severity, "linger: 10ms")
+    assert "`linger` is the cause: 450.0 ms, 90% of that time" in found.evidence
+    assert found.place == ("kafka", "linger")
+    [found] = window.judge(made, "city", window.delay(made, 1.9, 0.002, 0.001), rate, "")
+    assert found.check == "mqtt.window", "of two seconds, 450 ms are not the cause"
+
+
+def test_a_judgement_has_the_very_line(tmp_path: Path) -> None:
+    file = tmp_path / "city.yaml"
+    shutil.copy(EXAMPLE, file)
+    loaded = config.read(file, {})
+    lines = file.read_text(encoding="utf-8").splitlines()
+
+    there = examination._placed(
+        loaded, Finding("a", "warning", "", ("feeds", "city", "max_in_flight"), "max_in_flight: 9")
+    )
+    assert lines[int(there.line or 0) - 1].strip() == "max_in_flight: 5000"
+    assert there.change == "max_in_flight: 9"
+    absent = examination._placed(loaded, Finding("a", "warning", "", ("kafka", "linger"), "linger: 10ms"))
+    assert lines[int(absent.line or 0) - 1] == "kafka:"
+    assert absent.change == "add below kafka: linger: 10ms"
 
 
 def test_without_a_worker_the_delay_is_a_least_one(tmp_path: Path) -> None:
@@ -199,6 +228,10 @@ def test_what_else_a_worker_tells(tmp_path: Path) -> None:
     both = bad(worker.judge(made, worker.parse(full), worker.parse(full)))
     assert both == [("mqtt.window_full", "warning"), ("udp.dropped", "warning")]
     assert bad(worker.judge(made, page(), worker.parse(full))) == [("udp.dropped", "warning")]
+    slow = full + "headrace_ingest_latency_seconds_sum 30\nheadrace_ingest_latency_seconds_count 50\n"
+    lingering = example(tmp_path, kafka={"linger": "500ms"})
+    found = bad(worker.judge(lingering, worker.parse(full), worker.parse(slow)))
+    assert found == [("kafka.linger", "warning"), ("udp.dropped", "warning")]
     [nobody] = worker.judge(made, None, None)
     assert nobody.severity == "info"
 
