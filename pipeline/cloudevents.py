@@ -1,7 +1,7 @@
 """The headers of a record: CloudEvents 1.0, Kafka protocol binding, binary mode, and our extensions.
 
-Extension names are part of the public contract: feed, connector, quality, idclass, licence (ours), and recordedtime,
-dataclassification (CloudEvents' own documented extensions).
+Extension names are part of the public contract: feed, connector, quality, verified, idclass, licence (ours), and
+recordedtime, dataclassification (CloudEvents' own documented extensions).
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ SPEC_VERSION = "1.0"
 TYPE_PREFIX = "org.smartdatamodels"
 
 QUALITY = "ce_quality"
+VERIFIED = "ce_verified"
+"""`false` on an event of which nothing proves that it is from whom it names."""
 ID_CLASS = "ce_idclass"
 TRACEPARENT = "traceparent"
 

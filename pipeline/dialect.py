@@ -61,8 +61,9 @@ class Event:
     tells it, JSON values in the server's own words. state: attributes of the Device entity that the event tells, in the
     model's canonical units (`batteryLevel` 0 to 1, `rssi` dBm, `deviceState`). location: of the device or gateway:
     longitude, latitude (, altitude in metres). packets: how many a gateway has received since it last said so, and how
-    many of them with a right checksum. id: what tells it from others of its kind and device, the same when it comes
-    again; None where only its time and its words do.
+    many of them with a right checksum. verified: False where nothing proves that it is from whom it names: a join
+    request without the root key, or a datagram. id: what tells it from others of its kind and device, the same when it
+    comes again; None where only its time and its words do.
     """
 
     kind: EventKind
@@ -75,6 +76,7 @@ class Event:
     names: Callable[[], Names] = Names
     packets: tuple[int, int] | None = None
     id: str | None = None
+    verified: bool = True
 
 
 Said = Uplink | Frame | Event

@@ -17,7 +17,7 @@ _CONTENT_TYPE = "application/json"
 class About:
     """What an event is about. feed: who told it; empty: nobody did. key: of the device, as in entity ids.
 
-    observed: when it happened, in milliseconds since 1970 UTC.
+    observed: when it happened, in milliseconds since 1970 UTC. verified: False where nothing proves who said so.
     """
 
     tenant: str
@@ -26,6 +26,7 @@ class About:
     kind: str
     key: str
     observed: int
+    verified: bool = True
 
     @property
     def subject(self) -> str:
@@ -52,6 +53,8 @@ def event_record(about: About, value: bytes, discriminator: str, message: Messag
         ("ce_dataclassification", b"internal"),
         ("ce_feed", about.feed.encode()),
     ]
+    if not about.verified:
+        pairs.append((cloudevents.VERIFIED, b"false"))
     if arrived:
         pairs.append((cloudevents.ID_CLASS, b"arrival"))
     if message.traceparent is not None:

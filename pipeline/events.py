@@ -13,8 +13,9 @@ from zlib import crc32
 import orjson
 
 from pipeline import times
+from pipeline.allowance import Allowance
 from pipeline.bundle import Bundle
-from pipeline.delivery import Batch, Stage
+from pipeline.delivery import Batch, Fate, Stage
 from pipeline.device_state import LATITUDE, LONGITUDE, DeviceStates, plain
 from pipeline.dialect import Event
 from pipeline.directory import Directory
@@ -31,6 +32,7 @@ from pipeline.uplink import Names, Uplink
 
 _DEVICE = "Device"
 _OWN_WORDS = {"gateway_stats", "gateway_ack"}  # a gateway's own; its state is its server's word
+_GATEWAY_AN_HOUR = 360  # a packet forwarder tells of itself each 30 s as it is delivered, each 10 s at its fastest
 
 
 class Events(Stage[Told]):
@@ -39,7 +41,7 @@ class Events(Stage[Told]):
     fan: what makes the records of a device, by its DevEUI and the server's names; it raises PayloadError for a device
     that nobody knows, whose events are published all the same. gateways: what makes the Device entities of gateways.
     ledger: where their packets are counted, on a feed of gateways. heard: takes note of a gateway that told of itself,
-    and when (ms since 1970).
+    and when (ms since 1970). allowance: how often gateways that nothing proves are told of.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Events(Stage[Told]):
         ledger: RawLedger | None,
         heard: Callable[[str, int], None],
         refusals: Refusals,
+        allowance: Allowance | None = None,
     ) -> None:
         self._tenant = tenant
         self._topic = topic
@@ -62,11 +65,15 @@ class Events(Stage[Told]):
         self._ledger = ledger
         self._heard = heard
         self._refusals = refusals
+        self._allowance = allowance
 
     def put(self, batch: Batch[Told]) -> None:
         """Make the records of each event and pass them on, in order."""
         bundle = Bundle(batch.delivery, self._refusals.publisher)
         for event, message in batch.items:
+            if self._too_often(event, message.arrival):
+                bundle.delivery.seal(Fate.FILTERED)
+                continue
             try:
                 records, states, changed = self._records(event, message)
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
@@ -80,6 +87,15 @@ class Events(Stage[Told]):
 
     async def drain(self, deadline: float) -> None:
         """Nothing stays here."""
+
+    def _too_often(self, event: Event, arrival: int) -> bool:
+        if event.verified or event.gateway is None or self._allowance is None:
+            return False
+        if self._allowance.take(event.gateway, arrival, _GATEWAY_AN_HOUR):
+            return False
+        if self._ledger is not None:
+            self._ledger.gateway_events_limited += 1
+        return True
 
     def _records(self, event: Event, message: Message) -> tuple[list[Record], DeviceStates | None, bool]:
         own = self.record(event, message)
@@ -117,7 +133,7 @@ class Events(Stage[Told]):
         observed = message.arrival if event.time is None else event.time
         value = orjson.dumps(_value(event, subject, observed))
         discriminator = event.id or f"{observed}-{_checksum(event):08x}"
-        about = About(self._tenant, self._topic, self._refusals.feed, event.kind, key, observed)
+        about = About(self._tenant, self._topic, self._refusals.feed, event.kind, key, observed, event.verified)
         arrived = event.time is None and event.id is None
         return event_record(about, value, discriminator, message, arrived=arrived)
 
@@ -136,6 +152,8 @@ def _value(event: Event, subject: str, observed: int) -> dict[str, Any]:
         value["devEui"] = event.device
     if event.gateway is not None:
         value["gateway"] = event.gateway
+    if not event.verified:
+        value["verified"] = False
     if event.location is not None:
         value["coordinates"] = list(event.location)
     value["details"] = event.details

@@ -13,6 +13,8 @@ from pipeline.lorawan.overheard import Radio
 _RSSI = "How strongly gateways heard raw frames, and of what network servers tell a sample."
 _SNR = "Signal to noise at gateways of raw frames, and of what network servers tell a sample."
 
+_LIMITED = "What gateways told of themselves by datagram and made no record: too often, or too many new names."
+
 
 def collect(raw: Mapping[str, RawLedger], radio: Mapping[str, Radio], frames: FrameLedger) -> Iterator[Metric]:
     """Yield the families; those of feeds are empty where no feed brings frames or uplinks."""
@@ -27,7 +29,9 @@ def collect(raw: Mapping[str, RawLedger], radio: Mapping[str, Radio], frames: Fr
         "Packets by gateways' own account; ok: the checksum was right.",
         labels=["feed", "kind"],
     )
+    limited = CounterMetricFamily("headrace_gateway_events_limited", _LIMITED, labels=["feed"])
     for feed, ledger in raw.items():
+        limited.add_metric([feed], ledger.gateway_events_limited)
         packets.add_metric([feed, "received"], ledger.packets)
         packets.add_metric([feed, "ok"], ledger.packets_ok)
         for outcome, count in ledger.outcomes.items():
@@ -37,7 +41,7 @@ def collect(raw: Mapping[str, RawLedger], radio: Mapping[str, Radio], frames: Fr
         heard = [ledgers[feed] for ledgers in (raw, radio) if feed in ledgers]
         _add(rssi, feed, [each.rssi for each in heard])
         _add(snr, feed, [each.snr for each in heard])
-    yield from (outcomes, rssi, snr, gateways, packets)
+    yield from (outcomes, rssi, snr, gateways, packets, limited)
     counted = CounterMetricFamily(
         "headrace_device_frames",
         "LoRaWAN frames by what the devices' own counters tell; refused: received, and became dead letters.",

@@ -67,6 +67,7 @@ def unwrap(
         ledger=shared.raw.setdefault(refusals.feed, RawLedger()) if raw(feed) else None,
         heard=shared.watch.gateway,
         refusals=refusals,
+        allowance=shared.gateway_events,
     )
     metered = MeteredUplinks(identify, identify.connector, shared.costs)
     uplinks = watch(Overheard(metered, shared.radio.setdefault(refusals.feed, Radio())))
@@ -97,11 +98,13 @@ def _frames(
             mic=policy.wrong_mic,
             replay=policy.replay,
             reset=policy.reset,
+            joins=policy.joins,
             hold=policy.unkept == "hold",
         ),
         ledger=ledger,
         frames=shared.frames,
         refusals=refusals,
+        joins=shared.joins,
     )
     window = (feed.deduplicate or Deduplicate()).window
     return Dedupe(window, sessions, crc=policy.crc_error, ledger=ledger, refusals=refusals)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from pipeline.allowance import Allowance
 from pipeline.directory import Directory
 from pipeline.identify import Strangers
 from pipeline.lorawan.ledger import FrameLedger, RawLedger
@@ -15,6 +16,10 @@ from pipeline.uplink import Names
 if TYPE_CHECKING:
     from pipeline.lorawan.counters import Counters
     from pipeline.lorawan.overheard import Radio
+
+_MOST_DEVICES = 131_072
+_MOST_GATEWAYS = 4096
+_NEW_GATEWAYS = 256  # an hour, once so many have come as are remembered
 
 
 class Nobody:
@@ -51,7 +56,8 @@ class Shared:
     raw: what is counted of the frames of each feed that brings any. radio: how well a sample of uplinks was heard, of
     each feed on which a network server speaks. frames: what the counters of all devices tell.
     watch: who notes that devices and gateways speak; to be set before any feed's stages are made.
-    costs: seconds of processor time by connector.
+    costs: seconds of processor time by connector. joins: how often devices are told to have asked to join, and
+    gateway_events: gateways to have spoken of themselves, where nothing proves that it was them.
     """
 
     def __init__(
@@ -65,6 +71,8 @@ class Shared:
         self.frames = FrameLedger()
         self.watch: Watch = Blind()
         self.costs: dict[str, float] = {}
+        self.joins = Allowance(_MOST_DEVICES)
+        self.gateway_events = Allowance(_MOST_GATEWAYS, _NEW_GATEWAYS)
 
     @cached_property
     def counters(self) -> Counters:

@@ -49,6 +49,7 @@ def _read(name: str, kind: str, payload: bytes, arrival: int) -> Sequence[Said]:
                 "gateway_ack",
                 gateway=gateway,
                 details=reading.public(document(payload)) if payload.strip(b"\0 ") else {},
+                verified=False,
             ),
         )
     if kind != "push_data":
@@ -153,6 +154,7 @@ def _stats(gateway: str, stat: dict[str, Any]) -> Event:
         details=reading.public(stat),
         location=reading.place(stat.get("long"), stat.get("lati"), stat.get("alti")),
         packets=reading.packets(stat.get("rxnb"), stat.get("rxok")),
+        verified=False,
     )
 
 

@@ -73,6 +73,9 @@ class FramePolicy(Section):
     """The frame counter went back: somebody sends a recorded frame again, or the device was reset."""
     reset: Literal["accept", "refuse"] = Field(default="refuse", examples=["accept"])
     """`accept` takes a counter that went back for a device that was reset, and a recorded frame as well."""
+    joins: Annotated[int, Field(ge=1, le=3600)] = Field(default=20, examples=[20])
+    """How many join requests of a device are told in an hour. None can be verified here, so that anybody can forge
+    them: those beyond are counted (`join_limited`), and make no record."""
     unkept: Literal["accept", "hold"] = Field(default="accept", examples=["hold"])
     """While `state_dir` cannot be written: `accept` publishes frames, and after a restart recorded ones as well; `hold`
     keeps them waiting, unacknowledged, until it can; a feed of datagrams sheds what comes beyond `max_in_flight`."""

@@ -27,6 +27,7 @@ class Outcome(Enum):
     UPLINK = "uplink"
     MAC = "mac"  # no application data: FPort 0, or none
     JOIN = "join"  # of a registered device
+    JOIN_LIMITED = "join_limited"  # the same, more often than the device may be told of: most likely forged
     REDELIVERED = "redelivered"  # accepted in an earlier life of the process, and published again
     COPY = "copy"  # heard by another gateway, within the window
     LATE_COPY = "late_copy"  # after it
@@ -62,7 +63,8 @@ class RawLedger:
     """One feed's counts of raw frames, for the life of the process.
 
     gateways: how many receptions each brought; those that came first are forgotten first. packets, packets_ok:
-    what gateways have received by their own account, and of that with a right checksum.
+    what gateways have received by their own account, and of that with a right checksum. gateway_events_limited: what
+    gateways said of themselves, or others in their name, and was too often to be told.
     """
 
     def __init__(self) -> None:
@@ -71,6 +73,7 @@ class RawLedger:
         self.snr = Spread(SNR_BOUNDS)
         self.gateways: dict[str, int] = {}
         self.packets = self.packets_ok = 0
+        self.gateway_events_limited = 0
 
     def count(self, outcome: Outcome, times: int = 1) -> None:
         """Count what became of a transmission, or of several."""

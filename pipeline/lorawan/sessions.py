@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, Protocol
 
+from pipeline.allowance import Allowance
 from pipeline.delivery import Batch, Delivery, Fate, Stage, part, seal_alike
 from pipeline.dialect import Event
 from pipeline.errors import PayloadError, Reason
@@ -51,7 +52,8 @@ class Policy:
     that a device sends. mic: of a DevAddr of ours, but no key fits. replay: the counter went back. reset: whether a
     counter that went back is a device's that was reset (`accept`: an ABP device without memory, but then a recorded
     frame that is sent again is accepted as well), or is dealt with as `replay` says. hold: whether frames wait, and are
-    not acknowledged, while their counters cannot be kept.
+    not acknowledged, while their counters cannot be kept. joins: how many of a device are told in an hour, since
+    nothing proves that they are its own.
     """
 
     unknown: Refused = "filter"
@@ -60,10 +62,11 @@ class Policy:
     replay: Refused = "dead_letter"
     reset: Literal["accept", "refuse"] = "refuse"
     hold: bool = False
+    joins: int = 20
 
 
 class Sessions(Stage[Copies]):
-    """Makes uplinks and events of one feed's transmissions. counters, frames: shared by all feeds of the worker."""
+    """Makes uplinks and events of one feed's transmissions. counters, frames, joins: shared by all feeds."""
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class Sessions(Stage[Copies]):
         ledger: RawLedger,
         frames: FrameLedger,
         refusals: Refusals,
+        joins: Allowance,
     ) -> None:
         self._counters = counters
         self._store = store
@@ -85,6 +89,7 @@ class Sessions(Stage[Copies]):
         self._ledger = ledger
         self._frames = frames
         self._refusals = refusals
+        self._joins = joins
         self._kept = 0
         self._held: deque[Batch[Copies]] = deque()
 
@@ -198,11 +203,15 @@ class Sessions(Stage[Copies]):
             self._ledger.count(Outcome.FOREIGN_JOIN)
             delivery.seal(Fate.FILTERED)
             return
+        if not self._joins.take(frame.dev_eui, copies.message.arrival, self._policy.joins):
+            self._ledger.count(Outcome.JOIN_LIMITED)
+            delivery.seal(Fate.FILTERED)
+            return
         self._ledger.count(Outcome.JOIN)
         details = _join(frame) | {"rxInfo": _told(copies.receptions)}
         asked = frame.join_eui or f"rejoin{frame.rejoin}-{frame.net_id}"
         time, place = gps_time(copies.receptions), f"{asked}-{frame.nonce}"
-        event = Event("join", frame.dev_eui, time=time, details=details, id=place)
+        event = Event("join", frame.dev_eui, time=time, details=details, id=place, verified=False)
         found.joins.append((event, copies.message))
 
     def _stranger(self, frame: DataUp, message: Message, delivery: Delivery) -> None:

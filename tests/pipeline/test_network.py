@@ -339,6 +339,20 @@ def test_events_of_one_datagram_have_ids_of_their_own(tmp_path: Path) -> None:
     assert len({each["ce_id"] for each in told}) == 2
 
 
+def test_what_nothing_proves_says_so(tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE], dialect="semtech_udp")
+    join = {"freq": 868.1, "datr": "SF7BW125", "stat": 1, "data": b64encode(join_request(messages.DEVICE)).decode()}
+    with Clock() as clock:
+        [told] = network.put(("0016c001f153a14c/push_data", {"stat": {"rxnb": 1}}))
+        assert headers_of(told)["ce_verified"] == "false"
+        assert orjson.loads(told.value)["verified"] is False
+        network.put(("0016c001f153a14c/push_data", {"rxpk": [join]}))
+        clock.advance(2)
+    assert [headers_of(each)["ce_verified"] for each in network.memory.records] == ["false"]
+    told_by_server = flow(tmp_path, [DEVICE]).put((CHIRPSTACK[0].replace("/up", "/join"), CHIRPSTACK[1]))
+    assert "ce_verified" not in headers_of(told_by_server[0])
+
+
 def test_an_event_of_a_raw_frame_has_one_id_whenever_it_comes(tmp_path: Path) -> None:
     join = {"freq": 868.1, "datr": "SF7BW125", "stat": 1, "data": b64encode(join_request(messages.DEVICE)).decode()}
     told = []

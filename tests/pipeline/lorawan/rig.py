@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.allowance import Allowance
 from pipeline.dead_letter import DeadLetters
 from pipeline.delivery import Batch, Delivery, Fate, Lane, Ledger, Stage
 from pipeline.devices import Device, Devices
@@ -183,6 +184,7 @@ class Worker:
         self.directory = Directory(Devices(devices))
         self.counters = Counters(self.directory, self.file)
         self.frames = FrameLedger()
+        self.joins = Allowance(1000)
         self.uplinks, self.events, self.letters = End(late=late), End(late=late), End(late=late)
         self.dead = Dead()
         letters = DeadLetters("acme", "acme.dead-letter.v1")
@@ -200,6 +202,7 @@ class Worker:
             ledger=raw,
             frames=self.frames,
             refusals=refusals,
+            joins=self.joins,
         )
         return Feed(Dedupe(WINDOW, sessions, crc=crc, ledger=raw, refusals=refusals), sessions, raw)
 

@@ -353,6 +353,22 @@ def test_joins(clock: Clock) -> None:
     assert counts(worker) == {Outcome.JOIN: 1, Outcome.FOREIGN_JOIN: 1, Outcome.COPY: 1}
 
 
+def test_forged_joins_make_no_more_records_than_are_allowed(clock: Clock) -> None:
+    """Nobody but the network server can verify a join request, and a rejoin of type 1 neither."""
+    worker = Worker([DEVICE], policy=Policy(joins=5))
+    for nonce in range(1, 201):
+        worker.feeds[0].hear(heard(join_request(EUI, "1112131415161718", nonce)))
+        clock.advance(WINDOW * 2)
+    told = worker.events.events()
+    assert len(told) == 5
+    assert not any(event.verified for event in told)
+    assert counts(worker) == {Outcome.JOIN: 5, Outcome.JOIN_LIMITED: 195}
+    ledger = worker.feeds[0].ledger
+    assert (ledger.fates[Fate.PUBLISHED], ledger.fates[Fate.FILTERED]) == (5, 195)
+    assert ledger.conserved()
+    assert len(worker.joins) == 1
+
+
 def test_mac_commands_are_events_and_count(clock: Clock) -> None:
     worker = Worker([DEVICE])
     worker.feeds[0].hear(
