@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
+from typing import Final, Literal
 
 from pipeline import cloudevents, times
 from pipeline.errors import Reason
-from pipeline.message import Message
-from pipeline.record import Destination, Record, encode_headers
+from pipeline.message import INVALID_TOPIC, Broken, Cut, Message
+from pipeline.record import KEPT, OMITTED, SIZE, Destination, Record, encode_headers, sizes
 
 Keep = Literal["full", "hash", "none"]
 
 TYPE = "org.headrace.DeadLetter"
+HEADERS: Final = {
+    "ce_feed": "The feed that received the message.",
+    "ce_sourcetopic": "Its topic, at most 1,024 characters; what is not printable is escaped. The record's key, too.",
+    "ce_connector": "The connector as `name@version`, once a route or the registry has chosen one.",
+    "ce_stage": "The hop that refused it: `feed`, `route`, `unwrap`, `identify`, `decode`, `normalise` or `publish`.",
+    "ce_reason": "One of the reasons above.",
+    "ce_detail": "What was expected and what came, a sentence of at most 1,024 characters.",
+    "ce_time": "When the message arrived.",
+    "ce_payloadhash": "With `dead_letters: {payload: hash}`: the SHA-256 of the payload, unless it was cut.",
+    SIZE: "Only where the value is not the whole payload: how many bytes came.",
+    KEPT: "Beside it: how many of them the value holds, from the first on. `replay` refuses such a letter.",
+    OMITTED: "Why Kafka took the letter only without its value, by the name of Kafka's error.",
+}
+"""Each header of a dead letter and its meaning, beside those that every record has."""
 _LONGEST_DETAIL = 1024
 _LONGEST_TOPIC = 1024  # characters: MQTT allows 64 KiB, which no topic of Kafka would have to take
 
@@ -33,10 +47,14 @@ class DeadLetters:
         """Return the dead letter of a message; its key is the source topic, so that a device's stay in order.
 
         stage: the hop that found out. detail: a sentence for a person. Both texts from outside, it and the source
-        topic, are cut at 1,024 characters, so that a dead letter without its payload fits anywhere.
+        topic, are cut at 1,024 characters, so that a dead letter without its payload fits anywhere. Where the value is
+        not the whole payload, two headers tell both sizes.
         """
-        topic = _printable(message.topic[:_LONGEST_TOPIC])[:_LONGEST_TOPIC]
-        digest = sha256(message.topic.encode() + b"\0" + message.payload).hexdigest()
+        payload, source = message.payload, message.topic
+        if isinstance(payload, Broken):
+            source = source.removeprefix(INVALID_TOPIC)
+        topic = _printable(source[:_LONGEST_TOPIC])[:_LONGEST_TOPIC]
+        digest = sha256(message.topic.encode() + b"\0" + payload).hexdigest()
         pairs = [
             ("content-type", b"application/octet-stream"),
             ("ce_specversion", cloudevents.SPEC_VERSION.encode()),
@@ -53,9 +71,12 @@ class DeadLetters:
             ("ce_reason", reason.value.encode()),
             ("ce_detail", _printable(detail[:_LONGEST_DETAIL]).encode()),
         ]
-        if self.keep == "hash":
-            pairs.append(("ce_payloadhash", sha256(message.payload).hexdigest().encode()))
-        value = message.payload if self.keep == "full" else b""
+        size = payload.size if isinstance(payload, Cut) else len(payload)
+        if self.keep == "hash" and size == len(payload):  # of a payload that was cut there is no hash
+            pairs.append(("ce_payloadhash", sha256(payload).hexdigest().encode()))
+        value = bytes(payload) if self.keep == "full" else b""
+        if len(value) < size:
+            pairs += sizes(size, len(value))
         destination = Destination(self.topic, topic.encode(), feed, connector, lasting=False)
         return Record.make(destination, value, encode_headers(pairs), message.arrival, None)
 

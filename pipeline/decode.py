@@ -11,7 +11,7 @@ from pipeline.entity import Entity
 from pipeline.errors import PayloadError, Reason
 from pipeline.json_guard import parse
 from pipeline.json_words import lack
-from pipeline.message import Message
+from pipeline.message import Cut, Message
 from pipeline.plan import Plan
 from pipeline.refusals import Refusals
 
@@ -57,7 +57,7 @@ class Decode(Stage[Message]):
                 batch.delivery.seal(Fate.FILTERED)
                 continue
             try:
-                fields = decode(payload) if len(payload) <= limit else too_large(len(payload), limit)
+                fields = decode(payload) if len(payload) <= limit else too_large(payload, limit)
                 name = name_of(topic, fields)
                 kind = name.__class__
                 entity = entities.get(name) if kind is str or kind is int else None
@@ -81,12 +81,13 @@ class Decode(Stage[Message]):
         """Nothing stays here."""
 
 
-def too_large(size: int, limit: int) -> NoReturn:
+def too_large(payload: bytes, limit: int) -> NoReturn:
     """Refuse a payload.
 
     Raises:
         PayloadError: always.
     """
+    size = payload.size if isinstance(payload, Cut) else len(payload)
     raise PayloadError(f"Expected at most {limit} bytes (max_payload), got {size}.", Reason.PAYLOAD_TOO_LARGE)
 
 

@@ -40,7 +40,14 @@ class Reason(Enum):
     explanation: str
 
     NO_ROUTE = "no_route", "No route of the feed matches the topic. Add a route, or `ignore: true` on one that matches."
-    TOPIC_INVALID = "topic_invalid", "The MQTT topic is not valid UTF-8 or holds control characters. Mend the device."
+    TOPIC_INVALID = (
+        "topic_invalid",
+        "The MQTT topic is not valid UTF-8, or holds wildcards or control characters. Mend the device.",
+    )
+    PACKET_INVALID = (
+        "packet_invalid",
+        "The broker sent a PUBLISH that breaks MQTT's rules; the value is that packet. Mend the broker or the sender.",
+    )
     PAYLOAD_TOO_LARGE = "payload_too_large", "The payload is larger than `max_payload`. Raise it, or mend the device."
     MALFORMED = "malformed", "The payload is not valid JSON (RFC 8259, UTF-8). NaN, Infinity and a BOM are not JSON."
     TOO_DEEP = "too_deep", "The JSON is nested deeper than 32 levels; no reading needs that."

@@ -235,8 +235,8 @@ class FanOut(Stage[Message]):
 
     def _records(self, message: Message) -> tuple[list[Record], bool]:
         try:
-            size = len(message.payload)
-            readings = self._fan.readings(message) if size <= self._max_payload else too_large(size, self._max_payload)
+            payload, limit = message.payload, self._max_payload
+            readings = self._fan.readings(message) if len(payload) <= limit else too_large(payload, limit)
         except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
             return [self._letter(message, error, "decode")], False
         outcome = self._fan.records(readings, message, self._name)

@@ -9,9 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pipeline.message import Message
+
+SIZE: Final = "ce_payloadsize"
+"""Header of a dead letter whose value is not all that came: how many bytes came."""
+KEPT: Final = "ce_payloadkept"
+"""Beside SIZE: how many of them are the value, from the first on; such a letter is never replayed."""
+OMITTED: Final = "ce_valueomitted"
+"""Header of a dead letter that Kafka refused too, and that was sent again without its value: why."""
 
 _TABLE_SIZE = 16_384
 _SEVEN_BITS = 0x7F
@@ -149,3 +156,21 @@ class Record(NamedTuple):
     def headers(self) -> bytes:
         """The encoded headers: CloudEvents attributes (Kafka protocol binding 1.0, binary mode)."""
         return self.body[self.value_size :]
+
+
+def sizes(came: int, kept: int) -> list[tuple[str, bytes]]:
+    """Return the headers of a dead letter of whose payload only the first `kept` bytes are its value."""
+    return [(SIZE, b"%d" % came), (KEPT, b"%d" % kept)]
+
+
+def shortened(record: Record, kept: int, why: str) -> Record:
+    """Return a dead letter of whose value the first `kept` bytes are left, marked as cut.
+
+    why: what did not let it be longer; it is told where nothing is left (an empty value, not null).
+    """
+    headers = dict(decode_headers(record.headers))
+    came = int(headers.pop(SIZE, b"%d" % record.value_size))
+    headers.pop(KEPT, None)
+    omitted = [] if kept else [(OMITTED, why.encode())]
+    pairs = [*headers.items(), *sizes(came, kept), *omitted]
+    return Record.make(record.destination, record.value[:kept], encode_headers(pairs), record.timestamp, None)

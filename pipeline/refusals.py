@@ -7,8 +7,8 @@ from typing import Protocol
 
 from pipeline.dead_letter import DeadLetters
 from pipeline.delivery import Batch, Delivery, Fate, Stage
-from pipeline.errors import Reason, as_refusal
-from pipeline.message import Message
+from pipeline.errors import PayloadError, Reason, as_refusal
+from pipeline.message import Broken, Message
 from pipeline.record import Record
 
 
@@ -56,3 +56,11 @@ class Refusals:
             reason=refusal.reason,
             detail=str(refusal),
         )
+
+
+def invalid_topic(message: Message) -> PayloadError:
+    """Say what is wrong with a message whose topic MQTT does not allow, or whose packet breaks its rules."""
+    if isinstance(message.payload, Broken):
+        return PayloadError(f"The PUBLISH breaks a rule of MQTT: {message.payload.why}.", Reason.PACKET_INVALID)
+    said = "The topic is not valid UTF-8, or holds wildcards or control characters."
+    return PayloadError(said, Reason.TOPIC_INVALID)

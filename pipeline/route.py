@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pipeline.delivery import Batch, Fate, Stage
 from pipeline.errors import PayloadError, Reason
-from pipeline.message import Message
-from pipeline.refusals import Refusals
+from pipeline.message import INVALID_TOPIC, Message
+from pipeline.refusals import Refusals, invalid_topic
 from pipeline.topics import TopicPattern
 
 _KEPT_TOPICS = 131_072
@@ -55,7 +55,9 @@ class Router(Stage[Message]):
         """Nothing stays here."""
 
     def _resolve(self, topic: str) -> Stage[Message]:
-        route = next((route for route in self._routes if route.pattern.matches(topic)), None)
+        route = None
+        if not topic.startswith(INVALID_TOPIC):
+            route = next((route for route in self._routes if route.pattern.matches(topic)), None)
         stage = self._unrouted if route is None else route.stage or self._ignore
         if len(topic) <= _LONGEST_KEPT:
             if len(self._known) >= _KEPT_TOPICS:
@@ -66,7 +68,7 @@ class Router(Stage[Message]):
     def refuse(self, batch: Batch[Message]) -> None:
         """Make dead letters of messages that no route takes."""
         for message in batch.items:
-            self._refusals.refuse(batch.delivery, message, _why(self._refusals.feed, message.topic), "route")
+            self._refusals.refuse(batch.delivery, message, _why(self._refusals.feed, message), "route")
 
 
 class _Ignore(Stage[Message]):
@@ -88,7 +90,7 @@ class _Unrouted(_Ignore):
         self._router.refuse(batch)
 
 
-def _why(feed: str, topic: str) -> PayloadError:
-    if not topic.isprintable() or "\ufffd" in topic:
-        return PayloadError("The topic is not valid UTF-8 or holds control characters.", Reason.TOPIC_INVALID)
+def _why(feed: str, message: Message) -> PayloadError:
+    if not message.topic.isprintable() or INVALID_TOPIC in message.topic:
+        return invalid_topic(message)
     return PayloadError(f"No route of the feed {feed} matches the topic.", Reason.NO_ROUTE)

@@ -11,8 +11,8 @@ from pipeline.delivery import Batch, Delivery, Fate, Stage, fanned
 from pipeline.dialect import Dialect, Event, Frame, Reader, Said
 from pipeline.errors import PayloadError, Reason
 from pipeline.json_guard import document
-from pipeline.message import Message
-from pipeline.refusals import Refusals
+from pipeline.message import INVALID_TOPIC, Message
+from pipeline.refusals import Refusals, invalid_topic
 from pipeline.uplink import Uplink
 
 Heard = tuple[Uplink, Message]
@@ -61,7 +61,7 @@ class Unwrap(Stage[Message]):
             topic, payload, arrival, retained, _ = message
             try:
                 if len(payload) > limit:
-                    too_large(len(payload), limit)
+                    too_large(payload, limit)
                 reader = readers.get(topic)
                 said = self._recognised(message) if reader is None else reader(payload, arrival)
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
@@ -107,6 +107,8 @@ class Unwrap(Stage[Message]):
     def _recognised(self, message: Message) -> Sequence[Said]:
         """Find the dialect of a topic's first message, and read it."""
         topic = message.topic
+        if topic.startswith(INVALID_TOPIC):
+            raise invalid_topic(message)
         dialect = recognised(self._dialects, message)
         if dialect is not self._dialects[0]:  # at most one says yes, and the next topic is likely to speak the same
             self._dialects.remove(dialect)
@@ -121,7 +123,9 @@ class Unwrap(Stage[Message]):
 
     def _again(self, delivery: Delivery, message: Message, error: Exception) -> Sequence[Said] | None:
         """Refuse a message, unless its topic speaks another dialect than before."""
-        if len(self._dialects) > 1 and self._readers.pop(message.topic, None) is not None:
+        if len(message.payload) > self._max_payload:
+            pass  # whichever dialect it speaks
+        elif len(self._dialects) > 1 and self._readers.pop(message.topic, None) is not None:
             try:
                 return self._recognised(message)
             except Exception as second:  # noqa: BLE001 - as above

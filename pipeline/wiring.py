@@ -105,7 +105,7 @@ def mqtt_options(name: str, feed: FeedConfig, state: Path | None) -> MqttOptions
         keepalive=round(feed.keepalive),
         max_in_flight=feed.max_in_flight,
         session_expiry=round(feed.session_expiry),
-        max_packet=feed.max_payload,
+        max_payload=feed.max_payload,
         state_file=None if state is None else state / f"{name}.mqtt-session.json",
     )
 

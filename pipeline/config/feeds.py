@@ -120,7 +120,7 @@ class MqttFeed(Section):
     max_in_flight: int = Field(default=5000, ge=1, le=65_535, examples=[5000])
     """How many messages may be unacknowledged before reading pauses; also how many a crash can duplicate."""
     max_payload: Annotated[Size, sizes(1, 16 * 1024**2)] = Field(default=256 * 1024, examples=["256KiB"])
-    """The largest payload that is decoded; a larger one is a dead letter."""
+    """The largest payload that is decoded; a larger one is a dead letter. MQTT 5 properties do not count."""
     session_expiry: Annotated[Duration, durations(1, _LONGEST_EXPIRY), _WHOLE] = Field(
         default=7 * 86_400.0, examples=["7d"]
     )

@@ -30,6 +30,7 @@ from pipeline.config.values import (
     spell_seconds,
     spell_size,
 )
+from pipeline.dead_letter import HEADERS
 from pipeline.errors import Reason
 
 _CONFIG = """# Configuration
@@ -56,6 +57,15 @@ The closed list of why a message became a dead letter. The name is in the record
 | reason | what it means, and how to mend it |
 |---|---|
 """
+_HEADERS = """
+## Headers of a dead letter
+
+The value is the payload as it came, up to what the topic takes (`max.message.bytes`, 1 MiB by default): of a longer
+one it is the start, and two headers tell both sizes. With the reason `packet_invalid` it is the MQTT packet.
+
+| header | meaning |
+|---|---|
+"""
 _COLUMNS = "| key | value | default | example | meaning |\n|---|---|---|---|---|"
 _WORDS = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`", SecretStr: "text (secret)"}
 _KINDS: dict[Any, str] = {
@@ -78,7 +88,8 @@ def config() -> str:
 
 def reasons() -> str:
     """Return the page of the dead letters' reasons, as Markdown."""
-    return _REASONS + "".join(f"| `{reason.value}` | {_cell(reason.explanation)} |\n" for reason in Reason)
+    reasons = "".join(f"| `{reason.value}` | {_cell(reason.explanation)} |\n" for reason in Reason)
+    return _REASONS + reasons + _HEADERS + "".join(f"| `{name}` | {_cell(said)} |\n" for name, said in HEADERS.items())
 
 
 def _sections(path: str, section: type[Section]) -> Iterator[tuple[str, type[Section]]]:

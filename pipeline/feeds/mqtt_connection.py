@@ -57,7 +57,7 @@ class Connection:
         self.connack: asyncio.Future[Answer] = self._loop.create_future()
         self.ended: asyncio.Future[ConnectionFailedError] = self._loop.create_future()
         self._options, self._ledger, self._events, self._failpoint, self._out = options, ledger, events, failpoint, out
-        self._frames = Frames(version5=self.client.version5, max_packet=options.max_packet)
+        self._frames = Frames(version5=self.client.version5, max_payload=options.max_payload)
         self._answers: dict[int, asyncio.Future[Sequence[int]]] = {}
         self._lane: Lane[bytes] | None = None
         self._paused = self._stopped = self._watching = self._unwelcome = False

@@ -40,9 +40,9 @@ class MqttOptions:
     """One broker, one session, its subscriptions.
 
     keepalive, connect_timeout, session_expiry (MQTT 5 only) and backoff (shortest and longest wait between attempts)
-    are seconds. max_packet is bytes: what is much longer is cut, so that memory is bounded. password is called at
-    each connection. state_file remembers the session's filters, because MQTT cannot list them. clean: the broker keeps
-    nothing of this session, before and after.
+    are seconds. max_payload is bytes: of a payload longer than that and than 1 MiB only the start is held. password is
+    called at each connection. state_file remembers the session's filters, because MQTT cannot
+    list them. clean: the broker keeps nothing of this session, before and after.
     """
 
     host: str
@@ -58,7 +58,7 @@ class MqttOptions:
     keepalive: int = 30
     max_in_flight: int = 5000
     session_expiry: int = 7 * 24 * 3600
-    max_packet: int = 256 * 1024
+    max_payload: int = 256 * 1024
     connect_timeout: float = 10.0
     backoff: tuple[float, float] = (1.0, 30.0)
     state_file: Path | None = None

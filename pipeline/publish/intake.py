@@ -14,9 +14,9 @@ from pipeline.delivery import Batch, Delivery, Fate
 from pipeline.errors import DeliveryError, Reason
 from pipeline.publish.batch import OVERHEAD, RECORD_OVERHEAD
 from pipeline.publish.chunk import Chunk, Slot
-from pipeline.publish.codes import INVALID_TIMESTAMP, name_of, reason_of
+from pipeline.publish.codes import INVALID_TIMESTAMP, TOO_LARGE, name_of, reason_of
 from pipeline.publish.partition import partition_of
-from pipeline.record import Destination, Record, decode_headers, encode_headers
+from pipeline.record import Destination, Record, shortened
 
 DeadLetter = Callable[[Record, Reason, str], Record | None]
 """Makes the dead letter of a record that Kafka cannot take; None when there is no topic for it."""
@@ -24,13 +24,11 @@ DeadLetter = Callable[[Record, Reason, str], Record | None]
 MAX_VALUE: Final = 65_536
 """Bytes of an entity: CloudEvents 1.0, "Size Limits": consumers should accept at least 64 KB."""
 
-OMITTED: Final = "ce_valueomitted"
-"""Header of a dead letter that Kafka refused too, and that was sent again without its value: why."""
-
 NO_TIMESTAMP: Final = -1
 _REMEMBERED: Final = 200_000
 _REMEMBERED_BYTES: Final = 16 * 1024**2  # of keys, which a device's name can make two kilobytes long
 _MARGIN: Final = 64
+_SIZES: Final = 64  # bytes, at most, of the headers that say how much of a value was cut
 
 
 class _Cache(dict[Destination, Slot]):
@@ -110,7 +108,8 @@ class Intake:
         if code == INVALID_TIMESTAMP and record.timestamp != NO_TIMESTAMP:
             repaired = record._replace(timestamp=NO_TIMESTAMP)
         elif record.value_size:
-            repaired = without_value(record, name_of(code))
+            kept = record.value_size // 2 if code in TOO_LARGE else 0
+            repaired = shortened(record, kept, name_of(code))
         else:
             return False
         slot.done()
@@ -144,10 +143,15 @@ class Intake:
     def _too_large(self, slot: Slot, record: Record) -> Record | None:
         """Make what goes instead; None when nothing can, and Kafka must say itself that it does not fit."""
         if record.message is None:
-            return without_value(record, "RECORD_TOO_LARGE") if record.value_size else None
+            return self._fitting(slot, record) if record.value_size else None
         limit = min(self.limits[slot.topic], MAX_VALUE)
         detail = f"The record's value has {record.value_size} bytes; topic {slot.topic} takes {limit}."
         return self._dead_letter(record, Reason.RECORD_TOO_LARGE, detail)
+
+    def _fitting(self, slot: Slot, letter: Record) -> Record:
+        """Cut a dead letter's value to what the topic takes."""
+        others = len(letter.headers) + len(letter.destination.prefix) + RECORD_OVERHEAD + OVERHEAD + _SIZES
+        return shortened(letter, max(self.limits[slot.topic] - others, 0), "RECORD_TOO_LARGE")
 
     def _chunk_limit(self, topic: str) -> int:
         return min(self._chunk_bytes, self.limits[topic] - _MARGIN)
@@ -163,12 +167,6 @@ class Intake:
         if destination.lasting:
             slot.each = max(slot.each, len(destination.prefix) + RECORD_OVERHEAD)
         return slot
-
-
-def without_value(record: Record, why: str) -> Record:
-    """Give a dead letter that is small enough for any topic: no value (an empty one, not null), and a header why."""
-    headers = [*decode_headers(record.headers), (OMITTED, why.encode())]
-    return Record.make(record.destination, b"", encode_headers(headers), record.timestamp, None)
 
 
 def _ignore(_: Slot) -> None:

@@ -7,8 +7,10 @@ from hashlib import sha256
 
 from pipeline import times
 from pipeline.dead_letter import TYPE
-from pipeline.message import Message
+from pipeline.errors import Reason
+from pipeline.message import INVALID_TOPIC, Message
 from pipeline.publish.reader import StoredRecord
+from pipeline.record import KEPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,13 @@ def letter_of(record: StoredRecord) -> Letter:
 def _message(record: StoredRecord, headers: dict[str, str]) -> tuple[Message | None, str]:
     if headers.get("ce_type") != TYPE:
         return None, "is no dead letter of Headrace"
+    if headers.get("ce_reason") == Reason.PACKET_INVALID.value:
+        return None, "a packet that broke MQTT's rules holds no payload"
     topic, payload = headers.get("ce_sourcetopic", ""), record.value or b""
+    if headers.get(KEPT, "0") != "0":
+        return None, "of the payload only the start was kept, and what is cut is never decoded"
+    if topic.startswith(INVALID_TOPIC):
+        return None, "MQTT does not allow its topic, so that no route can take it"
     arrival = times.parse(headers.get("ce_time", ""), "iso")
     # The id holds a digest of both as they came: a payload not kept and a topic cut or escaped show in it.
     digest = sha256(topic.encode() + b"\0" + payload).hexdigest()[:16]

@@ -12,6 +12,7 @@ from pipeline.errors import Reason
 from pipeline.event_record import TYPE as EVENT_TYPE
 from pipeline.printable import printable
 from pipeline.publish.reader import StoredRecord
+from pipeline.record import KEPT, SIZE
 
 _LONGEST = 2000
 _QUALITY = "ce_quality"
@@ -69,6 +70,11 @@ def _letter(payload: bytes, headers: dict[str, str]) -> Iterator[str]:
         yield f"    mend     {reason.explanation}"
     if "ce_payloadhash" in headers:
         yield printable(f"    payload  not kept; its SHA-256 is {headers['ce_payloadhash']}")
+    elif headers.get(KEPT) == "0":
+        yield printable(f"    payload  not kept; it had {headers.get(SIZE, '')} bytes")
+    elif KEPT in headers:
+        cut = f"cut: the first {len(payload)} of {headers.get(SIZE, '')} bytes, never replayed"
+        yield printable(f"    payload  {cut}: {_text(payload)}")
     else:
         yield f"    payload  {len(payload)} bytes: {_text(payload)}"
 

@@ -15,7 +15,7 @@ from pipeline import wiring
 from pipeline.conformance.bench import Bench, uplink
 from pipeline.delivery import Batch, Delivery, Fate, Lane, Ledger
 from pipeline.errors import PayloadError, Reason
-from pipeline.message import Message
+from pipeline.message import Cut, Message
 from pipeline.record import Record, decode_headers
 from pipeline.testing import located
 from tests.pipeline.flow import ARRIVAL, Memory, headers_of
@@ -199,6 +199,8 @@ def test_retained_and_too_large() -> None:
     assert flow.put(bytes.fromhex(NOW), retained=True) == []
     [letter] = flow.put(bytes(300_000))
     assert headers_of(letter)["ce_reason"] == Reason.PAYLOAD_TOO_LARGE.value
+    [letter] = flow.put(Cut(bytes(300_000), 2_000_000))
+    assert headers_of(letter)["ce_detail"].endswith("got 2000000.")
 
 
 @pytest.mark.parametrize(

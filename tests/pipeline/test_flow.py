@@ -7,8 +7,10 @@ import pytest
 
 from pipeline import plan as plan_module
 from pipeline.binding import Fields, FromTopic
+from pipeline.dead_letter import DeadLetters, Keep
 from pipeline.delivery import Fate
 from pipeline.errors import PayloadError, Reason
+from pipeline.message import Broken, Cut, Message
 from pipeline.record import Record
 from pipeline.topics import TopicPattern
 from tests.pipeline.flow import READING, Flow, headers_of, plan_of
@@ -84,6 +86,41 @@ def test_a_payload_above_the_limit_is_a_dead_letter() -> None:
     letter = dead(Flow(max_payload=100).put(reading()))
     assert letter["ce_reason"] == "payload_too_large"
     assert "at most 100 bytes" in letter["ce_detail"]
+
+
+def test_what_was_cut_is_too_large_and_its_letter_tells_both_sizes() -> None:
+    start = reading() + b" " * 4096  # would decode, and is longer than the limit, as each cut payload is
+    flow = Flow()
+    [record] = flow.put(Cut(start, 10_000_000))
+    letter = dead([record])
+    assert (letter["ce_reason"], letter["ce_stage"]) == ("payload_too_large", "decode")
+    assert letter["ce_detail"] == "Expected at most 4096 bytes (max_payload), got 10000000."
+    assert (letter["ce_payloadsize"], letter["ce_payloadkept"]) == ("10000000", str(len(start)))
+    assert record.value == start
+    assert flow.put(Cut(start, 10_000_000), topic="city/debug/x") == []  # its route ignores it, whole or cut
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("full", None), ("hash", "0"), ("none", "0")])
+def test_a_letter_without_its_payload_tells_how_long_that_was(keep: Keep, kept: str | None) -> None:
+    letters = DeadLetters("bench", "bench.dead-letter.v1", keep)
+    about: dict[str, Any] = {"feed": "f", "connector": "", "stage": "s", "reason": Reason.MALFORMED, "detail": "d"}
+    headers = headers_of(letters.record(Message("t", b"{bad", 1), **about))
+    assert headers.get("ce_payloadkept") == kept
+    assert headers.get("ce_payloadsize") == (kept and "4")
+    cut = letters.record(Message("t", Cut(b"{bad", 9), 1), **about)
+    assert "ce_payloadhash" not in headers_of(cut)
+    assert headers_of(cut)["ce_payloadsize"] == "9"
+    assert type(cut.value) is bytes
+
+
+@pytest.mark.parametrize("pattern", ["#", "+/+/+"])
+def test_no_route_takes_a_packet_that_breaks_the_rules(pattern: str) -> None:
+    flow = Flow(topic=pattern)
+    letter = dead(flow.put(Broken(b"2\x05\x00\x09abc", 7, "its inner lengths do not fit it"), topic="\ufffda/b/c"))
+    assert (letter["ce_reason"], letter["ce_sourcetopic"]) == ("packet_invalid", "a/b/c")
+    assert "its inner lengths do not fit it" in letter["ce_detail"]
+    assert "ce_payloadsize" not in letter
+    assert dead(flow.put(reading(), topic="\ufffda/+/c"))["ce_reason"] == "topic_invalid"
 
 
 def test_what_a_decoder_raises_becomes_a_reason() -> None:

@@ -14,6 +14,7 @@ from pipeline.delivery import Fate
 from pipeline.devices import Device, Devices
 from pipeline.errors import Reason
 from pipeline.lorawan import overheard
+from pipeline.message import INVALID_TOPIC, Broken, Cut
 from pipeline.metrics import Metrics
 from pipeline.record import Record
 from tests.connectors.network_servers import messages
@@ -100,6 +101,26 @@ def test_the_record(tmp_path: Path) -> None:
     assert headers["ce_time"] == "2023-12-12T15:05:18.519Z"
     assert headers["ce_connector"] == "nobody/five@1"
     assert "ce_idclass" not in headers
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["a new topic", "a known topic"])
+def test_a_payload_too_long_is_decoded_by_no_dialect(again: bool, tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE], max_payload="4KiB")
+    if again:
+        network.put(CHIRPSTACK, arrival=ARRIVAL)
+    topic, said = CHIRPSTACK
+    long = orjson.dumps({**said, "more": "x" * 5000})
+    for payload in (long, Cut(long, 9_000_000)):
+        [letter] = network.put((topic, payload), arrival=ARRIVAL + 1000)
+        assert headers_of(letter)["ce_reason"] == Reason.PAYLOAD_TOO_LARGE.value
+
+
+def test_a_packet_that_breaks_the_rules_is_read_by_no_dialect(tmp_path: Path) -> None:
+    topic, said = CHIRPSTACK
+    broken = Broken(orjson.dumps(said), 10_000, "its QoS is 3")
+    [letter] = flow(tmp_path, [DEVICE]).put((INVALID_TOPIC + topic, broken), arrival=ARRIVAL)
+    assert headers_of(letter)["ce_reason"] == Reason.PACKET_INVALID.value
+    assert headers_of(letter)["ce_sourcetopic"] == topic
 
 
 def test_the_same_message_again_is_the_same_record(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from tests.support.certs import Identity
 from tests.support.ports import LOOPBACK
@@ -96,12 +98,17 @@ class Publisher(_Connection):
         self.client.on_publish = self._on_publish
 
     def publish(
-        self, messages: Iterable[tuple[str, bytes] | tuple[str, bytes, bool]], *, qos: int = 1, timeout: float = 180.0
+        self,
+        messages: Iterable[tuple[str, bytes] | tuple[str, bytes, bool]],
+        *,
+        qos: int = 1,
+        timeout: float = 180.0,
+        properties: Properties | None = None,
     ) -> int:
         """Publish all and wait until the broker has taken every one of them; how many they were."""
         before, sent = self.acknowledged, 0
         for topic, payload, *retain in messages:
-            self.client.publish(topic, payload, qos, retain=bool(retain and retain[0]))
+            self.client.publish(topic, payload, qos, retain=bool(retain and retain[0]), properties=properties)
             sent += 1
         self._wait(lambda: self.acknowledged - before >= sent, timeout, f"{sent} acknowledgements")
         return sent
@@ -154,6 +161,13 @@ class Subscriber(_Connection):
         with self.changed:
             self._subscribed += 1
             self.changed.notify_all()
+
+
+def user_properties(size: int) -> Properties:
+    """Make MQTT 5 properties of a PUBLISH, about `size` bytes of them."""
+    made = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    made.UserProperty = [(f"key-{number}", "v" * 1000) for number in range(max(size // 1010, 1))]
+    return made
 
 
 def publish(endpoint: MqttEndpoint | int, messages: Iterable[tuple[str, bytes] | tuple[str, bytes, bool]]) -> int:

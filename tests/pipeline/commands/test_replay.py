@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,10 +16,10 @@ from pipeline import config, wiring
 from pipeline.__main__ import main
 from pipeline.dead_letter import DeadLetters
 from pipeline.errors import Reason, StartError
-from pipeline.message import Message
+from pipeline.message import INVALID_TOPIC, Broken, Cut, Message
 from pipeline.paper import Paper
 from pipeline.publish.reader import StoredRecord
-from pipeline.record import Record, decode_headers
+from pipeline.record import Record, decode_headers, shortened
 from pipeline.replay import Report, Wanted, text
 from pipeline.replay.attempt import Attempts
 from pipeline.replay.letter import Letter, letter_of
@@ -37,6 +38,10 @@ def stored(
     made = letters.record(
         Message(topic, payload, ARRIVAL), feed=feed, connector="", stage="route", reason=Reason.NO_ROUTE, detail="No."
     )
+    return as_stored(made, offset)
+
+
+def as_stored(made: Record, offset: int = 0) -> StoredRecord:
     headers = tuple(decode_headers(made.headers))
     return StoredRecord(made.destination.topic, 0, offset, made.destination.key, made.value, headers, made.timestamp)
 
@@ -106,6 +111,27 @@ def test_what_was_not_kept_cannot_be_made_again(record: StoredRecord) -> None:
     letter = letter_of(record)
     assert letter.message is None
     assert letter.lost
+
+
+def test_what_was_cut_is_never_replayed() -> None:
+    letters = DeadLetters("bench", "bench.dead-letter.v1")
+    about: dict[str, Any] = {"feed": "city", "connector": "", "stage": "decode", "detail": "d"}
+    cut = letters.record(Message("city/aq/1", Cut(GOOD, 900), ARRIVAL), reason=Reason.PAYLOAD_TOO_LARGE, **about)
+    whole = letters.record(Message("city/aq/1", GOOD, ARRIVAL), reason=Reason.PAYLOAD_TOO_LARGE, **about)
+    packet = Message(f"{INVALID_TOPIC}city/aq/1", Broken(GOOD, len(GOOD), "its QoS is 3"), ARRIVAL)
+    topic = Message(f"{INVALID_TOPIC}city/aq/+", GOOD, ARRIVAL)
+    bench = Bench()
+    report = bench.put(
+        as_stored(cut),
+        as_stored(shortened(whole, 40, "RECORD_TOO_LARGE")),
+        as_stored(shortened(whole, 0, "RECORD_TOO_LARGE")),
+        as_stored(letters.record(packet, reason=Reason.PACKET_INVALID, **about)),
+        as_stored(letters.record(topic, reason=Reason.TOPIC_INVALID, **about)),
+        as_stored(whole),
+    )
+    assert (report.published, sum(report.unusable.values()), report.clean) == (1, 5, False)
+    assert "2 cannot be replayed: of the payload only the start was kept" in text(report)
+    assert bench.done == [(0, 0)]
 
 
 class Bench:

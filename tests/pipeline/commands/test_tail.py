@@ -8,9 +8,9 @@ import pytest
 from pipeline.__main__ import main
 from pipeline.dead_letter import DeadLetters
 from pipeline.errors import Reason
-from pipeline.message import Message
+from pipeline.message import Cut, Message
 from pipeline.publish.reader import StoredRecord
-from pipeline.record import Record, decode_headers
+from pipeline.record import Record, decode_headers, shortened
 from pipeline.tail import Follow, plain, readable
 from tests.pipeline.commands.golden_text import EXAMPLE, hold
 from tests.pipeline.flow import ARRIVAL, READING, Flow
@@ -36,6 +36,15 @@ def test_what_a_person_reads() -> None:
     [odd] = Flow().put(json.dumps({**READING, "temperature": 99.5}).encode())
     letters = [letter(b"{bro\x1b[31mken"), letter(b"\xff\xce7"), letter(b"{", keep="hash"), letter(b"x" * 3000)]
     hold("tail.txt", "\n".join(map(readable, [stored(good), stored(odd), *letters])) + "\n")
+
+
+def test_a_cut_payload_is_shown_as_cut() -> None:
+    letters = DeadLetters("bench", "bench.dead-letter.v1")
+    about = {"feed": "f", "connector": "", "stage": "s", "reason": Reason.PAYLOAD_TOO_LARGE, "detail": "d"}
+    made = letters.record(Message("t", Cut(b'{"t":98', 5_000_000), ARRIVAL), **about)  # type: ignore[arg-type]
+    shown = readable(stored(made))
+    assert shown.endswith('payload  cut: the first 7 of 5000000 bytes, never replayed: {"t":98')
+    assert readable(stored(shortened(made, 0, "X"))).endswith("payload  not kept; it had 5000000 bytes")
 
 
 def test_what_happened_to_a_device(tmp_path: Path) -> None:

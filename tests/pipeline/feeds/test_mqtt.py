@@ -103,7 +103,7 @@ def test_the_window_is_bounded_in_bytes_too(play: Callable[..., None]) -> None:
         await made.out.wait_for(most)
         await asyncio.sleep(0.1)
         assert most <= made.ledger.in_flight() <= most + 2
-        assert made.ledger.weight() == made.ledger.in_flight() * (size + 11)
+        assert size < made.ledger.weight() / made.ledger.in_flight() <= size + 11
         made.out.seal()
         await made.out.wait_for(most + 20)
         assert made.ledger.conserved()
@@ -158,7 +158,7 @@ def test_what_is_not_mqtt_costs_the_connection_and_nothing_else(play: Callable[.
     async def scenario(made: Rig) -> None:
         made.start()
         peer = await made.welcomed()
-        peer.send(publish("a/b", b"good", 1) + b"\x32\x05\x00\x09abc")
+        peer.send(publish("a/b", b"good", 1) + b"\x32\xff\xff\xff\xff\x01")
         assert payloads(await made.out.wait_for(1)) == [b"good"]
         peer = await made.welcomed(session_present=True)
         peer.send(publish("a/b", b"again", 1))

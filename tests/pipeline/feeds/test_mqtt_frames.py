@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.feeds.mqtt_frames import INVALID_TOPIC, Frames, ProtocolError
-from pipeline.message import Message
+from pipeline.feeds.mqtt_frames import Frames, ProtocolError
+from pipeline.message import INVALID_TOPIC, Broken, Cut, Message
 from tests.pipeline.feeds.scripted_broker import PINGRESP, puback, publish
 from tests.support.generator import remaining_length
 
@@ -33,7 +33,7 @@ def take(frames: Frames, limit: int = 1000) -> Taken:
 
 
 def split(stream: bytes, cuts: list[int], *, version5: bool = False) -> Taken:
-    frames = Frames(version5=version5, max_packet=1 << 18)
+    frames = Frames(version5=version5, max_payload=1 << 18)
     messages: list[Message] = []
     acknowledgement = b""
     packets: list[tuple[int, bytes]] = []
@@ -55,7 +55,7 @@ def publish5(topic: str, payload: bytes, packet_id: int, properties: bytes) -> b
 
 
 published = st.tuples(
-    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=30),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0#+"), min_size=1, max_size=30),
     st.one_of(st.binary(max_size=200), st.sampled_from([b"x" * size for size in (126, 127, 16_370, 16_400, 20_000)])),
     st.integers(1, 65_535),
     st.sampled_from([0, 1, 1, 1, 2]),
@@ -123,41 +123,119 @@ def test_a_trace_context_that_is_none_is_left_out() -> None:
     assert split(stream, [], version5=True)[0] == [Message("a", b"x", 7)]
 
 
+NO_TOPIC = INVALID_TOPIC
+
+
 @pytest.mark.parametrize(
-    ("name", "stream"),
+    ("why", "packet", "token", "topic"),
     [
-        ("a length of five bytes", b"\x32\xff\xff\xff\xff\x01"),
-        ("a topic longer than the packet", b"\x32\x05\x00\x09abc"),
-        ("no room for the packet id", b"\x32\x05\x00\x03abc"),
-        ("QoS 3", b"\x36\x07\x00\x03abc\x00\x01"),
-        ("no topic", b"\x30\x02\x00\x00"),
-        ("nothing at all", b"\x30\x00"),
-        ("a packet of another type that is too long", b"\x90\xff\xff\xff\x7f"),
+        ("its inner lengths do not fit it", b"\x32\x05\x00\x09abc", b"", "abc"),
+        ("its inner lengths do not fit it", b"\x32\x05\x00\x03abc", b"", "abc"),
+        ("its QoS is 3", b"\x36\x07\x00\x03abc\x00\x01", puback(1), "abc"),
+        ("its topic is empty", b"\x30\x02\x00\x00", b"", ""),
+        ("its topic is empty", b"\x32\x05\x00\x00\x00\x07x", puback(7), ""),
+        ("it has no topic", b"\x30\x00", b"", ""),
+        ("it has no topic", b"\x32\x01\x00", b"", ""),
+        ("its packet id is 0", b"\x32\x06\x00\x01a\x00\x00x", b"", "a"),
+        ("its packet id is 0", b"\x34\x06\x00\x01a\x00\x00x", b"", "a"),
     ],
 )
-def test_a_malformed_packet_is_refused_after_the_good_ones(name: str, stream: bytes) -> None:
-    frames = Frames(version5=False, max_packet=1 << 18)
-    frames.feed(publish("a", b"good", 9) + stream)
+@pytest.mark.parametrize("good", [0, 1, 40])
+def test_a_publish_against_the_rules_is_read_past_and_its_start_is_kept(
+    why: str, packet: bytes, token: bytes, topic: str, good: int
+) -> None:
+    before = b"".join(publish("a", b"good", number) for number in range(1, good + 1))
+    messages, acknowledgement, _ = split(before + packet + publish("b", b"good", 9), [], version5=False)
 
-    assert frames.messages(10, 7) == ([Message("a", b"good", 7)], puback(9)), name
-    with pytest.raises(ProtocolError):
-        frames.packet()
+    assert messages[:good] == [Message("a", b"good", 7)] * good
+    assert messages[good + 1 :] == [Message("b", b"good", 7)]
+    broken = messages[good]
+    assert broken.topic == NO_TOPIC + topic
+    assert isinstance(broken.payload, Broken)
+    assert (broken.payload.why, bytes(broken.payload), broken.payload.size) == (why, packet, len(packet))
+    assert acknowledgement == puback(*range(1, good + 1)) + token + puback(9)
 
 
 @pytest.mark.parametrize(
-    "properties", [b"\x05\x01", b"\x02\x7f\x00", b"\x03\x26\x00\x01", b"\xff\xff\xff\xff\x01", b""]
+    "properties", [b"\x05\x01", b"\x02\x7f\x00", b"\x03\x26\x00\x01", b"\xff\xff\xff\xff\x01", b"", b"\x03\x03\x00\x09"]
 )
-def test_malformed_properties_are_refused(properties: bytes) -> None:
-    frames = Frames(version5=True, max_packet=1 << 18)
-    frames.feed(publish("a", properties, 1))
+def test_malformed_properties_are_read_past(properties: bytes) -> None:
+    stream = publish("a", properties, 1) + publish5("b", b"good", 2, b"")
+    [broken, good], acknowledgement, _ = split(stream, [], version5=True)
 
-    assert frames.messages(10, 7) == ([], b"")
+    assert isinstance(broken.payload, Broken)
+    assert broken.topic == INVALID_TOPIC + "a"
+    assert good == Message("b", b"good", 7)
+    assert acknowledgement == puback(1, 2)
+
+
+def test_a_length_of_five_bytes_is_no_mqtt() -> None:
+    frames = Frames(version5=False, max_payload=1 << 18)
+    frames.feed(publish("a", b"good", 9) + b"\x32\xff\xff\xff\xff\x01")
+    assert frames.messages(10, 7) == ([Message("a", b"good", 7)], puback(9))
     with pytest.raises(ProtocolError):
         frames.packet()
+
+
+def user_properties(size: int, each: int = 1000) -> bytes:
+    one = b"\x26" + text(b"key") + text(b"v" * (each - 8))
+    return one * (size // each)
+
+
+@pytest.mark.parametrize("properties", [1000, 100_000, 240_000, 3_000_000])
+@pytest.mark.parametrize("payload", [0, 10, 240_000, 1_000_000])
+@pytest.mark.parametrize("qos", [0, 1, 2])
+@pytest.mark.parametrize("piece", [16_384, 262_144])
+def test_properties_of_any_length_do_not_count_as_payload(properties: int, payload: int, qos: int, piece: int) -> None:
+    content = b"p" * payload
+    inner = user_properties(properties)
+    inner += b"\x26" + text(b"traceparent") + text(TRACE.encode()) if properties < 100_000 else b""
+    inner = remaining_length(len(inner)) + inner + content
+    stream = publish("a", inner, 1, qos=qos) + publish5("b", b"2", 2, b"")
+    messages, acknowledgement, _ = split(stream, list(range(0, len(stream), piece)), version5=True)
+
+    trace = TRACE if properties < 100_000 else None
+    assert messages == [Message("a", content, 7, traceparent=trace), Message("b", b"2", 7)]
+    assert type(messages[0].payload) is bytes
+    assert acknowledgement == [b"", puback(1), b"\x50\x02\x00\x01"][qos] + puback(2)
+
+
+@given(st.binary(max_size=300), st.booleans(), st.lists(st.integers(0, 300), max_size=4), st.integers(0, 15))
+def test_any_publish_becomes_one_message_and_the_next_one_comes(
+    body: bytes, version5: bool, cuts: list[int], flags: int
+) -> None:
+    """Whatever stands in a PUBLISH, it costs itself alone."""
+    stream = bytes((0x30 | flags,)) + remaining_length(len(body)) + body
+    good = publish5("b", b"good", 9, b"") if version5 else publish("b", b"good", 9)
+    messages, _, packets = split(stream + good, cuts, version5=version5)
+    assert len(messages) == 2
+    assert messages[1] == Message("b", b"good", 7)
+    assert not packets
+
+
+def test_many_properties_are_not_all_looked_at() -> None:
+    """A walk over all of them would hold up everything else: 50,000 fit into 256 KiB."""
+    inner = b"\x26\x00\x00\x00\x00" * 50_000
+    stream = publish5("a", b"x", 1, inner + b"\x26" + text(b"traceparent") + text(TRACE.encode()))
+    assert split(stream, [], version5=True)[0] == [Message("a", b"x", 7)]
+
+
+@pytest.mark.parametrize("command", [0x20, 0x90, 0xE0])
+@pytest.mark.parametrize("size", [500, 90_000, 700_000, 3_000_000])
+def test_a_long_answer_is_read_with_bounded_memory(command: int, size: int) -> None:
+    head, codes = {0x20: (b"\x00\x00", b""), 0x90: (b"\x00\x05", b"\x01\x80"), 0xE0: (b"\x8e", b"")}[command]
+    inner = user_properties(size)
+    body = head + remaining_length(len(inner)) + inner + codes
+    stream = bytes((command,)) + remaining_length(len(body)) + body + publish5("b", b"good", 9, b"")
+    messages, _, packets = split(stream, list(range(0, len(stream), 50_000)), version5=True)
+    [(kind, came)] = packets
+    assert kind == command
+    assert came == body if size < 130_000 else head + b"\0" + codes
+    assert messages == [Message("b", b"good", 7)]
 
 
 def test_the_window_is_exact_and_the_rest_waits_unparsed() -> None:
-    frames = Frames(version5=False, max_packet=1 << 18)
+    frames = Frames(version5=False, max_payload=1 << 18)
     frames.feed(b"".join(publish("a", b"%d" % n, n) for n in range(1, 8)))
 
     assert frames.messages(3, 1)[1] == puback(1, 2, 3)
@@ -167,31 +245,43 @@ def test_the_window_is_exact_and_the_rest_waits_unparsed() -> None:
 
 
 def test_an_invalid_topic_is_marked_and_stays_readable() -> None:
-    frames = Frames(version5=False, max_packet=1 << 18)
+    frames = Frames(version5=False, max_payload=1 << 18)
     frames.feed(publish(b"city/\xff\xfe", b"x", 1))
     assert frames.messages(1, 7)[0] == [Message(INVALID_TOPIC + "city/\\xff\\xfe", b"x", 7)]
 
 
-@given(st.lists(st.integers(0, 1 << 19), max_size=5), st.integers(83_000, 400_000))
-def test_a_packet_that_is_too_long_is_cut_but_stays_too_long(cuts: list[int], size: int) -> None:
-    stream = publish("a", b"1", 1) + publish("b", b"x" * size, 2) + publish("c", b"3", 3)
-    frames, limit = Frames(version5=False, max_packet=1), 1 << 14
+@pytest.mark.parametrize("topic", ["city/+", "city/#", "a\0b"])
+def test_a_topic_that_mqtt_does_not_allow_is_marked(topic: str) -> None:
+    assert split(publish(topic, b"x", 1), [])[0] == [Message(INVALID_TOPIC + topic, b"x", 7)]
+
+
+@pytest.mark.parametrize("max_payload", [1, 1 << 20, 3 << 20])
+@pytest.mark.parametrize("over", [-1, 0, 1, 1_000_000])
+def test_only_a_payload_too_long_to_be_held_is_cut_and_says_so(max_payload: int, over: int) -> None:
+    """What is cut stays longer than `max_payload`, so that each stage refuses it by its length."""
+    held = max(max_payload + 1, 1 << 20)
+    content = b"x" * (held + over)
+    stream = publish("a", b"1", 1) + publish("b", content, 2) + publish("c", b"3", 3)
+    frames = Frames(version5=False, max_payload=max_payload)
     messages: list[Message] = []
-    edges = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
-    acknowledgement = b""
-    for start, end in itertools.pairwise(edges):
-        frames.feed(stream[start:end])
+    acknowledgement, most = b"", 0
+    for at in range(0, len(stream), 65_537):
+        frames.feed(stream[at : at + 65_537])
         found, token, _ = take(frames)
-        messages += found
-        acknowledgement += token
+        messages, acknowledgement, most = messages + found, acknowledgement + token, max(most, frames.waiting)
 
     assert [message.topic for message in messages] == ["a", "b", "c"]
-    assert limit < len(messages[1].payload) <= size
+    payload = messages[1].payload
+    assert isinstance(payload, Cut) is (over > 0)
+    assert len(payload) == min(held, held + over)
+    assert len(payload) > max_payload or over < 0
+    assert not isinstance(payload, Cut) or payload.size == len(content)
+    assert most <= 1 << 17
     assert acknowledgement == puback(1, 2, 3)
 
 
 def test_known_topics_are_bounded() -> None:
-    frames = Frames(version5=False, max_packet=1 << 18)
+    frames = Frames(version5=False, max_payload=1 << 18)
     for start in range(0, 140_000, 20_000):
         frames.feed(b"".join(publish(f"t/{n}", b"", 1) for n in range(start, start + 20_000)))
         assert len(frames.messages(20_000, 1)[0]) == 20_000

@@ -11,8 +11,8 @@ import pytest
 from pipeline.delivery import Fate
 from pipeline.publish import intake
 from pipeline.publish.codes import Answer
-from pipeline.publish.intake import MAX_VALUE, OMITTED
-from pipeline.record import Destination, Record, encode_headers
+from pipeline.publish.intake import MAX_VALUE
+from pipeline.record import KEPT, OMITTED, SIZE, Destination, Record, encode_headers
 from tests.pipeline.publish.model import CODES_OF, LATER, LETTERS, TOPIC, Bench, complete, hurry, run, send
 
 
@@ -83,8 +83,32 @@ class TestRefusals:
         bench = run(work)
         [stored] = bench.cluster.logs[LETTERS, 0]
         assert stored.value == b""
-        assert dict(stored.headers) == {"ce_reason": b"malformed", OMITTED: b"INVALID_RECORD"}
+        assert dict(stored.headers) == {
+            "ce_reason": b"malformed",
+            SIZE: b"3",
+            KEPT: b"0",
+            OMITTED: b"INVALID_RECORD",
+        }
         assert bench.ledger.fates[Fate.DEAD_LETTERED] == 1
+
+    def test_a_dead_letter_too_long_for_its_topic_is_cut_to_fit_and_says_so(self) -> None:
+        async def whole() -> Bench:
+            bench = Bench()
+            bench.cluster.limit = 5_000
+            await bench.start()
+            headers = encode_headers([("ce_reason", b"malformed")])
+            bench.put([Record.make(Destination(LETTERS, b"k"), b"r" * 90_000, headers, 5, None), bench.record(1)])
+            await bench.publisher.drain(monotonic() + LATER)
+            await bench.publisher.close(monotonic())
+            return bench
+
+        [stored] = asyncio.run(whole()).cluster.logs[LETTERS, 0]
+        assert 4_500 < len(stored.value or b"") < 5_000
+        assert dict(stored.headers) == {
+            "ce_reason": b"malformed",
+            SIZE: b"90000",
+            KEPT: b"%d" % len(stored.value or b""),
+        }
 
     def test_a_dead_letter_refused_to_the_end_is_kept(self, caplog: pytest.LogCaptureFixture) -> None:
         async def work(bench: Bench) -> None:
