@@ -20,7 +20,7 @@ from pipeline.devices import Device
 from pipeline.directory import Directory
 from pipeline.entity import device_key
 from pipeline.errors import PayloadError, Reason
-from pipeline.fan_out import Fan
+from pipeline.fan_out import Fan, listed
 from pipeline.message import Message
 from pipeline.models import MODELS
 from pipeline.models.device import controlled_properties
@@ -58,7 +58,7 @@ class Compiler:
         self._config = config
         self._feed = feed
         self._store, self._directory, self._frames = shared.store, shared.directory, shared.frames
-        self._strangers, self._watch = shared.strangers, shared.watch
+        self._strangers, self._watch, self._names = shared.strangers, shared.watch, shared.names
         self._fans: dict[tuple[str, str | None], Fan] = {}
 
     def plan(self, name: str) -> Plan:
@@ -67,7 +67,7 @@ class Compiler:
         if isinstance(declared, UsedConnector):
             fan = self.fan(declared)
             first = fan.plans[0].binding
-            return self._plan(replace(first, decode=lambda payload: fan.readings(Message("", payload, 0))[0]))
+            return self._plan(replace(first, decode=lambda payload: listed(fan.readings(Message("", payload, 0)))[0]))
         return self._plan(inline.build(name, declared, MODELS[declared.model]))
 
     def fan(self, used: UsedConnector) -> Fan:
@@ -155,6 +155,7 @@ class Compiler:
             area=WORLD if self._config.area is None or nobody else Area(*self._config.area),
             lookup=_nobody if nobody else self._who,
             seen=lambda key: watch.find(key, called),
+            names=self._names,
         )
         self._directory.on_change(plan.forget)
         return plan

@@ -40,9 +40,21 @@ class FromArrival(int):
     """A time that a decoder has counted from `received_at`: a number, whose unit `Time` says.
 
     A message that is sent again gets another one, so it cannot tell a reading from others: the id is made from arrival.
+    `received_at` is one itself where it is arrival, and stays one when whole numbers are added or taken away.
     """
 
     __slots__ = ()
+
+    def __add__(self, other: int) -> FromArrival:
+        return FromArrival(int(self) + other) if isinstance(other, int) else NotImplemented
+
+    __radd__ = __add__
+
+    def __sub__(self, other: int) -> FromArrival:
+        return FromArrival(int(self) - other) if isinstance(other, int) else NotImplemented
+
+    def __floordiv__(self, other: int) -> FromArrival:
+        return FromArrival(int(self) // other) if isinstance(other, int) else NotImplemented
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final, Literal
 
 from pipeline import cloudevents, times
+from pipeline.entity import GivenNames, suffix
 from pipeline.errors import Reason
 from pipeline.message import INVALID_TOPIC, Broken, Cut, Message
 from pipeline.record import KEPT, OMITTED, SIZE, Destination, Record, encode_headers, sizes
@@ -36,12 +37,14 @@ _LONGEST_TOPIC = 1024  # characters: MQTT allows 64 KiB, which no topic of Kafka
 class DeadLetters:
     """Makes the records of one tenant's dead-letter topic.
 
-    keep: what of the payload is kept: all of it, its SHA-256, or nothing.
+    keep: what of the payload is kept: all of it, its SHA-256, or nothing. names: those given lately, since equal
+    messages of one read are told apart by an index alone.
     """
 
     tenant: str
     topic: str
     keep: Keep = "full"
+    names: GivenNames = field(default_factory=GivenNames, repr=False, compare=False)
 
     def record(self, message: Message, *, feed: str, connector: str, stage: str, reason: Reason, detail: str) -> Record:
         """Return the dead letter of a message; its key is the source topic, so that a device's stay in order.
@@ -54,11 +57,12 @@ class DeadLetters:
         if isinstance(payload, Broken):
             source = source.removeprefix(INVALID_TOPIC)
         topic = _printable(source[:_LONGEST_TOPIC])[:_LONGEST_TOPIC]
-        digest = sha256(message.topic.encode() + b"\0" + payload).hexdigest()
+        digest = sha256(message.topic.encode() + b"\0" + payload).hexdigest()[:16]
+        index = self.names.index(f"{feed}:{message.arrival}:{digest}")
         pairs = [
             ("content-type", b"application/octet-stream"),
             ("ce_specversion", cloudevents.SPEC_VERSION.encode()),
-            ("ce_id", f"dead-letter:{feed}:{message.arrival}:{digest[:16]}".encode()),
+            ("ce_id", f"dead-letter:{feed}:{message.arrival}{suffix(index)}:{digest}".encode()),
             ("ce_source", cloudevents.source(self.tenant).encode()),
             ("ce_type", TYPE.encode()),
             ("ce_time", times.text(message.arrival)),

@@ -1,20 +1,41 @@
-"""Which entity a device's readings are: its id, and everything of its records that never changes."""
+"""Which entity a device's readings are: its id, and everything of its records that never changes.
+
+How `ce_id` tells readings apart, rule 2 (rule 1 had a time alone, which two readings may share):
+
+- `<Type>:<key>:<ms>-2<digest>`: the device's own time and a digest of what came, in eight hex digits. Of a message with
+  one reading it is the payload's CRC-32C; of a decoder's list it is that of each reading's own fields, so that a device
+  that sends kept readings once more repeats their ids.
+- `<Type>:<key>:<arrival>-2<digest>` where the device tells no time: the header `ce_idclass: arrival` says so.
+- `<Type>:<key>:<DevAddr>-<FCnt>-<FPort>`, and other names that a network gives (`Uplink.id`).
+- `:1`, `:2` behind any of them: the second and third reading of one name in a message, or of one arrival.
+
+The digest is of the input: a message that is sent again, or replayed through a mended connector, repeats its ids.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
-from zlib import crc32
 
+import google_crc32c
+import orjson
+
+from pipeline.connector import FromArrival
+from pipeline.envelope import WRAPPER
 from pipeline.errors import PayloadError, Reason
 from pipeline.json_words import told, unprintable
-from pipeline.message import Message
 from pipeline.record import Destination, header, header_start
 
 if TYPE_CHECKING:
+    from pipeline.binding import Fields
     from pipeline.plan import Plan
 
-_MS_DIGITS = 13  # every millisecond from 2001 to 2286 has as many
+crc32c: Final[Callable[[bytes], int]] = google_crc32c.value
+RULE = 2 << 32
+"""Added to a digest: it has nine hex digits then, of which the first says which rule made the id."""
+_TIME_DIGITS = 13 + len("-2") + 8  # every millisecond from 2001 to 2286 has thirteen
+_KEPT_NAMES = 8192  # more than one read of a socket can hold
 _LONGEST_NAME = 200
 
 
@@ -24,7 +45,7 @@ class Entity:
     key: the device's name, percent-encoded. head: the record's value up to its first time. place: the text of the
     location that is known of the device beforehand, which stands in the head unless the payload may have a better one.
     seen: when its device spoke. subject: the headers that name the entity, and `ce_id` up to its discriminator of
-    thirteen digits. headers_size: bytes of all headers of a reading in which all is as expected, the same each time.
+    23 characters. headers_size: bytes of all headers of a reading in which all is as expected, the same each time.
     start, digits, start_size: the same three where the network tells readings apart, for its latest reading.
     """
 
@@ -42,9 +63,9 @@ class Entity:
         self.place = place
         self.registered: tuple[float, ...] | None = None  # longitude and latitude, by the device registry
         self.seen = plan.seen(key)
-        self.subject = self._subject(_MS_DIGITS)
-        self.headers_size = len(self.subject) + _MS_DIGITS + plan.headers_size
-        self.digits, self.start, self.start_size = _MS_DIGITS, self.subject, self.headers_size
+        self.subject = self._subject(_TIME_DIGITS)
+        self.headers_size = len(self.subject) + _TIME_DIGITS + plan.headers_size
+        self.digits, self.start, self.start_size = _TIME_DIGITS, self.subject, self.headers_size
 
     def _subject(self, digits: int) -> bytes:
         prefix = self.id_prefix().encode()
@@ -62,27 +83,72 @@ class Entity:
         self.digits, self.start = digits, self._subject(digits)
         self.start_size = len(self.start) + digits + self.plan.headers_size
 
-    def named_by_time(self, observed: int, index: int = 0) -> bytes:
+    def named_by_time(self, observed: int, digest: int, index: int = 0) -> bytes:
         """Return the headers that name the entity and a reading with a time of its own.
 
-        index: how many readings of the same message came before with the same time.
+        index: how many readings of the same message came before with the same time and digest.
         """
-        return self._named(f"{observed:013d}", index) if index else self.subject + b"%013d" % observed
+        return self._named(f"{observed:013d}-{RULE + digest:x}", index)
 
-    def named_by_arrival(self, message: Message, index: int = 0) -> bytes:
+    def named_by_arrival(self, arrival: int, digest: int) -> bytes:
         """Return the headers that name the entity and a reading without a time of its own.
 
-        All messages of one read have the same arrival, so a checksum of the payload tells their ids apart.
+        All messages of one read have the same arrival: the digest tells their ids apart, and an index equal ones.
         """
-        return self._named(f"{message.arrival}-{crc32(message.payload):08x}", index)
+        discriminator = f"{arrival}-{RULE + digest:x}"
+        return self._named(discriminator, self.plan.names.index(self.id_prefix() + discriminator))
 
     def _named(self, discriminator: str, index: int) -> bytes:
-        name = f"{self.id_prefix()}{discriminator}" + (f":{index}" if index else "")
+        name = f"{self.id_prefix()}{discriminator}{suffix(index)}"
         return header("ce_subject", self.id.encode()) + header("ce_id", name.encode())
 
     def id_prefix(self) -> str:
         """Return `ce_id` up to its discriminator: the type and the key."""
         return f"{self.plan.model.name}:{self.key}:"
+
+
+class GivenNames:
+    """Which names were made of an arrival lately: one that is made once more gets an index. One for each worker."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, int] = {}  # by hash: a name may have thousands of characters
+
+    def index(self, name: str) -> int:
+        """Return how many times that name was made before."""
+        place = hash(name)
+        index = self._made.pop(place, -1) + 1
+        self._made[place] = index
+        if len(self._made) > _KEPT_NAMES:
+            del self._made[next(iter(self._made))]
+        return index
+
+
+def suffix(index: int) -> str:
+    """Return the end of a name that was given before."""
+    return f":{index}" if index else ""
+
+
+def digest_of(fields: Fields) -> int:
+    """Return the digest of one reading of a decoder's list, the same in each process and each time it is sent.
+
+    What wraps the payload is not the reading's own.
+    """
+    own = {name: value for name, value in fields.items() if name != WRAPPER}
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
+    try:
+        return crc32c(orjson.dumps(own, default=_plain, option=options))
+    except TypeError:  # a number of more than 64 bits, or something deeper than orjson goes
+        return crc32c(repr(own).encode(errors="backslashreplace"))
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a decoder returns anything
+    """Return what orjson can write; a time that is counted from arrival differs each time a message is sent."""
+    if isinstance(value, FromArrival):
+        return None
+    if isinstance(value, Mapping):
+        return dict(value)
+    plain = next((kind for kind in (int, float, str, list) if isinstance(value, kind)), repr)
+    return plain(value)
 
 
 def entity_id(model: str, tenant: str, key: str) -> str:

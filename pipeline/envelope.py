@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipeline.binding import Fields, Path
-from pipeline.connector import Uplink
+from pipeline.connector import FromArrival, Uplink
 from pipeline.errors import PayloadError
 from pipeline.json_guard import parse
 from pipeline.json_words import lack, told
@@ -40,14 +40,14 @@ class Envelope:
             PayloadError: the bytes are not there, or not encoded as stated.
         """
         if self.field is None:
-            return Uplink(_decoded(message.payload, self.encoding), received_at=message.arrival), None
+            return Uplink(_decoded(message.payload, self.encoding), received_at=FromArrival(message.arrival)), None
         wrapper = parse(message.payload)
         text = self.field.find(wrapper)
         if not isinstance(text, str):
             came = f"; {lack(self.field, wrapper)}" if text is None else f", got {told(text)}"
             raise PayloadError(f"Expected a text of {self.encoding} in {self.field.text}{came}.")
         port = None if self.port is None else _port(self.port, wrapper)
-        return Uplink(_decoded(text.encode(), self.encoding), port, received_at=message.arrival), wrapper
+        return Uplink(_decoded(text.encode(), self.encoding), port, received_at=FromArrival(message.arrival)), wrapper
 
     def within(self, path: Path) -> Path:
         """Return where a path of the operator's leads in the fields of a reading."""

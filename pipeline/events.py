@@ -19,7 +19,7 @@ from pipeline.delivery import Batch, Fate, Stage
 from pipeline.device_state import LATITUDE, LONGITUDE, DeviceStates, plain
 from pipeline.dialect import Event
 from pipeline.directory import Directory
-from pipeline.entity import entity_id
+from pipeline.entity import GivenNames, crc32c, entity_id, suffix
 from pipeline.errors import PayloadError
 from pipeline.event_record import About, event_record
 from pipeline.fan_out import Fan, Outcome
@@ -41,7 +41,8 @@ class Events(Stage[Told]):
     fan: what makes the records of a device, by its DevEUI and the server's names; it raises PayloadError for a device
     that nobody knows, whose events are published all the same. gateways: what makes the Device entities of gateways.
     ledger: where their packets are counted, on a feed of gateways. heard: takes note of a gateway that told of itself,
-    and when (ms since 1970). allowance: how often gateways that nothing proves are told of.
+    and when (ms since 1970). names: those that were made of an arrival lately. allowance: how often gateways that
+    nothing proves are told of.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Events(Stage[Told]):
         gateways: Fan,
         ledger: RawLedger | None,
         heard: Callable[[str, int], None],
+        names: GivenNames,
         refusals: Refusals,
         allowance: Allowance | None = None,
     ) -> None:
@@ -64,6 +66,7 @@ class Events(Stage[Told]):
         self._gateways = gateways
         self._ledger = ledger
         self._heard = heard
+        self._names = names
         self._refusals = refusals
         self._allowance = allowance
 
@@ -98,7 +101,8 @@ class Events(Stage[Told]):
         return True
 
     def _records(self, event: Event, message: Message) -> tuple[list[Record], DeviceStates | None, bool]:
-        own = self.record(event, message)
+        discriminator = self._discriminator(event, message)
+        own = self._record(event, message, discriminator)
         if event.packets is not None and self._ledger is not None:
             self._ledger.counted(*event.packets)
         if event.gateway is not None and event.kind in _OWN_WORDS and not message.retained:
@@ -107,7 +111,9 @@ class Events(Stage[Told]):
         if found is None:
             return [own], None, False
         fan, name, heard = found
-        outcome = Outcome(message, several=False, uplink=Uplink(message.payload, device=name, time=event.time))
+        said = f"{event.kind} {discriminator}".encode()  # not the message: it may tell several events of one device
+        outcome = Outcome(message, several=False, uplink=Uplink(said, device=name, time=event.time))
+        outcome.digest = crc32c(said)
         fan.learn(name, heard, {}, outcome)
         return [own, *outcome.records], fan.states, outcome.changed
 
@@ -124,7 +130,17 @@ class Events(Stage[Told]):
         place = {} if event.location is None else {LONGITUDE: event.location[0], LATITUDE: event.location[1]}
         return self._gateways, event.gateway, {"deviceState": "ONLINE", **state, **place}
 
-    def record(self, event: Event, message: Message) -> Record:
+    def _discriminator(self, event: Event, message: Message) -> str:
+        """Return what tells an event from others of its kind and device: its id, its time, or else arrival."""
+        if event.id is not None:
+            return event.id
+        checksum = _checksum(event)
+        if event.time is not None:
+            return f"{event.time}-{checksum:08x}"
+        name = f"{message.arrival}-{checksum:08x}"
+        return name + suffix(self._names.index(f"{event.kind}:{name}"))
+
+    def _record(self, event: Event, message: Message, discriminator: str) -> Record:
         """Return the record of one event; its key is the id of the Device entity that it is about."""
         who = event.device or event.gateway
         registered = None if event.device is None else self._directory.find(event.device)
@@ -132,7 +148,6 @@ class Events(Stage[Told]):
         subject = entity_id(_DEVICE, self._tenant, key)
         observed = message.arrival if event.time is None else event.time
         value = orjson.dumps(_value(event, subject, observed))
-        discriminator = event.id or f"{observed}-{_checksum(event):08x}"
         about = About(self._tenant, self._topic, self._refusals.feed, event.kind, key, observed, event.verified)
         arrived = event.time is None and event.id is None
         return event_record(about, value, discriminator, message, arrived=arrived)

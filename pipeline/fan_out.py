@@ -16,6 +16,7 @@ from pipeline.connector import MOST_READINGS, Decoded, Uplink
 from pipeline.decode import name_of, named, too_large
 from pipeline.delivery import Batch, Fate, Stage
 from pipeline.device_state import FRAMES, STATE, DeviceStates
+from pipeline.entity import crc32c, digest_of
 from pipeline.envelope import WRAPPER, Envelope
 from pipeline.errors import PayloadError, Reason, as_refusal
 from pipeline.message import Message
@@ -51,13 +52,17 @@ class Fan:
         """Milliseconds after which the Device is published again though unchanged."""
         return 0 if self.states is None else self.states.interval
 
-    def readings(self, message: Message) -> list[Fields]:
+    def readings(self, message: Message) -> Decoded:
         """Decode a message; raises as `decoded` does."""
         uplink, wrapper = self.envelope.open(message)
-        readings = self.decoded(uplink)
-        return readings if wrapper is None else [{**reading, WRAPPER: wrapper} for reading in readings]
+        decoded = self.decoded(uplink)
+        if wrapper is None:
+            return decoded
+        if isinstance(decoded, Mapping):
+            return {**decoded, WRAPPER: wrapper}
+        return [{**reading, WRAPPER: wrapper} for reading in decoded]
 
-    def decoded(self, uplink: Uplink) -> list[Fields]:
+    def decoded(self, uplink: Uplink) -> Decoded:
         """Return the readings of one uplink, held against what a connector may return.
 
         Raises:
@@ -71,25 +76,26 @@ class Fan:
             raise self._failed(f"raised {type(bug).__name__}: {bug}") from bug
         return self.checked(decoded)
 
-    def checked(self, decoded: object) -> list[Fields]:
-        """Return what a connector returned as a list of readings.
+    def checked(self, decoded: object) -> Decoded:
+        """Return what a connector returned: one reading, or a list of them.
 
         Raises:
             PayloadError: it is something else (`connector_failed`).
         """
-        readings = [decoded] if isinstance(decoded, Mapping) else decoded
-        if isinstance(readings, Sequence) and len(readings) > MOST_READINGS:
-            raise self._failed(f"returned {len(readings)} readings: expected at most {MOST_READINGS}")
-        if not isinstance(readings, Sequence) or not all(isinstance(reading, Mapping) for reading in readings):
+        if isinstance(decoded, Mapping):
+            return decoded
+        if isinstance(decoded, Sequence) and len(decoded) > MOST_READINGS:
+            raise self._failed(f"returned {len(decoded)} readings: expected at most {MOST_READINGS}")
+        if not isinstance(decoded, Sequence) or not all(isinstance(reading, Mapping) for reading in decoded):
             raise self._failed(f"returned a {type(decoded).__name__}: expected a mapping of fields, or a list of them")
-        return list(readings)
+        return list(decoded)
 
     def _failed(self, what: str) -> PayloadError:
         return PayloadError(f"{self.plans[0].binding.name} {what}.", Reason.CONNECTOR_FAILED)
 
     def records(
         self,
-        readings: Sequence[Fields],
+        decoded: Decoded,
         message: Message,
         name: Callable[[str, Fields], object],
         uplink: Uplink | None = None,
@@ -98,9 +104,11 @@ class Fan:
 
         name: what finds the device's name, in the topic or in a reading. uplink: what a network tells of the readings.
         """
+        readings, digest = listed(decoded), self._digests(decoded, message, uplink)
         outcome = Outcome(message, several=len(readings) > 1, uplink=uplink)
         for number, fields in enumerate(readings, 1):
             try:
+                outcome.digest = digest(fields)
                 heard = self._reading(name(message.topic, fields), fields, outcome)
             except Exception as problem:  # noqa: BLE001 - nothing in a message may stop the ones beside it
                 error = named(problem, self.plans[0].binding.device, fields)
@@ -110,6 +118,20 @@ class Fan:
         if not outcome.records and not outcome.heard and outcome.refusal is None:
             outcome.refusal = nothing_measured([plan.slots for plan in self.plans], readings)
         return outcome
+
+    def _digests(self, decoded: Decoded, message: Message, uplink: Uplink | None) -> Callable[[Fields], int]:
+        """Return what makes the digest of each reading; pipeline/entity.py says of what it is.
+
+        Of a list it is the whole payload's all the same where the time stands in what wraps it, and so is not a
+        reading's own. Of an uplink it is the device's bytes, which are the same whoever tells them.
+        """
+        observed = self.plans[0].binding.observed_at if self.plans else None
+        wrapped = observed is not None and observed.path.steps[:1] == (WRAPPER,)
+        payload = message.payload if uplink is None else uplink.payload
+        if (not isinstance(decoded, Mapping) and not wrapped) or not payload:
+            return digest_of
+        whole = crc32c(payload)
+        return lambda _: whole
 
     def _reading(self, name: object, fields: Fields, outcome: Outcome) -> bool:
         """Add a reading's records, and return whether it told anything of its device."""
@@ -169,10 +191,11 @@ class Outcome:
         self.uplink = uplink
         self.records: list[Record] = []
         self.refusal: PayloadError | None = None
+        self.digest = 0  # of the reading under way
         self.heard = False  # something of its device
         self.changed = False  # what is known of its device
         self._recorded = recorded_header(message.arrival)
-        self._seen: dict[tuple[str, int], int] = {}
+        self._seen: dict[tuple[object, ...], int] = {}
 
     def add(self, plan: Plan, name: object, fields: Fields) -> None:
         """Make the record of one entity.
@@ -181,13 +204,15 @@ class Outcome:
             PayloadError: nothing of it can be published.
         """
         entity = plan.known(name)
-        if not self.several:
-            record = plan.normalise(fields, entity, self.message, self._recorded, self.uplink)
-        else:  # readings of one time would have one id: the second gets an index
-            place = entity.id, plan.discriminator(fields, self.message.arrival)
-            index = self._seen.get(place, 0)
-            record = plan.carefully(fields, entity, self.message, self._recorded, index=index, uplink=self.uplink)
-            self._seen[place] = index + 1
+        told = plan.discriminator(fields, self.message.arrival, self.digest) if self.several else ()
+        place = entity.id, *told
+        index = self._seen.get(place, 0)  # those that would have one id: the second gets an index
+        self._seen[place] = index + 1
+        given = fields, entity, self.message, self._recorded, self.digest
+        if self.several or index:
+            record = plan.carefully(*given, index=index, uplink=self.uplink)
+        else:
+            record = plan.normalise(*given, uplink=self.uplink)
         entity.seen.last = self.message.arrival
         self.records.append(record)
 
@@ -195,6 +220,11 @@ class Outcome:
         """Keep the first refusal: a message becomes one dead letter at most."""
         refusal = as_refusal(error)
         self.refusal = self.refusal or PayloadError(f"{prefix}{refusal}", refusal.reason)
+
+
+def listed(decoded: Decoded) -> Sequence[Fields]:
+    """Return what a decoder returned as a list of readings."""
+    return [decoded] if isinstance(decoded, Mapping) else decoded
 
 
 class FanOut(Stage[Message]):

@@ -12,7 +12,7 @@ from time import time
 from typing import Literal, Protocol
 
 from pipeline.bundle import Bundle
-from pipeline.connector import Decoded
+from pipeline.connector import Decoded, FromArrival
 from pipeline.delivery import Batch, Fate, Stage
 from pipeline.directory import Directory
 from pipeline.entity import Entity
@@ -168,7 +168,7 @@ class Identify(Stage[Heard]):
             return
         if uplink.f_cnt is not None and not uplink.raw:
             self._frames.told(device.counted, uplink.dev_addr, uplink.f_cnt)
-        uplink.received_at = message.arrival if uplink.time is None else uplink.time
+        uplink.received_at = FromArrival(message.arrival) if uplink.time is None else uplink.time
         self._fully(device, uplink, message, bundle)
 
     def _fully(self, device: _Known, uplink: Uplink, message: Message, bundle: Bundle) -> None:

@@ -66,6 +66,7 @@ def unwrap(
         gateways=compiler.gateways(),
         ledger=shared.raw.setdefault(refusals.feed, RawLedger()) if raw(feed) else None,
         heard=shared.watch.gateway,
+        names=shared.names,
         refusals=refusals,
         allowance=shared.gateway_events,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.decode import Reading
 from pipeline.delivery import Batch, Stage
+from pipeline.entity import crc32c
 from pipeline.ngsi_ld import recorded_header
 from pipeline.record import Record
 from pipeline.refusals import Refusals
@@ -21,14 +22,14 @@ class Normalise(Stage[Reading]):
         """Make one record of each reading and pass them on together."""
         records: list[Record] = []
         for entity, fields, message in batch.items:
-            _, _, arrival, _, traceparent = message
+            _, payload, arrival, _, traceparent = message
             if arrival != self._arrival:
                 self._arrival, self._recorded = arrival, recorded_header(arrival)
-            plan = entity.plan
+            plan, digest = entity.plan, crc32c(payload)
             try:
-                record = plan.fast(fields, entity, message, self._recorded) if traceparent is None else None
+                record = plan.fast(fields, entity, message, self._recorded, digest) if traceparent is None else None
                 if record is None:
-                    record = plan.carefully(fields, entity, message, self._recorded)
+                    record = plan.carefully(fields, entity, message, self._recorded, digest)
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
                 self._refusals.refuse(batch.delivery, message, error, "normalise", plan.provenance)
             else:

@@ -17,7 +17,7 @@ from pipeline import cloudevents, times
 from pipeline.binding import MAX_AGE, WORLD, Area, Binding, Fields, Fixed, ObservedAt, Path, Position
 from pipeline.connector import FromArrival
 from pipeline.devices import Device
-from pipeline.entity import Entity, device_key, entity_id
+from pipeline.entity import Entity, GivenNames, device_key, entity_id
 from pipeline.errors import PayloadError, Reason
 from pipeline.json_words import lack, lacking, told
 from pipeline.message import Message
@@ -71,7 +71,7 @@ class Plan:
     """Everything known beforehand about the readings of one connector on one feed.
 
     area: the box that places from payloads must lie in. lookup: who a device is. seen: where it is noted that a device
-    spoke, by its key.
+    spoke, by its key. names: those that were made of an arrival lately.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class Plan:
         area: Area = WORLD,
         lookup: Lookup = _nobody,
         seen: Callable[[str], Seen] = _unseen,
+        names: GivenNames | None = None,
     ) -> None:
         self.binding = binding
         self.model = model
@@ -97,6 +98,7 @@ class Plan:
         self.area = area
         self._lookup = lookup
         self.seen = seen
+        self.names = names or GivenNames()
         self.provenance = f"{binding.name}@{binding.version}"
         self.shared, self._shared_count = self._shared_headers(terms)
         self.headers_size = len(self.headers_start()) + len(TIME_START) + len(recorded_header(0)) + len(times.text(0))
@@ -180,25 +182,32 @@ class Plan:
         return self._entities
 
     def normalise(
-        self, fields: Fields, entity: Entity, message: Message, recorded: bytes, uplink: Uplink | None = None
+        self,
+        fields: Fields,
+        entity: Entity,
+        message: Message,
+        recorded: bytes,
+        digest: int,
+        *,
+        uplink: Uplink | None = None,
     ) -> Record:
         """Return what the fast path makes, or else `carefully`; for callers with one reading."""
         record = None
         if message.traceparent is None:
             if uplink is None:
-                record = self.fast(fields, entity, message, recorded)
+                record = self.fast(fields, entity, message, recorded, digest)
             else:
                 record = self.fast_uplink(fields, entity, message, recorded, uplink)
-        return record or self.carefully(fields, entity, message, recorded, uplink=uplink)
+        return record or self.carefully(fields, entity, message, recorded, digest, uplink=uplink)
 
     def measures(self, fields: Fields) -> bool:
         """Say whether a reading has any of the attributes."""
         return any(slot.path.find(fields) is not None for slot in self.slots)
 
-    def discriminator(self, fields: Fields, arrival: int) -> int:
-        """Return the time that tells a reading's `ce_id` from others of its message; raises as `carefully` does."""
+    def discriminator(self, fields: Fields, arrival: int, digest: int) -> tuple[int, ...]:
+        """Return what tells a reading's `ce_id` from others of its message; raises as `carefully` does."""
         observed, own = self._observed(fields, arrival, [], None)
-        return observed if own else arrival
+        return (observed, digest) if own else ()
 
     def carefully(
         self,
@@ -206,14 +215,16 @@ class Plan:
         entity: Entity,
         message: Message,
         recorded: bytes,
+        digest: int,
         *,
         index: int = 0,
         uplink: Uplink | None = None,
     ) -> Record:
         """Return the record of one reading that the fast path has declined.
 
-        recorded: the encoded header `ce_recordedtime`. index: how many readings of the message came before with the
-        same entity and time. uplink: what brought the reading, if a network tells its time and counter.
+        recorded: the encoded header `ce_recordedtime`. digest: of what came, the payload or this reading's fields (see
+        pipeline/entity.py). index: how many readings of the message came before that would have the same id. uplink:
+        what brought the reading, if a network tells its time and counter.
 
         Raises:
             PayloadError: nothing of the reading can be published; its `reason` says why.
@@ -227,11 +238,11 @@ class Plan:
         optional: list[bytes] = []
         name = None if uplink is None else uplink.id
         if own:
-            named = entity.named_by_time(observed, index)
+            named = entity.named_by_time(observed, digest, index)
         elif name is not None:
             named = entity.named(name + (b":%d" % index if index else b""))
         else:
-            named = entity.named_by_arrival(message, index)
+            named = entity.named_by_arrival(message.arrival, digest)
             optional.append(header(cloudevents.ID_CLASS, b"arrival"))
         if flags:
             optional.append(header(cloudevents.QUALITY, ",".join(flags).encode()))

@@ -17,7 +17,7 @@ import orjson
 
 from pipeline import ngsi_ld, times
 from pipeline.binding import MAX_AGE, Fields, Path, Position
-from pipeline.entity import Entity
+from pipeline.entity import RULE, Entity
 from pipeline.message import Message
 from pipeline.record import Record
 from pipeline.slot import Slot
@@ -27,22 +27,22 @@ from pipeline.uplink import Uplink
 if TYPE_CHECKING:
     from pipeline.plan import Plan
 
-Fast = Callable[[Fields, Entity, Message, bytes], Record | None]
-"""Fields, entity, message and the encoded header `ce_recordedtime` to the record."""
+Fast = Callable[[Fields, Entity, Message, bytes, int], Record | None]
+"""Fields, entity, message, the encoded header `ce_recordedtime` and the digest of what came, to the record."""
 FastUplink = Callable[[Fields, Entity, Message, bytes, Uplink], Record | None]
-"""As `Fast`, of a reading whose network tells when it was heard (`received_at`) and what tells it apart."""
+"""As `Fast`, of a reading whose network tells when it was heard (`received_at`) and what tells it apart: no digest."""
 
 AHEAD_MS = 300_000  # a device clock may be five minutes ahead of arrival
 SWAPPED_DEGREES = 0.05  # some 5 km: how near a swapped pair must be to the place in the registry
-_BY_TIME = ("named = b'%d' % ms", "start, headers_size = entity.subject, entity.headers_size")
+_BY_TIME = (f"named = b'%d-%x' % (ms, {RULE} + digest)", "start, headers_size = entity.subject, entity.headers_size")
 _BY_NETWORK = (
     "if uplink.dev_addr is None or uplink.f_cnt is None: named = uplink.id",
-    "else: named = f'{uplink.dev_addr}-{uplink.f_cnt}-{uplink.port}'.encode()",  # as `id`, without the call
+    "else: named = f'{uplink.dev_addr}-{uplink.f_cnt}-{uplink.port}{uplink.mark}'.encode()",  # `id`, without the call
     "if named is None: return None",
     "if len(named) != entity.digits: entity.expect(len(named))",
     "start, headers_size = entity.start, entity.start_size",
 )
-"""What tells a reading apart, and the headers up to there: the device's own time, or the network's counter."""
+"""What tells a reading apart, and the headers up to there: the device's time and a digest, or the network's word."""
 _KEPT_CONVERSIONS = 4096  # a sensor has few distinct values, and rounding to 12 digits costs half a microsecond
 
 
@@ -112,7 +112,7 @@ class _Source:
         written = f"{numbers}, = dumps([{numbers}])[1:-1].split(b',')" if numbers else "pass"
         steps = [*self.reads, *self.checks, written, *(_BY_NETWORK if uplink else _BY_TIME)]
         lines = [
-            f"def fast(fields, entity, message, recorded{', uplink' if uplink else ''}):",
+            f"def fast(fields, entity, message, recorded, {'uplink' if uplink else 'digest'}):",
             "    try:",
             "        arrival = message[2]",  # by place: a third of the time
             *(f"        {line}" for line in steps),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pipeline.allowance import Allowance
 from pipeline.directory import Directory
+from pipeline.entity import GivenNames
 from pipeline.identify import Strangers
 from pipeline.lorawan.ledger import FrameLedger, RawLedger
 from pipeline.seen import UNSEEN, Seen
@@ -56,8 +57,9 @@ class Shared:
     raw: what is counted of the frames of each feed that brings any. radio: how well a sample of uplinks was heard, of
     each feed on which a network server speaks. frames: what the counters of all devices tell.
     watch: who notes that devices and gateways speak; to be set before any feed's stages are made.
-    costs: seconds of processor time by connector. joins: how often devices are told to have asked to join, and
-    gateway_events: gateways to have spoken of themselves, where nothing proves that it was them.
+    costs: seconds of processor time by connector. names: those that were made of an arrival lately. joins: how often
+    devices are told to have asked to join, and gateway_events: gateways to have spoken of themselves, where nothing
+    proves that it was them.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Shared:
         self.costs: dict[str, float] = {}
         self.joins = Allowance(_MOST_DEVICES)
         self.gateway_events = Allowance(_MOST_GATEWAYS, _NEW_GATEWAYS)
+        self.names = GivenNames()
 
     @cached_property
     def counters(self) -> Counters:

@@ -68,7 +68,7 @@ class Uplink(Struct):
     device: the DevEUI in 16 lower-case hex digits. time: when the network heard it, in milliseconds since 1970 UTC.
     dev_addr: 8 lower-case hex digits. f_cnt: the frame counter, all 32 bits of it. said, aside: what `receptions` and
     `names` are made of and how, since most uplinks are published without them. raw: whether it came straight from
-    gateways.
+    gateways. mark: the end of its `id` where DevAddr, counter and port may come again; else empty.
     """
 
     payload: bytes
@@ -82,6 +82,7 @@ class Uplink(Struct):
     said: Any = None
     aside: Aside = _NOTHING
     raw: bool = False
+    mark: str = ""
 
     def receptions(self) -> tuple[Reception, ...]:
         """Return how each gateway heard it."""
@@ -101,7 +102,7 @@ class Uplink(Struct):
         if self.f_cnt is None:
             return None if self.time is None else b"%d-%08x" % (self.time, crc32(self.payload))
         if self.dev_addr is not None:
-            return f"{self.dev_addr}-{self.f_cnt}-{self.port}".encode()
+            return f"{self.dev_addr}-{self.f_cnt}-{self.port}{self.mark}".encode()
         return None if self.time is None else b"%d-%d-%d" % (self.f_cnt, self.port or 0, self.time)
 
     def json(self) -> Any:  # noqa: ANN401 - JSON holds anything

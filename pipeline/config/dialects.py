@@ -72,7 +72,8 @@ class FramePolicy(Section):
     replay: Refused = Field(default="dead_letter", examples=["filter"])
     """The frame counter went back: somebody sends a recorded frame again, or the device was reset."""
     reset: Literal["accept", "refuse"] = Field(default="refuse", examples=["accept"])
-    """`accept` takes a counter that went back for a device that was reset, and a recorded frame as well."""
+    """`accept` takes a counter that went back for a device that was reset, and a recorded frame as well; `ce_id` then
+    ends in the frame's MIC."""
     joins: Annotated[int, Field(ge=1, le=3600)] = Field(default=20, examples=[20])
     """How many join requests of a device are told in an hour. None can be verified here, so that anybody can forge
     them: those beyond are counted (`join_limited`), and make no record."""

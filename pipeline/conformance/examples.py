@@ -12,7 +12,7 @@ from pipeline.binding import Fields
 from pipeline.conformance.bench import Bench, Fault, outcome, uplink
 from pipeline.connector import Example
 from pipeline.errors import PayloadError, Reason
-from pipeline.fan_out import Outcome
+from pipeline.fan_out import Outcome, listed
 from pipeline.models import MODELS
 from pipeline.record import Record, decode_headers
 
@@ -40,7 +40,7 @@ def _messages(bench: Bench, example: Example) -> Iterator[str]:
     fan = bench.fan()
     payload = example.payload()
     try:
-        readings = fan.decoded(uplink(payload, example.port))
+        readings = listed(fan.decoded(uplink(payload, example.port)))
     except PayloadError as refusal:
         if not is_bad(example) or refusal.reason is Reason.CONNECTOR_FAILED:
             yield f"expected {_wanted(example)}, got {refusal.reason.value}: {refusal}"

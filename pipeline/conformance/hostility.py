@@ -14,6 +14,7 @@ from types import FrameType
 from pipeline.conformance.bench import Bench, Fault, outcome, uplink
 from pipeline.connector import MOST_READINGS, Example
 from pipeline.errors import PayloadError
+from pipeline.fan_out import listed
 
 PAYLOADS = 2000
 BUDGET = 0.001
@@ -90,7 +91,7 @@ def _tried(bench: Bench, payload: bytes, port: int | None) -> Fault | None:
 def _judged(bench: Bench, decoded: object, payload: bytes, port: int | None) -> Fault | None:
     fan = bench.kept
     try:
-        readings = fan.checked(decoded)
+        readings = listed(fan.checked(decoded))
     except PayloadError as refused:
         said = f"expected fields, or a list of at most {MOST_READINGS}: {refused} Payload {_shown(payload, port)}"
         return Fault(bench.found.where, "result", said)

@@ -12,11 +12,12 @@ from pipeline.config.feeds import Route
 from pipeline.config.formats import JSON
 from pipeline.config.root import Config
 from pipeline.config.used import UsedConnector
+from pipeline.connector import Decoded
 from pipeline.device_state import DeviceStates
 from pipeline.explain.explanation import Explanation
 from pipeline.explain.fields import fields_of
 from pipeline.explain.slots import attributes_of
-from pipeline.fan_out import Fan
+from pipeline.fan_out import Fan, listed
 from pipeline.json_guard import parse
 from pipeline.json_words import Steps
 from pipeline.message import Message
@@ -30,7 +31,7 @@ class Reader:
 
     plans: Sequence[Plan]
     decoder: str
-    decode: Callable[[], Sequence[Fields]]
+    decode: Callable[[], Decoded]
     told: Mapping[Steps, str] = field(default_factory=dict)
 
     def describe(self, said: Explanation) -> Fields | None:
@@ -38,7 +39,7 @@ class Reader:
         said.model = ", ".join(each.model.name for each in self.plans)
         said.decoder = self.decoder
         try:
-            readings = self.decode()
+            readings = listed(self.decode())
         except Exception:  # noqa: BLE001 - the real stage says why, as a dead letter
             return None
         fields = readings[0] if readings else {}
@@ -63,7 +64,7 @@ def of_route(config: Config, feed: str, route: Route, message: Message) -> Reade
         if route.format not in {None, JSON}:
             fan = format_fan(plan, str(route.format))
             return Reader([plan], f"format {route.format}", lambda: fan.readings(message))
-        return Reader([plan], "JSON", lambda: [parse(message.payload)])
+        return Reader([plan], "JSON", lambda: parse(message.payload))
     fan = Compiler(config, feed).fan(declared)
     return Reader(fan.plans, _decoder(fan), lambda: fan.readings(message), _told(fan.states))
 

@@ -86,6 +86,7 @@ class Sessions(Stage[Copies]):
         self._uplinks = uplinks
         self._events = events
         self._policy = policy
+        self._counters_repeat = policy.reset == "accept"
         self._ledger = ledger
         self._frames = frames
         self._refusals = refusals
@@ -185,14 +186,16 @@ class Sessions(Stage[Copies]):
     def _accept(self, known: Known, frame: DataUp, f_cnt: int, copies: Copies, found: _Found) -> None:
         receptions, message, name, port = copies.receptions, copies.message, known.name, frame.port
         time = gps_time(receptions)
+        mark = f"-{frame.mic.hex()}" if self._counters_repeat else ""  # then the counter alone tells frames not apart
         if port:
             payload = known.keys.payload(frame, f_cnt)
             # By place: by name, it would take twice the time.
             uplink = Uplink(payload, port, None, 0, name, time, known.dev_addr, f_cnt, receptions, _ASIDE, raw=True)
+            uplink.mark = mark
             found.uplinks.append((uplink, message))
             found.accepted.append((known.counter, f_cnt))
         else:
-            details, place = _mac(known, frame, f_cnt, receptions), f"{known.dev_addr}-{f_cnt}"
+            details, place = _mac(known, frame, f_cnt, receptions), f"{known.dev_addr}-{f_cnt}{mark}"
             event = Event("mac", name, time=time, details=details, id=place)
             found.mac.append((event, message))
             found.accepted_mac.append((known.counter, f_cnt))

@@ -69,7 +69,7 @@ def published(connector: Connector, observation: Observation, fields: Fields) ->
         return {}
     plan = plan_of(bound)
     entity = plan.entity("device-1")
-    record = plan.normalise(fields, entity, Message("t", b"", ARRIVAL), recorded_header(ARRIVAL))
+    record = plan.normalise(fields, entity, Message("t", b"", ARRIVAL), recorded_header(ARRIVAL), 0)
     headers = decode_headers(record.headers)
     made = assert_record(record.value, headers, entity.destination.key)
     assert "ce_quality" not in dict(headers)

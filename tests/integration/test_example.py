@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.entity import crc32c
 from tests.integration.worker_bench import READING, WorkerBench, entity_of, fates, headers_of
 from tests.support.event_headers import REQUIRED
 from tests.support.headrace import ROOT
@@ -78,7 +79,7 @@ def test_the_example_field_by_field(example: WorkerBench) -> None:
 
 def the_headers_say_whence(headers: dict[str, str], timestamp: int) -> None:
     assert headers.keys() == REQUIRED | {"ce_licence"}
-    assert headers["ce_id"] == f"AirQualityObserved:aq-0001:{READING['ts']}"
+    assert headers["ce_id"] == f"AirQualityObserved:aq-0001:{READING['ts']}-2{crc32c(json.dumps(READING).encode()):08x}"
     assert headers["ce_source"] == "/tenants/bench"
     assert headers["ce_subject"] == ID
     assert headers["ce_time"] == OBSERVED

@@ -55,9 +55,10 @@ def test_every_reading_of_a_message_is_published(bench: WorkerBench) -> None:
     values = [entity_of(record)["temperature"]["value"] for record in wards]
     assert values == [20.0, 21.0, 22.0, 23.0, 24.0, 30.0, 31.0], "one key, one partition, in order"
     ids = [headers_of(record)["ce_id"] for record in wards]
-    assert [each.rsplit(":", 1)[1] for each in ids[:5]] == [f"{second + step}000" for step in range(5)]
+    assert [each.rsplit(":", 1)[1][:-10] for each in ids[:5]] == [f"{second + step}000" for step in range(5)]
     assert len(set(ids)) == 7
     masts = [headers_of(record)["ce_id"] for record in records if record not in wards]
-    assert masts == [f"WeatherObserved:mast-7:{second}000", f"WeatherObserved:mast-7:{second}000:1"]
+    assert len(set(masts)) == 2
+    assert {each[:-10] for each in masts} == {f"WeatherObserved:mast-7:{second}000"}
     details = sorted(headers_of(letter)["ce_detail"] for letter in bench.letters())
     assert details == ["expected a list of SenML records", "expected pairs such as `t|25`, got 't|10|h'"]

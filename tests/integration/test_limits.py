@@ -34,7 +34,7 @@ def test_a_device_clock_two_hours_ahead(bench: WorkerBench) -> None:
     assert headers["ce_idclass"] == "arrival"
     arrival, _, checksum = headers["ce_id"].rpartition(":")[2].partition("-")
     assert before <= int(arrival) <= after
-    assert len(checksum) == 8
+    assert len(checksum) == 9
     assert entity_of(flagged)["id"].endswith(":aq-0001")
     assert all(before <= record.timestamp <= after for record in records)
     rest = [record for record in records if record is not flagged]

@@ -67,7 +67,7 @@ def test_reloaded_under_load_it_loses_nothing(bench: WorkerBench, load: Load) ->
     number_of = {str(at): f"aq-{at:04d}" for at in range(1, DEVICES + 1)}
     sent = Counter(load.keys())
     got = [headers_of(record)["ce_id"].split(":") for record in bench.records()]
-    assert Counter((number_of[key.rpartition("-")[2]], int(ts)) for _, key, ts in got) == sent
+    assert Counter((number_of[key.rpartition("-")[2]], int(ts.partition("-")[0])) for _, key, ts in got) == sent
     assets = Counter(key.rpartition("-")[0] for _, key, _ in got)
     assert assets.keys() == {"first", *(f"turn-{turn}" for turn in range(1, 6))}
 

@@ -30,7 +30,7 @@ READING: dict[str, Any] = {
     "lat": 52.37,
     "lon": 4.89,
 }
-CE_ID = re.compile(r"AirQualityObserved:aq-(\d+):(\d+)")
+CE_ID = re.compile(r"AirQualityObserved:aq-(\d+):(\d+)-2[0-9a-f]{8}")
 
 
 def reading(number: int = 0, device: int = 1, **changes: Any) -> bytes:

@@ -39,13 +39,13 @@ def plan(area: Area = WORLD, registered: tuple[float, ...] | None = None) -> Pla
 
 def quality(made: Plan, **place: float) -> str | None:
     fields: dict[str, Any] = {**READING, **place}
-    record = made.normalise(fields, made.entity("aq-0001"), MESSAGE, RECORDED)
+    record = made.normalise(fields, made.entity("aq-0001"), MESSAGE, RECORDED, 0)
     return {name: value.decode() for name, value in decode_headers(record.headers)}.get("ce_quality")
 
 
 def test_a_place_inside_the_area_takes_the_fast_path() -> None:
     made = plan(AMSTERDAM, registered=(4.89, 52.37))
-    assert made.fast(READING, made.entity("aq-0001"), MESSAGE, RECORDED) is not None
+    assert made.fast(READING, made.entity("aq-0001"), MESSAGE, RECORDED, 0) is not None
     assert quality(made) is None
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pipeline import wiring
 from pipeline.conformance.bench import Bench, uplink
 from pipeline.delivery import Batch, Delivery, Fate, Lane, Ledger
+from pipeline.entity import crc32c
 from pipeline.errors import PayloadError, Reason
 from pipeline.message import Cut, Message
 from pipeline.record import Record, decode_headers
@@ -52,7 +53,7 @@ def test_a_message_makes_an_entity_of_each_model_and_one_of_the_device() -> None
         "observedAt": "",
     }
     assert headers_of(weather)["ce_connector"] == "acme/th-1@1"
-    assert headers_of(weather)["ce_id"] == f"WeatherObserved:0001:{ARRIVAL}"
+    assert headers_of(weather)["ce_id"] == f"WeatherObserved:0001:{ARRIVAL}-2{crc32c(bytes.fromhex(NOW)):08x}"
 
     assert device.destination.topic == "bench.Device.v1"
     state = entity(device)
@@ -126,11 +127,15 @@ def test_a_state_that_is_known_and_not_due_is_filtered() -> None:
 
 def test_several_readings_keep_their_own_times_and_get_an_index_where_times_meet() -> None:
     second = ARRIVAL // 1000 - 100
-    code = kept((second, 21.5, 60), (second + 60, 21.6, 61), (second, 21.7, 62))
+    code = kept((second, 21.5, 60), (second + 60, 21.6, 61), (second, 21.7, 62), (second, 21.5, 60))
     records = VendorFlow(WRAPPED).put(wrapped(code, 2))
-    assert [entity(record)["temperature"]["value"] for record in records] == [21.5, 21.6, 21.7]
-    first, other = f"WeatherObserved:0001:{second}000", f"WeatherObserved:0001:{second + 60}000"
-    assert [headers_of(record)["ce_id"] for record in records] == [first, other, f"{first}:1"]
+    assert [entity(record)["temperature"]["value"] for record in records] == [21.5, 21.6, 21.7, 21.5]
+    ids = [headers_of(record)["ce_id"] for record in records]
+    assert [each.partition("-")[0].rpartition(":")[2] for each in ids] == [
+        f"{at}000" for at in (second, second + 60, second, second)
+    ]
+    assert ids[3] == f"{ids[0]}:1", "equal in all: the second gets an index"
+    assert len({*ids[:3]}) == 3
     assert len({record.destination.key for record in records}) == 1
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.binding import Fixed, FromTopic, ObservedAt, Position, Source
+from pipeline.entity import crc32c
 from pipeline.errors import PayloadError, Reason
 from pipeline.message import Message
 from pipeline.ngsi_ld import recorded_header
@@ -25,7 +26,7 @@ PLAN = plan_of()
 
 def made(plan: Plan, fields: Any, message: Message = MESSAGE) -> tuple[dict[str, Any], dict[str, str]]:
     entity = plan.entity(fields.get("device", "aq-0001"))
-    record = plan.normalise(fields, entity, message, recorded_header(message.arrival))
+    record = plan.normalise(fields, entity, message, recorded_header(message.arrival), crc32c(message.payload))
     pairs = decode_headers(record.headers)
     assert_record(record.value, pairs, entity.destination.key)
     assert (record.destination, record.timestamp, record.message) == (entity.destination, message.arrival, message)
@@ -58,7 +59,7 @@ def test_the_example_field_by_field() -> None:
         for name, (value, code) in measured.items()
     }
     assert {name: entity[name] for name in entity if name != "@context"} == expected
-    assert headers["ce_id"] == "AirQualityObserved:aq-0001:1769000000000"
+    assert headers["ce_id"] == "AirQualityObserved:aq-0001:1769000000000-200000000", "the digest of no payload is 0"
     assert (headers["ce_time"], headers["ce_recordedtime"]) == (moment, "2026-01-21T12:53:21.000Z")
     assert (headers["ce_source"], headers["ce_connector"]) == ("/tenants/bench", "city-aq@0a1b2c3d")
     assert "ce_quality" not in headers
@@ -66,7 +67,7 @@ def test_the_example_field_by_field() -> None:
 
 
 def test_the_expected_reading_takes_the_fast_path() -> None:
-    assert PLAN.fast(READING, PLAN.entity("aq-0001"), MESSAGE, RECORDED) is not None
+    assert PLAN.fast(READING, PLAN.entity("aq-0001"), MESSAGE, RECORDED, 0) is not None
 
 
 NUMBERS: st.SearchStrategy[Any] = st.one_of(
@@ -93,14 +94,14 @@ PLANS = {
 
 @pytest.mark.parametrize("name", list(PLANS))
 @settings(max_examples=400)
-@given(changes=VARIED)
-def test_the_fast_path_gives_what_the_careful_one_gives(name: str, changes: dict[str, Any]) -> None:
+@given(changes=VARIED, digest=st.integers(0, 2**32 - 1))
+def test_the_fast_path_gives_what_the_careful_one_gives(name: str, changes: dict[str, Any], digest: int) -> None:
     plan = PLANS[name]
     fields = {**READING, **changes}
     entity = plan.entity("aq-0001")
-    fast = plan.fast(fields, entity, MESSAGE, RECORDED)
+    fast = plan.fast(fields, entity, MESSAGE, RECORDED, digest)
     if fast is not None:
-        assert fast == plan.carefully(fields, entity, MESSAGE, RECORDED)
+        assert fast == plan.carefully(fields, entity, MESSAGE, RECORDED, digest)
 
 
 UPLINK = Uplink(b"\x01", 2, received_at=ARRIVAL - 500, time=ARRIVAL - 500, dev_addr="01ab23cd", f_cnt=7)
@@ -140,7 +141,7 @@ def test_the_fast_path_of_uplinks_gives_what_the_careful_one_gives(
         uplink.received_at = ARRIVAL if uplink.time is None else uplink.time
         fast = plan.fast_uplink(fields, entity, MESSAGE, RECORDED, uplink)
         if fast is not None:
-            assert fast == plan.carefully(fields, entity, MESSAGE, RECORDED, uplink=uplink)
+            assert fast == plan.carefully(fields, entity, MESSAGE, RECORDED, 0, uplink=uplink)
 
 
 @pytest.mark.parametrize(
@@ -167,10 +168,10 @@ def test_quality_is_told_in_a_header_and_the_entity_stays_pure(
 
 @pytest.mark.parametrize("ts", [ARRIVAL + 7_200_000, ARRIVAL + 300_001, ARRIVAL - 3651 * 86_400_000, 0])
 def test_a_wrong_clock_is_replaced_by_arrival_and_flagged(ts: int) -> None:
-    entity, headers = made(PLAN, {**READING, "ts": ts})
+    entity, headers = made(plan_of(), {**READING, "ts": ts})
     assert entity["dateObserved"]["value"]["@value"] == entity["pm10"]["observedAt"] == "2026-01-21T12:53:21.000Z"
     assert headers["ce_quality"] == "clock"
-    assert (headers["ce_id"], headers["ce_idclass"]) == (f"AirQualityObserved:aq-0001:{ARRIVAL}-00000000", "arrival")
+    assert (headers["ce_id"], headers["ce_idclass"]) == (f"AirQualityObserved:aq-0001:{ARRIVAL}-200000000", "arrival")
 
 
 @pytest.mark.parametrize(
@@ -248,7 +249,7 @@ def test_nothing_left_and_nothing_there_are_told_apart() -> None:
 def test_device_names_are_encoded_so_that_two_never_meet(name: Any, key: str) -> None:
     entity, headers = made(PLAN, {**READING, "device": name})
     assert entity["id"] == headers["ce_subject"] == f"urn:ngsi-ld:AirQualityObserved:bench:{key}"
-    assert headers["ce_id"] == f"AirQualityObserved:{key}:1769000000000"
+    assert headers["ce_id"] == f"AirQualityObserved:{key}:1769000000000-200000000"
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from tests.support.kafka_client import Consumed
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = 5
 
+_DIGEST = re.compile(r"2[0-9a-f]{8}")
+
 Key = tuple[str, int]
 
 
@@ -107,7 +109,8 @@ def reading_of(record: Consumed) -> Key:
         raise ValueError(f"no entity with a time of observation: {problem!r}") from problem
     device, ts = entity_id.rpartition(":")[2], round(observed.timestamp() * 1000)
     event = dict(record.headers).get("ce_id", b"").decode()
-    if record.key != entity_id.encode() or event != f"{kind}:{device}:{ts}":
+    name, _, digest = event.rpartition("-")
+    if record.key != entity_id.encode() or name != f"{kind}:{device}:{ts}" or not _DIGEST.fullmatch(digest):
         raise ValueError(f"key {record.key!r}, ce_id {event!r}, but entity {entity_id} at {ts}")
     return device, ts
 

@@ -37,7 +37,7 @@ def record(key: Key, offset: int = 0, partition: int = 0) -> Consumed:
     entity_id = f"urn:ngsi-ld:AirQualityObserved:bench:{device}"
     observed = {"type": "Property", "value": {"@type": "DateTime", "@value": time}}
     value = json.dumps({"id": entity_id, "type": "AirQualityObserved", "dateObserved": observed}).encode()
-    headers = (("ce_id", f"AirQualityObserved:{device}:{ts}".encode()),)
+    headers = (("ce_id", f"AirQualityObserved:{device}:{ts}-20a1b2c3d".encode()),)
     return Consumed(TOPIC, partition, offset, entity_id.encode(), value, headers, ts)
 
 
@@ -137,6 +137,7 @@ def test_a_message_sent_twice_cannot_be_judged() -> None:
         {"key": b"urn:ngsi-ld:AirQualityObserved:bench:aq-0002"},
         {"headers": ()},
         {"headers": (("ce_id", b"AirQualityObserved:aq-0003:1"),)},
+        {"headers": (("ce_id", b"AirQualityObserved:aq-0001:1769000000000"),)},
     ],
 )
 def test_a_record_that_contradicts_itself_is_unexpected(change: dict[str, object]) -> None:

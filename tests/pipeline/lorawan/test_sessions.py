@@ -289,6 +289,20 @@ def test_a_device_that_was_reset(clock: Clock) -> None:
     assert [uplink.f_cnt for uplink in again.uplinks.uplinks()] == [3]
 
 
+def test_counters_that_come_again_after_a_reset_make_other_ids(clock: Clock) -> None:
+    worker = Worker([DEVICE], policy=Policy(reset="accept"))
+    for f_cnt, payload in ((0, b"first life"), (1000, b"late"), (0, b"second life")):
+        worker.feeds[0].hear(heard(data_up(KEYS, f_cnt, payload)), token=payload)
+        clock.advance(WINDOW * 2)
+    ids = [uplink.id for uplink in worker.uplinks.uplinks()]
+    assert len(set(ids)) == 3
+    assert all(each is not None and each.startswith(b"01ab23cd-") for each in ids)
+    again = Worker([DEVICE], policy=Policy(reset="accept"))
+    again.feeds[0].hear(heard(data_up(KEYS, 0, b"first life")), token="again")
+    clock.advance(WINDOW * 2)
+    assert [uplink.id for uplink in again.uplinks.uplinks()] == ids[:1], "a frame that is sent again has its id"
+
+
 def test_a_reset_whose_predecessor_is_confirmed_later(clock: Clock) -> None:
     worker = Worker([DEVICE], policy=Policy(reset="accept"), late=True)
     up(worker, clock, 1000, 0)
