@@ -21,7 +21,7 @@ from pipeline.errors import DeliveryError
 T = TypeVar("T")
 Token = TypeVar("Token")
 MAX_WEIGHT = 64 * 1024**2
-"""Bytes of one lane's unacknowledged messages: 13 KiB each of 5,000, so that only unusually large ones come so far."""
+"""Bytes of one lane's unacknowledged messages, and of the records that they became: 13 KiB for each of 5,000."""
 
 
 class Fate(IntEnum):
@@ -59,7 +59,7 @@ class Ledger:
         return sum(lane.outstanding for lane in self.lanes if not lane.closed)
 
     def weight(self) -> int:
-        """Bytes of the messages that lanes still hold, closed ones too."""
+        """Bytes of the messages that lanes still hold, and of what they became; closed lanes' too."""
         return sum(lane.weight for lane in self.lanes)
 
     def oldest(self) -> float:
@@ -72,17 +72,38 @@ class Ledger:
         return self.received == sum(self.fates) + self.in_flight()
 
 
+def _unweighed(_: int) -> None:
+    pass
+
+
 class Delivery:
-    """The unit of acknowledgement: how many messages of one batch still have no fate."""
+    """The unit of acknowledgement: how many messages of one batch still have no fate.
 
-    __slots__ = ("_settled", "fates", "left", "received_at", "size")
+    made: the bytes that its messages have become, which its lane holds until the delivery settles.
+    """
 
-    def __init__(self, size: int, fates: list[int], settled: Callable[[Delivery], None], received_at: float) -> None:
+    __slots__ = ("_settled", "_weighed", "fates", "left", "made", "received_at", "size")
+
+    def __init__(
+        self,
+        size: int,
+        fates: list[int],
+        settled: Callable[[Delivery], None],
+        received_at: float,
+        weighed: Callable[[int], None] = _unweighed,
+    ) -> None:
         self.size = size
         self.left = size
+        self.made = 0
         self.fates = fates  # a lane's deliveries share their feed's ledger: sealing is counting
         self.received_at = received_at
         self._settled = settled
+        self._weighed = weighed
+
+    def weigh(self, made: int) -> None:
+        """Add `made` bytes to what the messages of this batch have become; their lane pauses when it is too much."""
+        self.made += made
+        self._weighed(made)
 
     def seal(self, fate: Fate, n: int = 1) -> None:
         """Decide the fate of `n` messages of this batch; the last one settles the delivery.
@@ -123,8 +144,8 @@ class Lane(Generic[Token]):
     """One order of acknowledgement: an MQTT connection, a Kafka partition, a socket.
 
     `acknowledge` takes the tokens of settled deliveries in order of receipt; None where the source cannot resend.
-    At `max_in_flight` messages received and not acknowledged, or `max_weight` bytes of them, `pause` is called; at half
-    of both, `resume`.
+    At `max_in_flight` messages received and not acknowledged, or `max_weight` bytes of them and of what they became,
+    `pause` is called; at half of both, `resume`.
     """
 
     def __init__(
@@ -163,15 +184,19 @@ class Lane(Generic[Token]):
         """
         if self.closed or size < 1:
             raise DeliveryError(f"Received {size} message(s) on a lane that is {'closed' if self.closed else 'open'}.")
-        delivery = Delivery(size, self.ledger.fates, self._settle, monotonic())
+        delivery = Delivery(size, self.ledger.fates, self._settle, monotonic(), self._weigh)
         self.ledger.received += size
         self.outstanding += size
-        self.weight += weight
         self._waiting.append((delivery, token, weight))
-        if (self.outstanding >= self.max_in_flight or self.weight >= self.max_weight) and not self.paused:
+        self._weigh(weight)
+        return delivery
+
+    def _weigh(self, weight: int) -> None:
+        self.weight += weight
+        full = self.outstanding >= self.max_in_flight or self.weight >= self.max_weight
+        if full and not self.paused and not self.closed:
             self.paused = True
             self._pause()
-        return delivery
 
     def close(self) -> None:
         """Forget the source: what settles from now on is stale, counted, and never acknowledged."""
@@ -199,7 +224,7 @@ class Lane(Generic[Token]):
             delivery, token, weight = waiting.popleft()
             tokens.append(token)
             size += delivery.size
-            self.weight -= weight
+            self.weight -= weight + delivery.made
         self.outstanding -= size
         if self.closed:
             self.ledger.stale += size
@@ -218,7 +243,7 @@ def fanned(parent: Delivery, records: int) -> Delivery:
     def settled(child: Delivery) -> None:
         parent.seal(max(fate for fate in Fate if child.fates[fate]))
 
-    return Delivery(records, [0] * len(Fate), settled, parent.received_at)
+    return Delivery(records, [0] * len(Fate), settled, parent.received_at, parent.weigh)
 
 
 def merged(groups: Sequence[Sequence[Delivery]]) -> Delivery:
@@ -226,6 +251,7 @@ def merged(groups: Sequence[Sequence[Delivery]]) -> Delivery:
 
     When it settles, the first copy of each group takes one of the fates given and every other copy is DEDUPLICATED.
     Which group takes which fate is not tracked: the counts are exact, and a copy is never settled before the output.
+    What the output becomes weighs on the lane of the first copy, as if all came from there.
     """
     firsts = [group[0] for group in groups]
     owed = Counter(chain.from_iterable(groups))
@@ -243,7 +269,7 @@ def merged(groups: Sequence[Sequence[Delivery]]) -> Delivery:
             if times:
                 copy.seal(Fate.DEDUPLICATED, times)
 
-    return Delivery(len(groups), [0] * len(Fate), settled, min([each.received_at for each in owed]))
+    return Delivery(len(groups), [0] * len(Fate), settled, min([each.received_at for each in owed]), firsts[0].weigh)
 
 
 def part(parent: Delivery, size: int, settled: Callable[[Delivery], None]) -> Delivery:
@@ -251,7 +277,7 @@ def part(parent: Delivery, size: int, settled: Callable[[Delivery], None]) -> De
 
     It seals them in the parent (`seal_alike`), now or later: what else is to be done first is done first.
     """
-    return Delivery(size, [0] * len(Fate), settled, parent.received_at)
+    return Delivery(size, [0] * len(Fate), settled, parent.received_at, parent.weigh)
 
 
 def seal_alike(parent: Delivery, settled: Delivery) -> None:

@@ -53,6 +53,10 @@ class Reason(Enum):
     TOO_DEEP = "too_deep", "The JSON is nested deeper than 32 levels; no reading needs that."
     DUPLICATE_KEY = "duplicate_key", "One JSON object holds a key twice, so which value is meant is unknown."
     NOT_AN_OBJECT = "not_an_object", "The payload is JSON, but not an object with fields. Name a format on the route."
+    TOO_EXPENSIVE = (
+        "too_expensive",
+        "One message holds more than is handled at once; the headers say of what. Let the device send less in each.",
+    )
     PAYLOAD_ERROR = (
         "payload_error",
         "The connector's or format's decoder refused the payload; the headers say why.",

@@ -25,6 +25,9 @@ from pipeline.plan import Plan, nothing_measured
 from pipeline.record import Record
 from pipeline.refusals import Refusals
 
+MOST_MADE = 8 * 1024**2
+"""Bytes of records that one message may become; the readings that would come after are refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fan:
@@ -115,6 +118,9 @@ class Fan:
                 outcome.refuse(error, f"Reading {number} of {len(readings)}: " if outcome.several else "")
             else:
                 outcome.heard = outcome.heard or heard
+            if outcome.made > MOST_MADE and number < len(readings):
+                outcome.stop(number, len(readings))
+                break
         if not outcome.records and not outcome.heard and outcome.refusal is None:
             outcome.refusal = nothing_measured([plan.slots for plan in self.plans], readings)
         return outcome
@@ -190,6 +196,7 @@ class Outcome:
         self.several = several
         self.uplink = uplink
         self.records: list[Record] = []
+        self.made = 0  # bytes of the records
         self.refusal: PayloadError | None = None
         self.digest = 0  # of the reading under way
         self.heard = False  # something of its device
@@ -215,6 +222,15 @@ class Outcome:
             record = plan.normalise(*given, uplink=self.uplink)
         entity.seen.last = self.message.arrival
         self.records.append(record)
+        self.made += len(record.body)
+
+    def stop(self, number: int, readings: int) -> None:
+        """Refuse what is left behind reading `number`, before anything else that was wrong with the message."""
+        self.refusal = PayloadError(
+            f"Expected at most {MOST_MADE} bytes of records of one message, got {self.made} from the first {number} of "
+            f"{readings} readings. Those are published, the rest are not.",
+            Reason.TOO_EXPENSIVE,
+        )
 
     def refuse(self, error: Exception, prefix: str) -> None:
         """Keep the first refusal: a message becomes one dead letter at most."""

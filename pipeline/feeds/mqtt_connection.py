@@ -16,6 +16,7 @@ from pipeline.feeds.mqtt_frames import Frames, ProtocolError
 from pipeline.feeds.mqtt_options import FeedEvents, MqttOptions, Trouble
 from pipeline.feeds.mqtt_socket import READ_SIZE, BrokerSocket, pending, read_size, refuses_us
 from pipeline.feeds.mqtt_writer import Writer
+from pipeline.feeds.slice import Slice
 from pipeline.message import Message
 
 T = TypeVar("T")
@@ -62,6 +63,7 @@ class Connection:
         self._lane: Lane[bytes] | None = None
         self._paused = self._stopped = self._watching = self._unwelcome = False
         self._arrival = 0
+        self._slice = Slice()
         self._heard = self._pinged = monotonic()
 
     def start(self, connection: BrokerSocket) -> None:
@@ -202,11 +204,15 @@ class Connection:
             self.end(Trouble.CLOSED, f"{self._options.broker} closed the connection{how}.")
 
     def _take(self) -> None:
+        self._slice.begin()
         try:
             while not self.ended.done():
-                messages, token = self._frames.messages(self._room(), self._arrival)
+                messages, token = self._frames.messages(self._room(), self._arrival, self._slice.size)
                 if messages and self._lane is not None:
                     self._deliver(self._lane, messages, token)
+                    if self._slice.over():
+                        self._yield()
+                        break
                 packet = self._frames.packet()
                 if packet is not None:
                     self.client.handle(*packet)
@@ -232,12 +238,18 @@ class Connection:
         self._paused = True
         self._unwatch()
 
+    def _yield(self) -> None:
+        """Let the loop do what else is due, then go on with what was read: meanwhile nothing more is."""
+        if not self._paused:
+            self._pause()
+            self._loop.call_soon(self._continue)
+
     def _resume(self) -> None:
         # The lane resumes from within a seal, deep in another stage: the next batch must not start there.
         self._loop.call_soon(self._continue)
 
     def _continue(self) -> None:
-        if self._stopped or self.ended.done():
+        if self._stopped or self.ended.done() or (self._lane is not None and self._lane.paused):
             return
         self._paused = False
         self._heard = monotonic()  # the PINGRESP of the pause may stand behind messages: the peer gets its full time

@@ -7,6 +7,7 @@ This is the first loop of the hot path: it runs once for each message, on whole 
 from __future__ import annotations
 
 import struct
+import sys
 from typing import Final
 
 from pipeline.errors import HeadraceError
@@ -55,19 +56,21 @@ class Frames:
         self._data = self._data[self._pos :] + data if self._pos < len(self._data) else data
         self._pos = 0
 
-    def messages(self, limit: int, arrival: int) -> tuple[list[Message], bytes]:
-        """Take at most `limit` messages, up to the first packet that is no PUBLISH.
+    def messages(self, limit: int, arrival: int, most: int = sys.maxsize) -> tuple[list[Message], bytes]:
+        """Take at most `limit` messages of `most` bytes, up to the first packet that is no PUBLISH.
+
+        The first message may be larger than `most`: it comes alone.
 
         Returns them and their acknowledgement: PUBACK (PUBREC for QoS 2) of each, in order (MQTT 3.1.1 section 4.6).
         """
         if self._apart is None:
             start = self._pos
-            found, token = self._sound(min(limit, 1) if self._one_by_one else limit, arrival)
+            found, token = self._sound(min(limit, 1) if self._one_by_one else limit, arrival, most)
             if _NO_ID in token:
                 self._pos, self._apart = start, None
                 self._one_by_one = len(found) > 1
                 if self._one_by_one:
-                    return self.messages(limit, arrival)
+                    return self.messages(limit, arrival, most)
                 self._set_apart()
             elif found:
                 return found, token
@@ -78,11 +81,13 @@ class Frames:
         message, token = apart.message(arrival)
         return [message], token
 
-    def _sound(self, limit: int, arrival: int) -> tuple[list[Message], bytes]:  # noqa: C901, PLR0912
+    def _sound(  # noqa: C901, PLR0912
+        self, limit: int, arrival: int, most: int
+    ) -> tuple[list[Message], bytes]:
         """Take messages that are here whole and have no fault, which is nearly each; the next one is set apart."""
         # One long function on purpose: each call of a helper in this loop would cost a fifth of the message.
         data, pos, version5, topics = self._data, self._pos, self._version5, self._topics
-        size, make, traceparent = len(data), tuple.__new__, None
+        size, make, traceparent = self._bound(most), tuple.__new__, None
         found: list[Message] = []
         ids: list[bytes] = []
         exactly_once: list[int] = []
@@ -128,9 +133,18 @@ class Frames:
         else:
             limit = 0
         self.taken, self._pos = pos - self._pos, pos
-        if limit and pos < size and data[pos] & 0xF0 == PUBLISH:
+        bounded = bool(found) and size < len(data)  # what stands next may be whole, and is for the next call
+        if limit and pos < size and not bounded and data[pos] & 0xF0 == PUBLISH:
             self._set_apart()
         return found, _acknowledgement(ids, exactly_once)
+
+    def _bound(self, most: int) -> int:
+        """Return where the messages of one call end at the latest."""
+        size, bound = len(self._data), self._pos + most
+        if bound >= size:
+            return size
+        extent = _extent(self._data, self._pos)
+        return bound if extent is None else min(max(bound, extent[1]), size)
 
     def packet(self) -> tuple[int, bytes] | None:
         """Take the next packet that is no PUBLISH: its first byte and what follows the fixed header.

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 from pipeline.delivery import Batch, Fate, Lane, Ledger, Stage
 from pipeline.errors import StartError
 from pipeline.feeds.semtech_datagram import Identifier, parse
+from pipeline.feeds.slice import Slice
 from pipeline.logs import Log
 from pipeline.message import Message
 
@@ -93,6 +94,7 @@ class SemtechUdpFeed:
         self._shed: Lane[None] = Lane(None, 1, ledger=ledger)
         self._allowed = lru_cache(maxsize=4096)(self._in_networks)
         self._buffer = bytearray(_LARGEST)
+        self._slice = Slice()
         self._socket: socket.socket | None = None
         self._dropped = 0
         self._silent_until = 0.0
@@ -123,8 +125,9 @@ class SemtechUdpFeed:
 
     def stop_reading(self) -> None:
         """Take what the kernel holds already, and no more; a successor may have the address."""
-        if self._socket is not None:
-            self._read()
+        left = _MOST
+        while self._socket is not None and left > 0:
+            left -= self._take() or left
         self._close()
         self._stop.set()
 
@@ -140,12 +143,19 @@ class SemtechUdpFeed:
             self._events.connected(False)  # noqa: FBT003
 
     def _read(self) -> None:
-        """Take what has come, acknowledge it, and hand it on."""
+        """Take a slice of what has come; the rest waits in the kernel's buffer until the loop's next turn."""
+        self._slice.begin()
+        self._take()
+        self._slice.over()
+
+    def _take(self) -> int:
+        """Take one slice of what has come, acknowledge it, hand it on, and return how many datagrams it had."""
         arrival = int(time() * 1000)
         counts = dict.fromkeys(Seen, 0)
         messages: list[Message] = []
         room, weight, shed = self._lane.room, 0, 0
-        for data, address in self._datagrams():
+        datagrams = self._datagrams()
+        for data, address in datagrams:
             seen, answer, message = self._judge(data, address, arrival)
             counts[seen] += 1
             if message is not None:
@@ -160,16 +170,18 @@ class SemtechUdpFeed:
         for seen, n in counts.items():
             if n:
                 self._events.datagrams(seen, n)
+        return len(datagrams)
 
     def _datagrams(self) -> Sequence[tuple[bytes, tuple[Any, ...]]]:
         found: list[tuple[bytes, tuple[Any, ...]]] = []
-        opened, buffer = self._socket, memoryview(self._buffer)
-        while opened is not None and len(found) < _MOST:
+        opened, buffer, left = self._socket, memoryview(self._buffer), self._slice.size
+        while opened is not None and len(found) < _MOST and left > 0:
             try:
                 size, ancillary, _, address = opened.recvmsg_into([buffer], _ANCILLARY)
             except OSError:  # no more, or an answer of ours that could not be delivered
                 break
             found.append((bytes(buffer[:size]), address))
+            left -= size
             if ancillary:
                 self._count_dropped(ancillary)
         return found

@@ -24,6 +24,9 @@ DeadLetter = Callable[[Record, Reason, str], Record | None]
 MAX_VALUE: Final = 65_536
 """Bytes of an entity: CloudEvents 1.0, "Size Limits": consumers should accept at least 64 KB."""
 
+HELD: Final = 200
+"""Bytes of memory that a record takes beside its value and headers: the objects of Python that hold them."""
+
 NO_TIMESTAMP: Final = -1
 _REMEMBERED: Final = 200_000
 _REMEMBERED_BYTES: Final = 16 * 1024**2  # of keys, which a device's name can make two kilobytes long
@@ -72,15 +75,19 @@ class Intake:
         """
         slots = self._cache
         delivery = batch.delivery
+        made = HELD * len(batch.items)
         for record in batch.items:
             destination, body, value_size, _, message = record
             slot = slots[destination]
-            size = slot.size + len(body) + slot.each
+            length = len(body)
+            made += length
+            size = slot.size + length + slot.each
             if slot.delivery is not delivery or size > slot.limit or value_size > MAX_VALUE or message is None:
                 self._place(slot, record, delivery)
             else:
                 slot.size = size
                 slot.records.append(record)
+        delivery.weigh(made)  # here, where all records of all feeds come by, whatever made them
 
     def place(self, record: Record, delivery: Delivery) -> None:
         """Take one record."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pipeline.delivery import Delivery, Fate, Lane, Ledger, fanned, merged
+from pipeline.delivery import Delivery, Fate, Lane, Ledger, fanned, merged, part
 from pipeline.errors import DeliveryError
 
 
@@ -84,6 +84,25 @@ def test_pauses_when_too_heavy_and_resumes_at_half() -> None:
     assert ledger.weight() == 400, "a lost connection's messages are still in memory"
     deliveries[2].seal(Fate.PUBLISHED)
     assert ledger.weight() == 0
+
+
+def test_what_a_message_becomes_weighs_on_its_lane_until_it_is_settled() -> None:
+    """A message of 5 KB may become a thousand records: what came says nothing of the memory that it takes."""
+    events: list[str] = []
+    lane: Lane[None] = Lane(
+        None, 100, pause=lambda: events.append("pause"), resume=lambda: events.append("resume"), max_weight=1000
+    )
+    first, second = lane.receive(1, None, 10), lane.receive(2, None, 10)
+    child = fanned(first, 2)
+    child.weigh(600)
+    assert (events, lane.weight, lane.room) == ([], 620, 97)
+    part(merged([[second], [second]]), 2, lambda _: None).weigh(500)
+    assert (events, lane.weight, lane.room) == (["pause"], 1120, 0)
+
+    child.seal(Fate.PUBLISHED, 2)
+    assert (lane.weight, events) == (510, ["pause"]), "more than half"
+    second.seal(Fate.PUBLISHED, 2)
+    assert (lane.weight, events) == (0, ["pause", "resume"])
 
 
 def test_a_closed_lane_never_acknowledges() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import check, config, conformance, discovery
+from pipeline import check, config, conformance, discovery, fan_out
 from pipeline.__main__ import main
 from pipeline.config import folder_form
 from pipeline.config.formats import formats
@@ -99,6 +99,19 @@ def test_a_message_of_too_many_readings_is_the_payloads_fault(readings: int, rea
         [letter] = map(headers_of, records)
         assert (letter["ce_reason"], letter["ce_stage"]) == (reason, "decode")
         assert letter["ce_detail"] == "expected at most 1000 readings in one message, got 1001"
+
+
+def test_a_message_that_becomes_too_many_bytes_is_stopped_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fan_out, "MOST_MADE", 4000)
+    *first, letter = flow("senml", WARDS).put(pack(*[{"n": "temp", "t": SECOND + at, "v": 20.0} for at in range(99)]))
+    made = sum(len(each.body) for each in first)
+    assert made - len(first[-1].body) <= 4000 < made
+    told = headers_of(letter)
+    assert (told["ce_reason"], told["ce_stage"]) == ("too_expensive", "normalise")
+    assert told["ce_detail"] == (
+        f"Expected at most 4000 bytes of records of one message, got {made} from the first {len(first)} of 99 "
+        "readings. Those are published, the rest are not."
+    )
 
 
 def test_a_time_that_counts_from_now_makes_an_id_from_arrival() -> None:
