@@ -9,7 +9,8 @@ from pipeline.config.findings import Finding
 from pipeline.delivery import Ledger
 from pipeline.errors import StartError
 from pipeline.feeds.mqtt import MqttFeed
-from pipeline.feeds.mqtt_connection import FIRST_FAILURE, ConnectionFailedError
+from pipeline.feeds.mqtt_causes import ConnectionFailedError
+from pipeline.feeds.mqtt_connection import FIRST_FAILURE
 from pipeline.feeds.mqtt_options import MqttOptions, Trouble
 
 

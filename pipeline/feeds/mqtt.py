@@ -14,8 +14,9 @@ from paho.mqtt.client import WebsocketConnectionError
 from pipeline.apart import in_thread
 from pipeline.delivery import MAX_WEIGHT, Ledger, Stage
 from pipeline.errors import StartError
+from pipeline.feeds.mqtt_causes import ConnectionFailedError, Row
 from pipeline.feeds.mqtt_client import Answer, UnreadableError
-from pipeline.feeds.mqtt_connection import FIRST_FAILURE, Connection, ConnectionFailedError
+from pipeline.feeds.mqtt_connection import FIRST_FAILURE, Connection
 from pipeline.feeds.mqtt_options import FeedEvents, MqttOptions, Trouble
 from pipeline.feeds.mqtt_session import RememberedSession
 from pipeline.feeds.mqtt_socket import BrokerSocket, refuses_us
@@ -28,6 +29,7 @@ _PASSING_REFUSALS = frozenset({0x80, 0x83, 0x88, 0x89, 0x97, 0x9C, 0x9D, 0x9F})
 _HEALTHY_SECONDS = 10.0  # a connection that lasted this long starts the back-off anew
 _ASK_AGAIN_SECONDS = 60.0  # for filters that the broker refused after the first start
 _LOOK_SECONDS = 0.05
+_STUCK_SECONDS = 300.0  # between attempts on a broker whose bytes are no MQTT each time
 
 
 def _nowhere(_: str) -> None:
@@ -56,6 +58,7 @@ class MqttFeed:
         self._who = {"feed": name, "broker": options.broker, "client": options.client_id}
         self._filters = tuple((topic, min(qos, 1)) for topic, qos in options.subscriptions)
         self._connection: Connection | None = None
+        self._row = Row()
         self._started = False  # once subscribed, nothing is fatal any more
         self._stopping = False
         self._stop = asyncio.Event()
@@ -79,6 +82,7 @@ class MqttFeed:
                 if problem.fatal and not self._started:
                     self.problem = str(problem)
                     raise StartError(f"Feed {self.name}: {problem}") from problem
+                self._row.add(problem, monotonic() - began)
                 self._report(problem)
             finally:
                 self._drop()
@@ -107,7 +111,9 @@ class MqttFeed:
     async def _live(self, out: Stage[Message]) -> None:
         """One connection from its first to its last byte; always ends by raising."""
         _LOG.debug("The feed connects.", **self._who)
-        connection = Connection(self._options, self._ledger, self._events, self._failpoint, out)
+        connection = Connection(
+            self._options, self._ledger, self._events, self._failpoint, out, lenient=self._row.lenient
+        )
         opened = await self._open(connection)
         if self._stopping:
             opened.close()
@@ -215,7 +221,7 @@ class MqttFeed:
         shortest, longest = self._options.backoff
         ceiling = min(longest, shortest * 1.5 ** min(attempt, 64))
         # Spread, so that a thousand gateways do not come back to a broker in the same second.
-        delay = random.uniform(shortest, max(shortest, ceiling))  # noqa: S311
+        delay = _STUCK_SECONDS if self._row.stuck else random.uniform(shortest, max(shortest, ceiling))  # noqa: S311
         _LOG.debug("The feed waits before it connects again.", seconds=round(delay, 3), attempt=attempt, **self._who)
         await self._rest(delay)
 
@@ -227,9 +233,10 @@ class MqttFeed:
         if self._stopping:
             return
         self._events.reconnecting(problem.trouble)
-        if str(problem) != self.problem:
-            self.problem = str(problem)
-            _LOG.warning("The feed has no connection; it is tried again.", problem=str(problem), **self._who)
+        said = f"{problem}{self._row.said}"
+        if said != self.problem:
+            self.problem = said
+            _LOG.warning("The feed has no connection; it is tried again.", problem=said, **self._who)
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -20,6 +20,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from pipeline.feeds.mqtt_frames import ProtocolError
 from pipeline.feeds.mqtt_options import MqttOptions
+from pipeline.feeds.mqtt_packet import lean
 from pipeline.feeds.mqtt_socket import BrokerSocket, open_socket, tls_context
 
 # What we override, call or set; a test compares the source of each with what it was when this was written.
@@ -126,6 +127,8 @@ class PahoClient(Client):
         if command == _CONNACK and not self.version5 and body[1:] == b"\x01":
             self._answers.on_connack(Answer(UNSUPPORTED_VERSION, "Unsupported protocol version"))
             return
+        if self.version5:
+            body = lean(command, body)
         self._in_packet = {
             "command": command,
             "have_remaining": 1,

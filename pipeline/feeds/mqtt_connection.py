@@ -10,16 +10,18 @@ from time import monotonic
 from typing import TypeVar
 
 from pipeline.delivery import Batch, Lane, Ledger, Stage
-from pipeline.errors import HeadraceError
+from pipeline.feeds.mqtt_causes import ConnectionFailedError
 from pipeline.feeds.mqtt_client import Answer, PahoClient
 from pipeline.feeds.mqtt_frames import Frames, ProtocolError
 from pipeline.feeds.mqtt_options import FeedEvents, MqttOptions, Trouble
 from pipeline.feeds.mqtt_socket import READ_SIZE, BrokerSocket, pending, read_size, refuses_us
 from pipeline.feeds.mqtt_writer import Writer
 from pipeline.feeds.slice import Slice
+from pipeline.logs import Log
 from pipeline.message import Message
 
 T = TypeVar("T")
+_LOG = Log(__name__)
 FIRST_FAILURE = 128  # MQTT 5 section 2.4: reason codes from here on are failures
 
 # In keepalives: a PINGREQ goes out early enough to be answered before the peer counts as dead, and that is noticed
@@ -29,20 +31,12 @@ _DEAD_AFTER = 1.35
 _LOOK_EVERY = 0.05
 
 
-class ConnectionFailedError(HeadraceError):
-    """A connection did not come about, or ended; `fatal` where only a person can mend the reason."""
-
-    def __init__(self, trouble: Trouble, sentence: str, *, fatal: bool = False) -> None:
-        super().__init__(sentence)
-        self.trouble = trouble
-        self.fatal = fatal
-
-
 class Connection:
     """Lives on the event loop's thread, and ends once.
 
     Messages go to `out` in batches of at most what the lane has room for. What was read beyond that waits unparsed, and
     nothing more is read until the lane resumes: the bytes then wait in the broker, whose connection is kept.
+    lenient: a packet that nobody understands is logged and read past, instead of ending the connection.
     """
 
     def __init__(
@@ -52,6 +46,8 @@ class Connection:
         events: FeedEvents,
         failpoint: Callable[[str], None],
         out: Stage[Message],
+        *,
+        lenient: bool = False,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.client = PahoClient(options, self)
@@ -61,6 +57,7 @@ class Connection:
         self._frames = Frames(version5=self.client.version5, max_payload=options.max_payload)
         self._answers: dict[int, asyncio.Future[Sequence[int]]] = {}
         self._lane: Lane[bytes] | None = None
+        self._lenient = lenient
         self._paused = self._stopped = self._watching = self._unwelcome = False
         self._arrival = 0
         self._slice = Slice()
@@ -215,15 +212,28 @@ class Connection:
                         break
                 packet = self._frames.packet()
                 if packet is not None:
-                    self.client.handle(*packet)
+                    self._answered(*packet)
                 elif not messages:
                     break
+            if self._lane is None and self._frames.waiting > READ_SIZE:
+                self._dropped("The broker sent messages before its answer to CONNECT.")
         except ProtocolError as error:
-            self.end(Trouble.PROTOCOL, f"{error} The connection to {self._options.broker} was dropped.")
+            self._dropped(str(error))
         except Exception as bug:  # noqa: BLE001
             # Nothing downstream raises for data. Whoever runs the feed must see it: the batch would never be settled.
             self._finish()
             self.ended.set_exception(bug)
+
+    def _dropped(self, why: str) -> None:
+        self.end(Trouble.PROTOCOL, f"{why} The connection to {self._options.broker} was dropped.")
+
+    def _answered(self, command: int, body: bytes) -> None:
+        try:
+            self.client.handle(command, body)
+        except ProtocolError as error:
+            if not self._lenient:
+                raise
+            _LOG.warning("A packet that nobody understands is read past.", broker=self._options.broker, problem=error)
 
     def _room(self) -> int:
         return 0 if self._lane is None or self._paused or self._stopped else self._lane.room
