@@ -3,11 +3,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(shell command -v uv)
-LOCK := $(or $(UV),$(BIN)/uv) pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+LOCK := $(or $(UV),$(BIN)/uv) pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-bench check format proto quick test kills hostile services bench bundle sbom lock clean
+.PHONY: help demo setup setup-bench check format proto quick test kills hostile bare-debian services bench bundle sbom lock clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## +/\t/' | expand -t 14
@@ -16,10 +16,10 @@ demo: .venv/.ready  ## watch a simulated city go through the real worker, on thi
 	@$(BIN)/headrace demo $(if $(SECONDS),--seconds $(SECONDS))
 
 setup: .venv/.ready  ## .venv from the lock files, and the real Mosquitto, Prometheus, Kafka, helm and others
-	@$(PYTHON) tests/support/toolchain.py services
+	@$(BIN)/python tests/support/toolchain.py test
 
-setup-bench: setup  ## what `make bench` needs on top: the C libraries of the naive relay
-	@$(PYTHON) tests/support/toolchain.py bench
+setup-bench: .venv/.ready  ## what `make bench` needs: Mosquitto, Kafka, Go, and the C libraries of the naive relay
+	@$(BIN)/python tests/support/toolchain.py bench
 
 check: .venv/.ready  ## linter, formatter and types
 	$(BIN)/ruff check
@@ -45,7 +45,11 @@ kills: setup  ## 100 SIGKILLs of a worker under load, and one verdict: about 5 m
 hostile: setup  ## what a hostile sender, clock or disk does to a worker, each with a verdict file: at most 10 minutes
 	HEADRACE_HOSTILE=full $(BIN)/pytest tests/hostile
 
-services: setup  ## Mosquitto on 1883 and Kafka on 9092, until Ctrl-C
+bare-debian:  ## setup and a part of the suite in a chroot with Python, make and apt alone: minutes; root, debootstrap
+	@bash tests/support/bare_debian.sh
+
+services: .venv/.ready  ## Mosquitto on 1883 and Kafka on 9092, until Ctrl-C; needs neither root nor `make setup`
+	@$(BIN)/python tests/support/toolchain.py services
 	@$(BIN)/python -m tests.support.services
 
 bench: setup-bench  ## the benchmark; loadtests/ says what it measures
@@ -63,8 +67,9 @@ sbom: .venv/.ready  ## dist/headrace.cdx.json: what an installation consists of,
 
 lock:  ## resolve the newest versions that pyproject.toml allows into the lock files
 	@test -n "$(UV)" -o -x $(BIN)/uv || { echo "no uv here: $(BIN)/pip install uv" >&2; exit 1; }
-	$(LOCK) --upgrade -o requirements.lock
-	$(LOCK) --upgrade --group dev --extra demo -o requirements-dev.lock
+	$(LOCK) --upgrade pyproject.toml -o requirements.lock
+	$(LOCK) --upgrade pyproject.toml --group dev --extra demo -o requirements-dev.lock
+	$(LOCK) --upgrade --group tools -o requirements-tools.lock
 
 clean:  ## remove .venv and what tools left behind; the cache folder of the real parts stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist verdicts

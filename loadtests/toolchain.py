@@ -22,6 +22,8 @@ def relay() -> Path:
     digest = hashlib.sha256(RELAY_SOURCE.read_bytes()).hexdigest()[:12]
     target = toolchain.cache() / "relay-bin" / digest
     if not target.exists():
+        if shutil.which("gcc") is None:
+            raise toolchain.MissingToolError("no gcc here (Debian: gcc libc6-dev): the relay is built with it")
         _run([sys.executable, "-m", "tests.support.toolchain", "bench"])
         target.parent.mkdir(parents=True, exist_ok=True)
         folders = [f"-L{folder}" for folder in toolchain.libraries("relay")]
@@ -38,14 +40,13 @@ def relay_environment() -> dict[str, str]:
 
 
 def telegraf() -> Path:
-    """Build Telegraf with the Go toolchain: minutes the first time, nothing afterwards."""
+    """Build Telegraf from its Go module: minutes the first time, nothing afterwards."""
     folder = toolchain.cache() / f"telegraf-{TELEGRAF_VERSION}"
     target = folder / "telegraf"
     if not target.exists():
-        if shutil.which("go") is None:
-            raise toolchain.MissingToolError("no go here: install the Go toolchain to build Telegraf")
+        go = str(toolchain.runtime(toolchain.GO))
         print(f"building Telegraf {TELEGRAF_VERSION}; this takes minutes, once", flush=True)
-        _run(["go", "install", "-tags", TELEGRAF_TAGS, TELEGRAF_MODULE], {"GOBIN": str(folder)})
+        _run([go, "install", "-tags", TELEGRAF_TAGS, TELEGRAF_MODULE], {"GOBIN": str(folder)})
     return target
 
 

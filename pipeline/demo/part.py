@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import pipeline
+from pipeline.demo import tied
 from pipeline.demo.waiting import until, until_true
 from pipeline.errors import StartError
 
@@ -23,10 +24,10 @@ class Part:
     def __init__(self, name: str, command: Sequence[str], log: Path) -> None:
         self.name = name
         self._log = log
-        tied = [sys.executable, "-m", "pipeline.demo.tied", str(os.getpid()), *command]
+        command = [sys.executable, "-I", "-S", tied.__file__, str(os.getpid()), *command]
         with log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - our own command, without a shell
-                tied,
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

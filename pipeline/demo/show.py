@@ -161,8 +161,11 @@ class Demo:
                 task.cancel()  # asked twice: at once
             self._stop.set()
 
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop)
+            loop.add_signal_handler(number, stop)
+        if task is not None:  # the terminal is closed: a summary would have no reader
+            loop.add_signal_handler(signal.SIGHUP, task.cancel)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -1,6 +1,8 @@
-"""Become a command that ends when its parent ends: `python -m pipeline.demo.tied PARENT PROGRAM ARGUMENT ...`.
+"""Become a command that ends when its parent ends: `python -I -S tied.py PARENT PROGRAM ARGUMENT ...`.
 
-So even a demo that was killed leaves nothing behind. Linux knows such a tie; elsewhere the command runs without it.
+So even a parent that was killed leaves nothing behind: its end is a SIGKILL for the command. Linux knows such a tie, to
+the thread that started the command; elsewhere it runs without one. The command also begins with no signal blocked or
+ignored, whatever its parent inherited (nohup, a shell's `&`): a signal that should end it would otherwise never arrive.
 """
 
 from __future__ import annotations
@@ -18,11 +20,18 @@ _SET_PARENT_DEATH_SIGNAL: Final = 1  # prctl(2); survives the exec
 def main() -> None:
     """Tie this process to its parent and become the command."""
     parent, *command = sys.argv[1:]
+    for ignored in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if signal.getsignal(ignored) is signal.SIG_IGN:
+            signal.signal(ignored, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGTERM))
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGKILL))
     if os.getppid() != int(parent):
         sys.exit("the parent was gone before the command began")
-    os.execv(command[0], command)  # noqa: S606 - our own command, without a shell
+    try:
+        os.execvp(command[0], command)  # noqa: S606 - our own command, without a shell
+    except OSError as problem:
+        sys.exit(f"cannot run {command[0]}: {problem.strerror}")
 
 
 if __name__ == "__main__":

@@ -137,6 +137,16 @@ def test_ctrl_c_ends_it_in_order() -> None:
     assert gone(running)
 
 
+def test_a_demo_whose_terminal_is_closed_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with demo() as process:
+        running = parts(process)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=30)
+        assert gone(running)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_demo_that_is_killed_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """But its folder, which it cannot remove any more."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))

@@ -3,11 +3,18 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
+
+from pipeline.demo import tied
+
+# A command is tied to the thread that starts it: this one lives as long as the tests do.
+_STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starter")
 
 
 class NotReadyError(AssertionError):
@@ -15,7 +22,10 @@ class NotReadyError(AssertionError):
 
 
 class Process:
-    """A command that can be started again after it was killed; its log grows over all its lives."""
+    """A command that can be started again after it was killed; its log grows over all its lives.
+
+    It does not outlive this process, however that ends, and begins with no signal blocked or ignored.
+    """
 
     def __init__(
         self, command: Sequence[str | Path], log: Path, *, env: Mapping[str, str] | None = None, cwd: Path | None = None
@@ -44,9 +54,12 @@ class Process:
         if self.running:
             raise RuntimeError(f"{self.command[0]} runs already as pid {self.pid}")
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._popen = _STARTER.submit(self._start).result()
+
+    def _start(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
-            self._popen = subprocess.Popen(
-                self.command,
+            return subprocess.Popen(
+                [sys.executable, "-I", "-S", tied.__file__, str(os.getpid()), *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -1,8 +1,30 @@
-"""`python -m tests.support.services` as a person asks it for help."""
+"""`python -m tests.support.services` as a developer runs it: in a terminal, which may be closed at any moment."""
 
+import os
+import pty
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
 import pytest
 
 from tests.support import services
+from tests.support.ports import free_ports
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 60.0
+# What a careless parent hands down: SIGTERM and SIGINT blocked, SIGHUP and SIGINT ignored.
+CARELESS = """
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+for number in (signal.SIGHUP, signal.SIGINT):
+    signal.signal(number, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, "-m", "tests.support.services", *sys.argv[1:]])
+"""
 
 
 @pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("--port", 2)])
@@ -12,3 +34,73 @@ def test_a_question_starts_nothing(argument: str, code: int, capsys: pytest.Capt
     assert ended.value.code == code
     told = capsys.readouterr()
     assert "python -m tests.support.services" in told.out + told.err
+
+
+def _close(terminal: int, _process: subprocess.Popen[bytes]) -> None:
+    os.close(terminal)
+
+
+def _press_ctrl_c(terminal: int, _process: subprocess.Popen[bytes]) -> None:
+    os.write(terminal, b"\x03")
+
+
+def _kill(_terminal: int, process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+
+
+@pytest.mark.real
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [(_press_ctrl_c, "Ending Mosquitto and Kafka"), (_close, None), (_kill, None)],
+    ids=["ctrl-c", "terminal closed", "killed"],
+)
+def test_whatever_ends_the_services_ends_both_brokers(
+    end: Callable[[int, subprocess.Popen[bytes]], None], told: str | None
+) -> None:
+    with _services() as (terminal, process):
+        shown = _read_until(terminal, b"consume")
+        brokers = psutil.Process(process.pid).children(recursive=True)
+        assert len(brokers) == 2, brokers
+        end(terminal, process)
+        code = process.wait(PATIENCE)
+        if told is not None:
+            shown += _read_until(terminal, None)
+            assert told in shown.decode()
+            assert "Killed" not in shown.decode(), "a broker needed a SIGKILL"
+            assert code == 0
+        _, left = psutil.wait_procs(brokers, timeout=PATIENCE)
+        assert not left
+
+
+@contextmanager
+def _services() -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Start them on a terminal of their own, from a careless parent; yield our side of the terminal."""
+    ours, theirs = pty.openpty()
+    mqtt, kafka = map(str, free_ports(2))
+    lead = "import os, fcntl, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    process = subprocess.Popen(
+        [sys.executable, "-c", lead + CARELESS, "--mqtt-port", mqtt, "--kafka-port", kafka],
+        cwd=ROOT,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    try:
+        yield ours, process
+    finally:
+        process.kill()
+        process.wait()
+        with suppress(OSError):
+            os.close(ours)
+
+
+def _read_until(terminal: int, word: bytes | None) -> bytes:
+    """Read up to the word, or to the end."""
+    text, deadline = b"", time.monotonic() + PATIENCE
+    with suppress(OSError):  # Linux says EIO when the other side has closed
+        while time.monotonic() < deadline and (word is None or word not in text):
+            text += os.read(terminal, 65536)
+    assert word is None or word in text, text.decode()
+    return text

