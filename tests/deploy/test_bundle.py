@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import missing
+
 ROOT = Path(__file__).resolve().parents[2]
 ARCH = {"x86_64": "amd64", "aarch64": "arm64"}
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+# The system's own, which the service can see; a developer's own Python may be in a home.
+SYSTEM = Path("/usr/bin/python3")
 # Nobody listens on this port: whoever asked an index would fail.
 OFFLINE = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_EXTRA_INDEX_URL": "", "PIP_CONFIG_FILE": os.devnull}
 pytestmark = pytest.mark.real
@@ -27,9 +30,20 @@ def run(*command: str | Path, env: dict[str, str] | None = None) -> subprocess.C
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python() -> str:
+    """Name the version of the system's Python, for which the bundles are made."""
+    told = (
+        run(SYSTEM, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").stdout.strip() if SYSTEM.exists() else ""
+    )
+    if told < "3.11":
+        missing(f"{SYSTEM} is {told or 'not there'}: an edge gateway has Python 3.11 or later")
+    return told
+
+
+@pytest.fixture(scope="module")
+def bundles(python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bundles")
-    done = run(sys.executable, ROOT / "deploy" / "bundle" / "build.py", f"--python={PYTHON}", f"--into={folder}")
+    done = run(sys.executable, ROOT / "deploy" / "bundle" / "build.py", f"--python={python}", f"--into={folder}")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(".tar.gz") == 2
     return folder
@@ -46,14 +60,17 @@ def unpacked(bundles: Path) -> Path:
 @pytest.fixture(scope="module")
 def prefix(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("opt")
+    # What a run leaves behind that was ended early: half a venv, of a Python that is no more.
+    half = folder / unpacked.name.split("-linux-")[0] / "bin"
+    half.mkdir(parents=True)
+    (half / "python3").symlink_to("/nonexistent/python3")
     done = install(unpacked, folder)
     assert done.returncode == 0, done.stderr
     return folder
 
 
-def install(bundle: Path, prefix: Path) -> subprocess.CompletedProcess[str]:
-    python = str(getattr(sys, "_base_executable", sys.executable))
-    return run("sh", bundle / "install.sh", env={**OFFLINE, "PREFIX": str(prefix), "PYTHON": python})
+def install(bundle: Path, prefix: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return run("sh", bundle / "install.sh", env={**OFFLINE, "PREFIX": str(prefix), **env})
 
 
 def test_each_architecture_gets_its_own_wheels(bundles: Path) -> None:
@@ -124,11 +141,61 @@ def test_installing_it_again_takes_no_file_from_a_worker_that_runs(prefix: Path,
     assert link.resolve().parent == prefix.resolve()
 
 
-def test_a_python_that_the_service_cannot_see_is_said(unpacked: Path, tmp_path: Path) -> None:
-    """ProtectHome hides it, and all that systemd says is 203/EXEC."""
-    real = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-    said = "is below a home, which the service cannot see" in install(unpacked, tmp_path).stderr
-    assert said == real.as_posix().startswith(("/root/", "/home/"))
+def test_every_link_of_an_installed_page_leads_somewhere(prefix: Path) -> None:
+    home = (prefix / "headrace").resolve()
+    pages = [page for page in home.rglob("*.md") if "site-packages" not in page.parts]
+    links = {page: re.findall(r"\]\(([^)\s#]+)[^)\s]*\)", page.read_text(encoding="utf-8")) for page in pages}
+    inside = [(page, link) for page, named in links.items() for link in named if "://" not in link]
+    assert [f"{page}: {link}" for page, link in inside if not (page.parent / link).exists()] == []
+    assert {home / "connectors" / "README.md", home / "deploy" / "README.md"} < set(pages)
+    assert len(pages) > 30
+
+
+def test_the_systems_python_is_chosen_and_not_the_first_of_the_path(prefix: Path, python: str) -> None:
+    made_with = (prefix / "headrace" / "bin" / "python").resolve()
+    assert made_with == Path(f"/usr/bin/python{python}").resolve()
+
+
+def test_a_python_that_will_not_do_is_refused_in_a_sentence(unpacked: Path, tmp_path: Path, python: str) -> None:
+    """In a home ProtectHome hides it, and all that systemd says is 203/EXEC; of another version it finds no wheels."""
+    stand_in = tmp_path / "python3"
+    for change, sentence in (
+        ("sys.base_prefix = '/home/ada/.pyenv'", "is below a home"),
+        ("sys.version_info = (3, 9, 2)", f"is Python 3.9, and this bundle is for {python}"),
+    ):
+        stand_in.write_text(f'#!/bin/sh\nexec {SYSTEM} -I -c "import sys; {change}; $3" $4 $5\n', encoding="utf-8")
+        stand_in.write_text(
+            f"#!{SYSTEM} -I\nimport sys\n{change}\ncode = sys.argv[3]\nsys.argv[:4] = ['-c']\nexec(code)\n",
+            encoding="utf-8",
+        )
+        stand_in.chmod(0o755)
+        done = install(unpacked, tmp_path / "opt", PYTHON=str(stand_in))
+        assert done.returncode == 1
+        assert sentence in done.stderr
+        assert done.stderr.count("\n") == 1
+        assert not (tmp_path / "opt").exists()
+    own = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    if own.as_posix().startswith(("/root/", "/home/")):
+        assert "is below a home" in install(unpacked, tmp_path / "opt", PYTHON=str(own)).stderr
+
+
+def test_a_broken_installation_was_mended_and_another_build_gets_a_folder_beside_it(
+    prefix: Path, unpacked: Path, tmp_path: Path
+) -> None:
+    first = (prefix / "headrace").resolve()
+    assert first.name == f"headrace-{(unpacked / 'VERSION').read_text(encoding='utf-8').strip()}"
+    bundle = tmp_path / "bundle"
+    run("cp", "-r", unpacked, bundle).check_returncode()
+    (bundle / "pages" / "SECURITY.md").write_text("Another build.\n", encoding="utf-8")
+    sums = "find . -type f ! -name SHA256SUMS | sort | xargs sha256sum > SHA256SUMS"
+    subprocess.run(["sh", "-c", sums], cwd=bundle, check=True)
+    assert install(bundle, prefix).returncode == 0
+    second = (prefix / "headrace").resolve()
+    assert second.name == f"{first.name}.1"
+    assert (second / "SECURITY.md").read_text(encoding="utf-8") == "Another build.\n"
+    assert install(unpacked, prefix).returncode == 0
+    assert (prefix / "headrace").resolve() == first
+    assert {each.name for each in prefix.glob("headrace*")} == {"headrace", first.name, second.name}
 
 
 def test_a_damaged_bundle_is_refused(unpacked: Path, tmp_path: Path) -> None:
