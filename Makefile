@@ -7,7 +7,7 @@ LOCK := $(or $(UV),$(BIN)/uv) pip compile --quiet --universal --python-version 3
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-bench check format proto quick test kills hostile bare-debian services bench bundle sbom lock clean
+.PHONY: help demo setup setup-bench check format proto quick test kills hostile bare-debian services bench bundle sbom release lock clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## +/\t/' | expand -t 14
@@ -58,12 +58,11 @@ bench: setup-bench  ## the benchmark; loadtests/ says what it measures
 bundle: .venv/.ready  ## dist/headrace-VERSION-linux-{amd64,arm64}.tar.gz: all that an edge gateway without a network needs
 	@$(BIN)/python deploy/bundle/build.py
 
-sbom: .venv/.ready  ## dist/headrace.cdx.json: what an installation consists of, with versions and licences (CycloneDX)
-	@mkdir -p dist
-	@$(PYTHON) -m venv --clear --without-pip build/sbom
-	@$(BIN)/pip --python build/sbom/bin/python install --quiet --no-compile --require-hashes -r requirements.lock
-	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON --validate \
-		-o dist/headrace.cdx.json build/sbom/bin/python
+sbom: .venv/.ready  ## dist/headrace-VERSION.cdx.json: what an installation consists of, with versions and licences (CycloneDX)
+	@$(BIN)/python deploy/bundle/release.py parts --only sbom
+
+release: .venv/.ready  ## dist/headrace-VERSION/: bundles, wheel, sdist, chart and SBOM of a clean, tagged commit, with SHA256SUMS
+	@$(BIN)/python deploy/bundle/release.py build
 
 lock:  ## resolve the newest versions that pyproject.toml allows into the lock files
 	@test -n "$(UV)" -o -x $(BIN)/uv || { echo "no uv here: $(BIN)/pip install uv" >&2; exit 1; }
