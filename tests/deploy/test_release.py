@@ -26,7 +26,7 @@ QUICK = ("wheel", "sdist", "chart")
 FILES = (f"headrace-{VERSION}-py3-none-any.whl", f"headrace-{VERSION}.tar.gz", f"headrace-{VERSION}.tgz")
 IDENTITY = {f"GIT_{who}_{what}": "test@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.real
 
 
 def git(tree: Path, *arguments: str) -> str:

@@ -49,7 +49,6 @@ def _kill(_terminal: int, process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("end", "told"),
     [(_press_ctrl_c, "Ending Mosquitto and Kafka"), (_close, None), (_kill, None)],
