@@ -12,6 +12,7 @@ from typing import Literal
 
 from pipeline import event_loop, failpoint, logs, memory, wiring
 from pipeline.admin import Admin
+from pipeline.clock import CLOCK
 from pipeline.config.loading import Loaded
 from pipeline.config.network_rules import holds_frames
 from pipeline.config.root import Config
@@ -70,6 +71,8 @@ class Worker:
         self._metrics.lag = self._lag.worst
         self._health = Health(_version(), self._lag, lambda: self._publisher.trouble)
         self._metrics.in_force = self._health.config
+        self._metrics.clock = CLOCK
+        self._health.clock = lambda: CLOCK.problem
         self._admin = Admin(pages(self._metrics.exposition, self._health), wiring.admin_token(config), self._page())
         self._systemd = Systemd()
         state = wiring.state_folder(config)

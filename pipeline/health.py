@@ -46,6 +46,7 @@ class Health:
         self.draining = False
         self.state: Callable[[], str] = str  # why nothing outlives the process now; empty while it does
         self.holds: Callable[[], bool] = bool  # whether frames wait meanwhile
+        self.clock: Callable[[], str] = str  # what is wrong with this machine's clock; else empty
         self._version, self._lag, self._kafka = version, lag, kafka
         self._began = time.time()
         self._started = False
@@ -74,11 +75,14 @@ class Health:
 
     def degraded(self) -> list[str]:
         """Say what wants mending though messages flow, for whoever asks: without the names of our files."""
-        return [_UNKEPT] if self.state() and not self.holds() else []
+        return [*([_UNKEPT] if self._unkept() else []), *filter(None, [self.clock()])]
 
     def remarks(self) -> list[str]:
         """Say what wants mending though messages flow, for those who mend it."""
-        return [f"{_UNKEPT} {self.state()}"] if self.degraded() else []
+        return [*([f"{_UNKEPT} {self.state()}"] if self._unkept() else []), *filter(None, [self.clock()])]
+
+    def _unkept(self) -> bool:
+        return bool(self.state()) and not self.holds()
 
     def diagnosis(self) -> list[str]:
         """Why messages do not flow now, for those who mend it."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import time
 from typing import Literal, Protocol
 
 from pipeline.bundle import Bundle
+from pipeline.clock import CLOCK
 from pipeline.connector import Decoded, FromArrival
 from pipeline.delivery import Batch, Fate, Stage
 from pipeline.directory import Directory
@@ -130,7 +130,7 @@ class Identify(Stage[Heard]):
             PayloadError: nobody knows the device.
         """
         known = self._known.get(device)
-        return (known or self._find(device, lambda: names, round(time() * 1000))).fan
+        return (known or self._find(device, lambda: names, CLOCK.now())).fan
 
     def _lean(self, device: _Known, uplink: Uplink, message: Message) -> Record | None:
         """Return the record of an uplink in which all is as expected, which is nearly each; None for any other."""

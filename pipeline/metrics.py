@@ -28,6 +28,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from pipeline import metrics_lorawan, metrics_silent, metrics_state
+from pipeline.clock import Clock
 from pipeline.delivery import Fate, Ledger
 from pipeline.errors import Reason
 from pipeline.in_force import InForce
@@ -214,6 +215,7 @@ class Metrics:
         self.publish = PublishMetrics(self.registry)
         self.costs: Mapping[str, float] = {}
         self.in_force = InForce()
+        self.clock = Clock()
         self.lag: Callable[[], float] = lambda: 0.0
         self.gauges: Callable[[], tuple[int, int, float]] = lambda: (0, 0, 0.0)
         self._families = _FeedFamilies(self.registry, trouble_reasons, datagram_kinds)
@@ -281,6 +283,16 @@ def _in_force(config: InForce) -> Iterator[Metric]:
     yield GaugeMetricFamily("headrace_config_stale", stale, value=float(bool(config.refused)))
 
 
+def _clock(clock: Clock) -> Iterator[Metric]:
+    said = "By how much this machine's clock is ahead of Kafka's; no sample while Kafka's time is unknown."
+    ahead = GaugeMetricFamily("headrace_clock_ahead_seconds", said)
+    if clock.ahead is not None:
+        ahead.add_metric([], clock.ahead)
+    yield ahead
+    said = "1 while this machine's clock is wrong, so that arrival is told by Kafka's, or records have no timestamp."
+    yield GaugeMetricFamily("headrace_clock_wrong", said, value=float(bool(clock.problem)))
+
+
 class _Live(Collector):
     """Metrics that are read where they live, at each scrape, instead of being copied on the hot path."""
 
@@ -293,6 +305,7 @@ class _Live(Collector):
         yield from _in_force(self._metrics.in_force)
         said = "How late the event loop was at its worst, in the last 15 to 30 s."
         yield GaugeMetricFamily("headrace_event_loop_lag_seconds", said, value=self._metrics.lag())
+        yield from _clock(self._metrics.clock)
         yield from self._conservation()
         yield from self._lanes()
         yield from self._published()

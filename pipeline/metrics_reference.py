@@ -66,6 +66,7 @@ def exercised(troubles: Sequence[Enum], kinds: Sequence[Enum]) -> Metrics:
     metrics.raw["gates"] = RawLedger()
     metrics.costs = {"city-aq": 0.5}
     metrics.dead_lettered("city", Reason.MALFORMED)
+    metrics.clock.learn(0.0, 0.0)
     publish = metrics.publish
     publish.confirmed("t.v1", 1, 100, [(0.004, 1)], 3.0)
     publish.failed("t.v1", "REQUEST_TIMED_OUT")

@@ -14,13 +14,14 @@ from dataclasses import replace as changed
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic
 from typing import Literal
 from urllib.parse import quote, unquote
 
 from pydantic import TypeAdapter
 
 from pipeline.apart import in_thread
+from pipeline.clock import CLOCK
 from pipeline.devices import Devices
 from pipeline.files import content, replace
 from pipeline.logs import Log
@@ -44,7 +45,7 @@ _ROWS = TypeAdapter(list[SilentDevice])
 
 def now() -> int:
     """Return milliseconds since 1970 UTC."""
-    return round(time() * 1000)
+    return CLOCK.now()
 
 
 class SilentDevices:

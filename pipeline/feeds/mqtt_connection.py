@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import TypeVar
 
+from pipeline.clock import CLOCK
 from pipeline.delivery import Batch, Lane, Ledger, Stage
 from pipeline.feeds.mqtt_causes import ConnectionFailedError
 from pipeline.feeds.mqtt_client import Answer, PahoClient
@@ -157,7 +157,7 @@ class Connection:
         data, gone = self._read()
         if data:
             self._heard = monotonic()
-            self._arrival = time.time_ns() // 1_000_000
+            self._arrival = CLOCK.now()
             self._frames.feed(data)
             self._take()
         if gone:

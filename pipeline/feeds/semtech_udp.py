@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from time import monotonic, time
+from time import monotonic
 from typing import Any, Protocol
 
+from pipeline.clock import CLOCK
 from pipeline.delivery import Batch, Fate, Lane, Ledger, Stage
 from pipeline.errors import StartError
 from pipeline.feeds.semtech_datagram import Identifier, parse
@@ -150,7 +151,7 @@ class SemtechUdpFeed:
 
     def _take(self) -> int:
         """Take one slice of what has come, acknowledge it, hand it on, and return how many datagrams it had."""
-        arrival = int(time() * 1000)
+        arrival = CLOCK.now()
         counts = dict.fromkeys(Seen, 0)
         messages: list[Message] = []
         room, weight, shed = self._lane.room, 0, 0

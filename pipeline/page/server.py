@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from pipeline.clock import CLOCK
 from pipeline.logs import Log
 from pipeline.page.history import History
 from pipeline.page.snapshot import Sources, snapshot
@@ -110,7 +111,7 @@ class Page:
     def _look_once(self) -> None:
         self._sources.newest.look()
         self._sources.letters.look(samples=self._sources.about().samples)
-        self._history.look(monotonic(), round(time() * 1000))
+        self._history.look(monotonic(), CLOCK.now())
         if self._watchers:
             self._event = _event("snapshot", self._made())
         self._fresh.set()

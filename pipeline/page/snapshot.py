@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from time import time
 from typing import Any
 
+from pipeline.clock import CLOCK
 from pipeline.errors import Reason
 from pipeline.lorawan.ledger import Spread
 from pipeline.metrics import Metrics
@@ -45,7 +46,7 @@ def snapshot(sources: Sources, history: History, started: float) -> dict[str, An
     """
     about, samples = sources.about(), Samples(sources.metrics.samples())
     return {
-        "time": round(time() * 1000),
+        "time": CLOCK.now(),
         "uptime": round(time() - started),
         "version": next(iter(samples.by("version", "headrace_build_info")), ""),
         "tenant": about.tenant,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from pipeline.delivery import Delivery, Fate
@@ -21,10 +22,14 @@ SEQUENCES: Final = 0x7FFFFFFF
 """Sequence numbers wrap to 0 behind 2^31 - 1 (DefaultRecordBatch.incrementSequence)."""
 
 
+NO_TIMESTAMP: Final = -1
+"""Kafka takes a record without a time always, and keeps it by the age of its file."""
+
+
 class Chunk:
     """Records of one partition, their deliveries in runs, and, once they were sent, the batch's bytes."""
 
-    __slots__ = ("body", "corrupt", "head", "records", "runs", "size", "uncertain")
+    __slots__ = ("body", "corrupt", "head", "records", "runs", "size", "times_refused", "uncertain")
 
     def __init__(self, records: list[Record], runs: list[Run], size: int) -> None:
         self.records = records
@@ -32,6 +37,7 @@ class Chunk:
         self.size = size  # bytes at most, before compression
         self.head = b""
         self.body = b""
+        self.times_refused = 0  # how often Kafka found that a clock is wrong
         self.corrupt = 0  # how often Kafka found these bytes damaged
         self.uncertain = False  # sent at least once without an answer: Kafka may have stored it
 
@@ -39,6 +45,18 @@ class Chunk:
         """Drop the encoded bytes: they hold a producer id that is no longer ours."""
         self.head = self.body = b""
         self.uncertain = False
+
+    def retime(self, at: Callable[[float], int | None]) -> None:
+        """Let every record have the time at which its message was received, or none.
+
+        at: gives that in milliseconds since 1970 UTC for a moment of the monotonic clock, or None if it is unknown.
+        """
+        ends = [start for _, _, start in self.runs[1:]]
+        ends.append(len(self.records))
+        for (delivery, _, start), end in zip(self.runs, ends, strict=True):
+            told = at(delivery.received_at)
+            stamp = NO_TIMESTAMP if told is None else told
+            self.records[start:end] = [record._replace(timestamp=stamp) for record in self.records[start:end]]
 
     def seal(self) -> None:
         """Give every record's message its fate, in the order of the records."""

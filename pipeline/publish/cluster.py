@@ -42,10 +42,14 @@ class LinkError(HeadraceError):
 
 
 class Produced(NamedTuple):
-    """The answer to a produce request: topic, partition and error code of each batch; seconds to hold back."""
+    """The answer to a produce request: topic, partition and error code of each batch; seconds to hold back.
+
+    stored_at: Kafka's time in milliseconds since 1970 UTC, where a topic is stamped by it (LogAppendTime); else -1.
+    """
 
     answers: list[tuple[str, int, int]]
     throttle: float
+    stored_at: int = -1
 
 
 class Cluster:
@@ -125,7 +129,8 @@ class Cluster:
             connection.close()
             raise LinkError(self._sentence(self._nodes.get(node), problem), uncertain=True) from problem
         answers = [(topic, part[0], part[1]) for topic, partitions in response.topics for part in partitions]
-        return Produced(answers, response.throttle_time_ms / 1000)
+        stored_at = max((part[3] for _, partitions in response.topics for part in partitions), default=-1)
+        return Produced(answers, response.throttle_time_ms / 1000, stored_at)
 
     async def new_producer(self) -> tuple[int, int]:
         """Get a producer id and its epoch (InitProducerId, without a transaction).

@@ -19,6 +19,7 @@ class Answer(Enum):
     RETRY = "retry"  # the cluster is busy with itself: the very same bytes again, soon
     CORRUPT = "corrupt"  # damaged on the way, or one record is bad: the same bytes three times, then in halves
     REBUILD = "rebuild"  # the broker's memory of our sequence numbers is not ours: a new producer id
+    RETIME = "retime"  # a clock is wrong: the same records under a time that Kafka has told, or under none
     REFUSED = "refused"  # at least one record can never be stored: halves, down to that one
     OPERATOR = "operator"  # a right, a topic or a setting is missing: keep, say so, try again slowly
 
@@ -45,7 +46,7 @@ CODES: Final[dict[int, tuple[str, Answer]]] = {
     21: ("INVALID_REQUIRED_ACKS", Answer.OPERATOR),
     29: ("TOPIC_AUTHORIZATION_FAILED", Answer.OPERATOR),
     31: ("CLUSTER_AUTHORIZATION_FAILED", Answer.OPERATOR),
-    32: ("INVALID_TIMESTAMP", Answer.REFUSED),
+    32: ("INVALID_TIMESTAMP", Answer.RETIME),
     35: ("UNSUPPORTED_VERSION", Answer.OPERATOR),
     37: ("INVALID_PARTITIONS", Answer.OPERATOR),
     38: ("INVALID_REPLICATION_FACTOR", Answer.OPERATOR),
@@ -71,7 +72,6 @@ CODES: Final[dict[int, tuple[str, Answer]]] = {
     90: ("PRODUCER_FENCED", Answer.REBUILD),
 }
 
-INVALID_TIMESTAMP: Final = 32
 TOO_LARGE: Final = frozenset({10, 18})
 
 _PERHAPS: Final = frozenset({-1, 7, 13, 20, 56})

@@ -14,7 +14,7 @@ from pipeline.delivery import Batch, Delivery, Fate
 from pipeline.errors import DeliveryError, Reason
 from pipeline.publish.batch import OVERHEAD, RECORD_OVERHEAD
 from pipeline.publish.chunk import Chunk, Slot
-from pipeline.publish.codes import INVALID_TIMESTAMP, TOO_LARGE, name_of, reason_of
+from pipeline.publish.codes import TOO_LARGE, name_of, reason_of
 from pipeline.publish.partition import partition_of
 from pipeline.record import Destination, Record, shortened
 
@@ -27,7 +27,6 @@ MAX_VALUE: Final = 65_536
 HELD: Final = 200
 """Bytes of memory that a record takes beside its value and headers: the objects of Python that hold them."""
 
-NO_TIMESTAMP: Final = -1
 _REMEMBERED: Final = 200_000
 _REMEMBERED_BYTES: Final = 16 * 1024**2  # of keys, which a device's name can make two kilobytes long
 _MARGIN: Final = 64
@@ -112,13 +111,10 @@ class Intake:
                 slot.done()
                 self.place(letter, delivery)
             return letter is not None
-        if code == INVALID_TIMESTAMP and record.timestamp != NO_TIMESTAMP:
-            repaired = record._replace(timestamp=NO_TIMESTAMP)
-        elif record.value_size:
-            kept = record.value_size // 2 if code in TOO_LARGE else 0
-            repaired = shortened(record, kept, name_of(code))
-        else:
+        if not record.value_size:
             return False
+        kept = record.value_size // 2 if code in TOO_LARGE else 0
+        repaired = shortened(record, kept, name_of(code))
         slot.done()
         slot.pieces.appendleft(Chunk([repaired], [(delivery, Fate.DEAD_LETTERED, 0)], chunk.size))
         return True

@@ -12,6 +12,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import NamedTuple
 
+from pipeline.clock import CLOCK, Clock
 from pipeline.delivery import Batch
 from pipeline.errors import StartError
 from pipeline.publish.cluster import Cluster, LinkError
@@ -19,6 +20,7 @@ from pipeline.publish.codes import remedy
 from pipeline.publish.intake import DeadLetter, Intake
 from pipeline.publish.options import CreateTopics, KafkaOptions, Sasl, Tls
 from pipeline.publish.sender import PublishEvents, Sender
+from pipeline.publish.timekeeper import Timekeeper
 from pipeline.publish.topics import limits_of, prepare
 from pipeline.record import Record
 
@@ -55,6 +57,8 @@ class Publisher:
         events: PublishEvents,
         failpoint: Callable[[str], None] = _nothing,
         cluster: Cluster | None = None,
+        *,
+        clock: Clock = CLOCK,
     ) -> None:
         self._cluster = cluster if cluster is not None else Cluster(options)
         self._failpoint = failpoint
@@ -65,6 +69,11 @@ class Publisher:
         self._sender.regrouped = self._intake.forget
         self._sender.refreshed = self._relearn
         self._cluster.lost = self._sender.stale.set  # a Kafka that goes shows at once, though nothing is sent to it
+        self._time = Timekeeper(self._cluster, clock)
+        self._sender.clock = clock
+        self._sender.untimely = self._time.refused
+        self._sender.stored = self._time.stored
+        self._timing: asyncio.Task[None] | None = None
         self._learned = 0.0
         self._started = False
         self._last: Callable[[Record], object] = _unseen
@@ -86,6 +95,7 @@ class Publisher:
             self._intake.learn(await prepare(self._cluster, topics))
             self._learned = monotonic()
             await self._sender.start()
+            await self._time.ask()
         except LinkError as problem:
             self._cluster.close()
             advice = "" if problem.code is None else f" {remedy(problem.code, ', '.join(topics))}"
@@ -93,6 +103,7 @@ class Publisher:
         except BaseException:
             self._cluster.close()
             raise
+        self._timing = asyncio.create_task(self._time.run(), name="timekeeper")
         self._started = True
 
     async def include(self, topics: Collection[str], create: CreateTopics | None) -> None:
@@ -170,6 +181,9 @@ class Publisher:
         """
         self._started = False
         tasks = self._sender.stop()
+        if self._timing is not None:
+            self._timing.cancel()
+            tasks.append(self._timing)
         self._cluster.close()
         if tasks:
             await asyncio.wait(tasks, timeout=max(0.0, deadline - monotonic()))

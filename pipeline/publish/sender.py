@@ -12,9 +12,10 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from time import monotonic, time
+from time import monotonic
 from typing import Final, Protocol
 
+from pipeline.clock import CLOCK, TOLERATED
 from pipeline.logs import Log
 from pipeline.publish.batch import NO_PRODUCER, encode_batch
 from pipeline.publish.chunk import SEQUENCES, Chunk, Slot
@@ -32,6 +33,7 @@ _STUBBORN: Final = 30.0  # while a person has to act
 _PATIENCE: Final = 3  # tries before a person is told, or damaged bytes are taken apart
 _QUIET: Final = 60.0
 _NO_ANSWER: Final = 13
+_TAKEN_APART: Final = frozenset({Answer.REFUSED, Answer.RETIME})
 
 _LOG = Log(__name__)
 
@@ -109,6 +111,9 @@ class Sender:
         self.producer: tuple[int, int] | None = None
         self.regrouped: Callable[[], None] = _nothing  # a topic has more partitions now
         self.refreshed: Callable[[], Awaitable[None]] = _no_more
+        self.untimely: Callable[[], None] = _nothing  # Kafka refused a time of ours
+        self.stored: Callable[[int, float], None] = _unseen  # Kafka's time of storing, and when it was sent
+        self.clock = CLOCK
         self._link = link
         self._options = options
         self._events = events
@@ -241,6 +246,7 @@ class Sender:
         try:
             await self._identify(slots)
             batches = [self._encoded(slot) for slot in slots]
+            began = monotonic()
             produced = await self._link.produce(number, batches, partial(self._failpoint, "after_chunk_sent"))
         except LinkError as problem:
             self._unanswered(node, slots, problem)
@@ -249,6 +255,7 @@ class Sender:
         node.attempts = 0
         self.trouble = node.trouble = ""
         node.not_before = monotonic() + produced.throttle
+        self.stored(produced.stored_at, began)
         codes = {(topic, number): code for topic, number, code in produced.answers}
         for slot in slots:
             self._judge(slot, codes.get((slot.topic, slot.partition), _NO_ANSWER))
@@ -270,10 +277,19 @@ class Sender:
     def _encoded(self, slot: Slot) -> tuple[str, int, bytes, bytes]:
         chunk = slot.take()
         if not chunk.body:
+            self._time(chunk)
             chunk.head, chunk.body = encode_batch(
                 chunk.records, compression=self._options.compression, producer=slot.producer, sequence=slot.sequence
             )
         return slot.topic, slot.partition, chunk.head, chunk.body
+
+    def _time(self, chunk: Chunk) -> None:
+        """Mend the times of records that a wrong clock gave them, or that are of an earlier life (a replay's)."""
+        given, told = chunk.records[0].timestamp, self.clock.at(chunk.runs[0][0].received_at)
+        if chunk.times_refused > 1:
+            chunk.retime(_unknown)
+        elif chunk.times_refused or told is None or abs(given - told) > TOLERATED * 1000:
+            chunk.retime(self.clock.at)
 
     def _unanswered(self, node: Node, slots: Sequence[Slot], problem: LinkError) -> None:
         node.attempts += 1
@@ -295,7 +311,9 @@ class Sender:
             self._confirm(slot, chunk)
         elif answer is Answer.REBUILD and self._options.idempotent:
             self._rebuild(slot, chunk, code)
-        elif answer is Answer.REFUSED or chunk.corrupt >= _PATIENCE:
+        elif answer is Answer.RETIME and chunk.times_refused <= 1:
+            self._retime(slot, chunk, code)
+        elif answer in _TAKEN_APART or chunk.corrupt >= _PATIENCE:
             self._take_apart(slot, chunk, code)
         else:
             self._again(slot, code, _STUBBORN if answer is Answer.OPERATOR else _BUSY)
@@ -307,9 +325,19 @@ class Sender:
             slot.sequence = (slot.sequence + records) & SEQUENCES
         slot.done()
         waits = chunk.waits(monotonic())
-        age = chunk.age(time())
+        age = chunk.age(self.clock.now() / 1000)
         chunk.seal()
         self._events.confirmed(slot.topic, records, len(chunk.head) + len(chunk.body), waits, age)
+
+    def _retime(self, slot: Slot, chunk: Chunk, code: int) -> None:
+        """Send the same again under another time: at first under the one that Kafka tells, and then under none."""
+        chunk.times_refused += 1
+        chunk.head = chunk.body = b""
+        self._events.failed(slot.topic, name_of(code))
+        if chunk.times_refused > 1:
+            self.clock.refused()
+        self.untimely()
+        slot.not_before = monotonic() + (_SOON if chunk.times_refused == 1 else 0.0)
 
     def _rebuild(self, slot: Slot, chunk: Chunk, code: int) -> None:
         """Leave this partition's sequence; others keep theirs, since nothing is wrong with them."""
@@ -393,6 +421,14 @@ def _backoff(attempts: int, most: float) -> float:
 
 
 def _nothing() -> None:
+    pass
+
+
+def _unseen(_: int, __: float) -> None:
+    pass
+
+
+def _unknown(_: float) -> None:
     pass
 
 

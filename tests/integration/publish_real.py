@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.clock import Clock
 from pipeline.delivery import Batch, Fate, Lane, Ledger
 from pipeline.errors import Reason
 from pipeline.message import Message
@@ -66,7 +67,8 @@ class Real:
         self.lane: Lane[None] = Lane(None, 1 << 30, ledger=self.ledger)
         self.destinations = [Destination(self.topic, f"{tenant}:device-{number}".encode()) for number in range(40)]
         self.records: deque[Record] = deque()
-        self.publisher = Publisher(self.options, self._letter, self.events)
+        self.clock = Clock()
+        self.publisher = Publisher(self.options, self._letter, self.events, clock=self.clock)
 
     async def start(self) -> None:
         await self.publisher.start([self.topic, self.letters])

@@ -124,6 +124,16 @@ def test_state_that_cannot_be_kept_is_told_everywhere() -> None:
     assert parts.ask("/startupz")[0] == 200, "a restart mends no disk"
 
 
+def test_a_wrong_clock_is_said_wherever_one_looks() -> None:
+    parts = Parts()
+    parts.trouble, parts.up = "", True
+    parts.health.clock = lambda: "This machine's clock says 1970."
+    assert parts.ask("/readyz") == (200, "ok, but degraded:\nThis machine's clock says 1970.\n")
+    assert parts.health.status() == "This machine's clock says 1970."
+    assert json.loads(parts.ask("/healthz?verbose")[1])["degraded"] == ["This machine's clock says 1970."]
+    assert parts.health.remarks() == ["This machine's clock says 1970."]
+
+
 def test_the_whole_of_it() -> None:
     parts = Parts()
     parts.health.config.refused = ["a.yaml:3  feeds.city.qos  is wrong."]

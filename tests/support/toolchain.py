@@ -30,6 +30,7 @@ RECIPE = "1"
 
 BROKER = ("mosquitto", "mosquitto-clients")
 METRICS = ("prometheus",)
+CLOCK = ("libfaketime",)
 UNITS = ("systemd",)
 BROWSER = ("chromium", "chromium-common", "fonts-liberation")
 RELAY = ("libmosquitto-dev", "librdkafka-dev")
@@ -123,6 +124,14 @@ def browser() -> Tool:
     return Tool(program, {"LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries("chromium"))), **fonts})
 
 
+def fake_clock() -> dict[str, str]:
+    """Return the environment in which a process has the time that `FAKETIME` says; its monotonic clock stays true."""
+    found = [*Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), *(cache() / "faketime").glob("**/libfaketime.so.1")]
+    if not found:
+        raise MissingToolError("no libfaketime here: run `make setup`")
+    return {"LD_PRELOAD": str(found[0]), "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "UTC"}
+
+
 def libraries(group: str) -> list[Path]:
     """Find the folders with shared libraries, whatever the machine's architecture is called."""
     return sorted({path.parent for path in (cache() / group).glob("**/lib*.so*")})
@@ -187,6 +196,10 @@ def _fetch_prometheus() -> None:
     _fetch_packages("prometheus", METRICS, ("prometheus", "promtool"), libraries_too=False)
 
 
+def _fetch_fake_clock() -> None:
+    _fetch_packages("faketime", CLOCK, (), libraries_too=False)
+
+
 def _fetch_chromium() -> None:
     _fetch_packages("chromium", BROWSER, ("chromium",))
 
@@ -222,7 +235,15 @@ def _fetch_go() -> None:
 SERVICES = (_fetch_mosquitto, _fetch_kafka)
 VERBS: Mapping[str, Sequence[Callable[[], None]]] = {
     "services": SERVICES,
-    "test": (*SERVICES, _fetch_prometheus, _fetch_lora_packet, _fetch_chromium, _fetch_systemd, _fetch_helm),
+    "test": (
+        *SERVICES,
+        _fetch_prometheus,
+        _fetch_fake_clock,
+        _fetch_lora_packet,
+        _fetch_chromium,
+        _fetch_systemd,
+        _fetch_helm,
+    ),
     "bench": (*SERVICES, _fetch_relay_libraries, _fetch_go),
 }
 

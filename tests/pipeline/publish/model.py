@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiokafka.record.memory_records import MemoryRecords
 
+from pipeline.clock import Clock
 from pipeline.delivery import Batch, Fate, Lane, Ledger
 from pipeline.errors import Reason
 from pipeline.message import Message
@@ -22,6 +23,7 @@ from pipeline.record import Destination, Record, encode_headers
 
 TOPIC = "t.AirQualityObserved.v1"
 LETTERS = "t.dead-letter.v1"
+DESCRIBE_QUORUM = 55
 REMEMBERED = 5
 """Batches that a broker remembers of each producer (ProducerStateEntry.NUM_BATCHES_TO_RETAIN)."""
 
@@ -61,6 +63,7 @@ class ModelCluster(Cluster):
         self.limit = 1_048_588
         self.refused_values: set[bytes] = set()
         self.latest = 1 << 60
+        self.time_told = -1  # with each answer, as for a topic of LogAppendTime
         self.next_id = 100
         self.flying = 0
 
@@ -77,7 +80,9 @@ class ModelCluster(Cluster):
         class Configs:
             resources: list[Any]
 
-        del request, node
+        del node
+        if request.API_KEY == DESCRIBE_QUORUM:
+            raise LinkError("The model tells no time.")
         return Configs([(0, "", 2, topic, [("max.message.bytes", str(self.limit))]) for topic in self.counts])
 
     async def new_producer(self) -> tuple[int, int]:
@@ -96,7 +101,7 @@ class ModelCluster(Cluster):
             if rest == "lost":
                 raise LinkError("The connection broke.", uncertain=True)
             answers.append((topic, partition, code or int(rest)))
-        return Produced(answers, 0.0)
+        return Produced(answers, 0.0, self.time_told)
 
     def values(self, topic: str = TOPIC) -> list[bytes]:
         return [each.value for (name, _), log in sorted(self.logs.items()) if name == topic for each in log]
@@ -176,8 +181,14 @@ class Bench:
         self.acknowledged: list[int] = []
         self.lane: Lane[int] = Lane(self.acknowledged.extend, 1 << 30, ledger=self.ledger)
         self.destinations = [Destination(TOPIC, b"device-%d" % number) for number in range(8)]
+        self.clock = Clock()
         self.publisher = Publisher(
-            self.options, dead_letter, self.events, failpoint or (lambda _: None), cluster=self.cluster
+            self.options,
+            dead_letter,
+            self.events,
+            failpoint or (lambda _: None),
+            self.cluster,
+            clock=self.clock,
         )
         self._tokens = 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from time import monotonic
+from time import monotonic, time
 
 import pytest
 
@@ -36,19 +36,59 @@ class TestRefusals:
         assert bench.ledger.fates[Fate.PUBLISHED] == 99
         assert bench.ledger.fates[Fate.DEAD_LETTERED] == 1
 
-    def test_clock_ahead(self) -> None:
-        """The dead letter has the same time, is refused too, and goes without one."""
+    def test_a_wrong_clock_makes_no_dead_letter(self, caplog: pytest.LogCaptureFixture) -> None:
+        """Kafka refuses the time and does not tell its own: records go without one, and at once from then on."""
 
         async def work(bench: Bench) -> None:
             bench.cluster.latest = 5_000
-            bench.put(bench.record(n, timestamp=9_000 if n in {0, 31, 99} else 1_000) for n in range(100))
+            bench.put(bench.record(number) for number in range(100))
+            await bench.publisher.drain(monotonic() + LATER)
+            assert len(bench.cluster.sent) == 3
+            bench.put(bench.record(number) for number in range(100, 200))
+
+        with caplog.at_level(logging.ERROR, "pipeline.publish.timekeeper"):
+            bench = run(work, partitions=1)
+        complete(bench, 200)
+        assert {each.timestamp for each in bench.cluster.logs[TOPIC, 0]} == {-1}
+        assert len(bench.cluster.sent) == 4
+        assert bench.events.failures == ["INVALID_TIMESTAMP"] * 2
+        assert caplog.messages == ["The clock of this machine is wrong."]
+        assert "Kafka refuses that" in bench.clock.problem
+
+    def test_a_clock_that_kafka_corrects(self) -> None:
+        """What is kept from before gets the time that Kafka had when it was received."""
+
+        async def work(bench: Bench) -> None:
+            bench.clock.learn(7200.0, 0.01)
+            bench.put(bench.record(number, timestamp=round((time() + 7200) * 1000)) for number in range(50))
 
         bench = run(work, partitions=1)
-        assert len(bench.cluster.values()) == 97
-        letters = bench.cluster.logs[LETTERS, 0]
-        assert [(each.value, each.timestamp) for each in letters] == [(b"0", -1), (b"31", -1), (b"99", -1)]
-        assert dict(letters[0].headers)["ce_reason"] == b"record_refused"
-        assert bench.settled()
+        complete(bench, 50)
+        now = (time() - 7200) * 1000
+        assert all(now - 60_000 < each.timestamp <= now for each in bench.cluster.logs[TOPIC, 0])
+        assert not bench.events.failures
+
+    def test_a_topic_that_kafka_stamps_tells_its_time(self) -> None:
+        async def work(bench: Bench) -> None:
+            bench.cluster.time_told = round((time() + 86_400) * 1000)
+            bench.put([bench.record(0)])
+
+        bench = run(work)
+        assert bench.clock.ahead == pytest.approx(-86_400, abs=5)
+        assert "behind Kafka's" in bench.clock.problem
+
+    def test_what_is_too_old_for_its_topic_goes_without_a_time(self) -> None:
+        """It has waited for Kafka longer than the topic's message.timestamp.before.max.ms."""
+
+        async def work(bench: Bench) -> None:
+            bench.clock.learn(0.0, 0.01)
+            bench.cluster.latest = 5_000
+            bench.put([bench.record(0)])
+
+        bench = run(work)
+        complete(bench, 1)
+        assert [each.timestamp for log in bench.cluster.logs.values() for each in log] == [-1]
+        assert not bench.clock.problem
 
     @pytest.mark.parametrize("code", CODES_OF[Answer.REFUSED])
     def test_every_refusal_is_bisected(self, code: int) -> None:

@@ -1,0 +1,93 @@
+"""When a message arrived: by this machine's clock, or by Kafka's where they differ so much that one of them is wrong.
+
+A gateway without a battery wakes up in 1970, and a clock set by hand may be hours ahead. Records would then be deleted
+at once or refused, and good times of devices taken for wrong ones. Kafka's time is what its topics are kept by, so it
+is taken where it is known, and carried on by the monotonic clock, which nobody sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import monotonic, time
+from typing import Final
+
+TOLERATED: Final = 60.0
+"""Seconds; what two clocks that are set by NTP differ by is a thousandth of it."""
+
+RELEASED: Final = 1_767_225_600.0
+"""2026-01-01 in seconds since 1970 UTC: no clock that says less can be right, for Headrace is younger."""
+
+_FIX: Final = "Set it (`timedatectl set-ntp true`), or Kafka's, if that one is wrong."
+
+
+class Clock:
+    """Milliseconds since 1970 UTC. wall: this machine's clock, in seconds. steady: the monotonic one."""
+
+    def __init__(self, wall: Callable[[], float] = time, steady: Callable[[], float] = monotonic) -> None:
+        self._wall = wall
+        self._steady = steady
+        self._kafka: float | None = None  # Kafka's time less the steady clock's, in seconds
+        self._corrects = False
+        self._doubted: float | None = None  # the wall clock's time less the steady one's, when Kafka refused it
+
+    def now(self) -> int:
+        """Return the time; one that is known to be wrong is replaced by Kafka's."""
+        if self._corrects and self._kafka is not None:
+            return round((self._steady() + self._kafka) * 1000)
+        return round(self._wall() * 1000)
+
+    def at(self, moment: float) -> int | None:
+        """Return the time of a moment of the steady clock; None if neither clock can be trusted."""
+        if self._unset or self._refused:
+            return None
+        return self.now() - round((self._steady() - moment) * 1000)
+
+    def learn(self, ahead: float, doubt: float) -> None:
+        """Take note of how Kafka's clock stands.
+
+        Args:
+            ahead: Seconds by which this machine's clock is ahead of Kafka's.
+            doubt: Seconds by which that may be wrong.
+        """
+        told = self._wall() - ahead - self._steady()
+        self._corrects = abs(ahead) - doubt > TOLERATED
+        if self._kafka is None or abs(told - self._kafka) > doubt:  # else times would jitter with each answer
+            self._kafka = told
+        self._doubted = None
+
+    def refused(self) -> None:
+        """Take note that Kafka does not take the times of this clock."""
+        if self._kafka is None:
+            self._doubted = self._wall() - self._steady()
+
+    @property
+    def ahead(self) -> float | None:
+        """By how many seconds this machine's clock is ahead of Kafka's; None while Kafka's time is unknown."""
+        return None if self._kafka is None else self._wall() - self._steady() - self._kafka
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with this machine's clock and how to mend it, a sentence; empty if nothing is."""
+        said = f"This machine's clock says {datetime.fromtimestamp(self._wall(), UTC):%Y-%m-%d %H:%M:%S}Z"
+        if self._corrects and self.ahead is not None:
+            order = "ahead of" if self.ahead > 0 else "behind"
+            apart = f"{abs(self.ahead):,.0f} s {order} Kafka's"
+            return f"{said}, {apart}: arrival is told by Kafka's clock meanwhile. {_FIX}"
+        if self._refused or self._unset:
+            why = "Kafka refuses that" if self._refused else "which is before Headrace was made"
+            return f"{said}; {why}, and does not tell its own time: records go without a Kafka timestamp. {_FIX}"
+        return ""
+
+    @property
+    def _unset(self) -> bool:
+        return self._kafka is None and self._wall() < RELEASED
+
+    @property
+    def _refused(self) -> bool:
+        """Whether Kafka refused this clock's times, and nobody has set it since."""
+        return self._doubted is not None and abs(self._wall() - self._steady() - self._doubted) < TOLERATED
+
+
+CLOCK: Final = Clock()
+"""That of this process."""
