@@ -28,7 +28,8 @@ def usable_name(text: str) -> bool:
 class Reading:
     """The values of one device, each read with what is wrong with it beside."""
 
-    def __init__(self, key: str, values: dict[str, Any], found: list[Finding]) -> None:
+    def __init__(self, key: str, values: dict[str, Any], found: list[Finding], *, csv: bool = False) -> None:
+        self._csv = csv
         self._key = key
         self._values = values
         self._found = found
@@ -36,6 +37,10 @@ class Reading:
     def _wrong(self, at: str | Place, message: str, fix: str = "") -> None:
         place = (at,) if isinstance(at, str) else at
         self._found.append(Finding((self._key, *place), sentence(message), fix))
+
+    def _write(self, yaml: str, csv: str) -> str:
+        """Say what to write, in the form that the file has."""
+        return f"Write {csv if self._csv else yaml}."
 
     def text(self, name: str) -> str | None:
         """Return a text, or None."""
@@ -62,7 +67,11 @@ class Reading:
         value = self._values["aliases"]
         if isinstance(value, list) and all(isinstance(each, str) and usable_name(each) for each in value):
             return tuple(value)
-        self._wrong("aliases", f"expected a list of names, got {guarded(value)}.", "Write `aliases: [first, second]`.")
+        self._wrong(
+            "aliases",
+            f"expected a list of names, got {guarded(value)}.",
+            self._write("`aliases: [first, second]`", "`first;second` in the column `aliases`"),
+        )
         return ()
 
     def location(self) -> tuple[float, ...] | None:
@@ -70,9 +79,8 @@ class Reading:
         value = self._values["location"]
         place = _numbers(value)
         if place is None:
-            fix = (
-                "Write `location: [3.7174, 51.0543]`; in CSV, the columns longitude and latitude, with a decimal point."
-            )
+            columns = "3.7174 in the column `longitude` and 51.0543 in `latitude`, with a decimal point"
+            fix = self._write("`location: [3.7174, 51.0543]`", columns)
             self._wrong("location", f"expected longitude and latitude in degrees, got {_listed(value)}.", fix)
             return None
         try:
@@ -85,7 +93,7 @@ class Reading:
         """Return the constant attributes."""
         value = self._values["attributes"]
         if not isinstance(value, dict):
-            fix = "Write `attributes: {name: value}`; in CSV, `name=value;other=value`."
+            fix = self._write("`attributes: {name: value}`", "`name=value;other=value` in the column `attributes`")
             self._wrong("attributes", f"expected attributes and their values, got {guarded(value)}.", fix)
             return {}
         for name, each in value.items() if use.models else ():
@@ -101,7 +109,10 @@ class Reading:
             fix = f"Did you mean `{meant}`?" if meant else "What is no attribute belongs under `tags`."
             self._wrong(("attributes", name), f"is no attribute of {models}.", fix)
         elif allowed := unfit(value, attribute):
-            fix = "Put it in quotes." if allowed == "a text" and not isinstance(value, dict | list) else ""
+            texted = allowed == "a text" and not isinstance(value, dict | list)
+            fix = (
+                self._write("it in quotes", f'`{name}="{value}"`; CSV has each quote in a cell twice') if texted else ""
+            )
             self._wrong(("attributes", name), f"expected {allowed}, got {guarded(value)}.", fix)
 
     def tags(self) -> dict[str, str]:
@@ -109,7 +120,7 @@ class Reading:
         value = self._values["tags"]
         if isinstance(value, dict) and all(isinstance(each, str) for each in value.values()):
             return value
-        fix = "Write `tags: {site: hall}`; in CSV, `site=hall;floor=3`."
+        fix = self._write("`tags: {site: hall}`", "`site=hall;floor=3` in the column `tags`")
         self._wrong("tags", f"expected names and their texts, got {guarded(value)}.", fix)
         return {}
 

@@ -247,5 +247,6 @@ def _pairs(text: str, *, json: bool) -> Any:  # noqa: ANN401 - the text itself, 
         name, equals, value = (part.strip() for part in each.partition("="))
         if not equals or not name or name in values:
             return text
-        values[name] = _json(value) if json else value
+        quoted = len(value) > 1 and value[0] == value[-1] == '"'  # a text that reads like a number
+        values[name] = value[1:-1] if quoted else _json(value) if json else value
     return values

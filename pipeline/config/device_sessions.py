@@ -43,6 +43,7 @@ class Sessions:
 
     def __init__(self, file: File) -> None:
         self._file = file
+        self._csv = str(file).lower().endswith(".csv")
         self._folder = file.parent
         self._seen: dict[str, _Stands] = {}
         self._further: dict[str, list[_Stands]] = {}  # of a DevAddr that several have
@@ -107,7 +108,8 @@ class Sessions:
         here, there = (*place, name), (*place, f"{name}_file")
         if (inline is None) == (path is None):
             said = "is missing." if path is None else "has a twin that ends in `_file`: give one of the two."
-            found.append(Finding(here, said, f"Write `{name}_file: <file>`, a file with its 32 hex digits."))
+            write = f"Fill the column `{name}_file` with" if self._csv else f"Write `{name}_file: <file>`,"
+            found.append(Finding(here, said, f"{write} a file with its 32 hex digits."))
             return None
         if path is not None:
             return self._from_file(there, path, found)

@@ -79,7 +79,7 @@ def read(path: str, uses: Uses) -> DevicesFile:
     Raises:
         ConfigError: the file cannot be read, or is not UTF-8; a sentence that begins with its name.
     """
-    judge = _Judge(File(path), uses)
+    judge = Judge(File(path), uses)
     rows = from_csv if path.lower().endswith(".csv") else from_yaml
     text = _text(File(path))
     collects = gc.isenabled()
@@ -105,17 +105,29 @@ def _text(path: File) -> str:
         raise ConfigError(f"{path} is not UTF-8 text in line {line}: save the file as UTF-8.") from None
 
 
-class _Judge:
+class Judge:
     """Makes a Device of each row, and remembers what every row must not repeat."""
 
     def __init__(self, file: File, uses: Uses) -> None:
         self._uses = uses
+        self._csv = str(file).lower().endswith(".csv")
         self._sessions = Sessions(file)
         self.supplies: dict[str | None, set[str]] = {}
         self._names: dict[str, int] = {}
         self._tags: dict[str, dict[str, str]] = {}
         self._found: list[Finding] = []
         self._counts = {"error": 0, "warning": 0}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every key, DevEUI and alias that was taken."""
+        return frozenset(self._names)
+
+    def faults(self, row: Row) -> list[Finding]:
+        """Return what is wrong with a further row, whose device is not kept."""
+        found: list[Finding] = []
+        self._device(row, found)
+        return [each for each in found if each.severity == "error"]
 
     @property
     def broken(self) -> bool:
@@ -154,11 +166,11 @@ class _Judge:
         key = values.get("key")
         if not isinstance(key, str) or not usable_name(key):
             said = "is missing." if key is None else f"expected a text of 1 to {LONGEST_NAME} printable characters."
-            found.append(Finding(("key",), said, "Write `key: <name>`, the asset's own, which stays."))
+            found.append(Finding(("key",), said, _key_fix(csv=self._csv)))
             return None
         if not values.keys() <= _KNOWN:
             found += _unknown(key, values)
-        reading = Reading(key, values, found)
+        reading = Reading(key, values, found, csv=self._csv)
         connector, model = reading.text("connector"), reading.text("model")
         use = self._uses.get(connector, model)
         dev_eui = reading.eui()
@@ -181,7 +193,7 @@ class _Judge:
         if device.location is not None and self._uses.area is not None:
             found += _outside(device.key, device.location, self._uses.area)
         if use.faults or not use.placed or use.lacks:
-            found += _supplied(device, use, values)
+            found += _supplied(device, use, values, csv=self._csv)
         self._once(device, row, found)
         if device.location is not None:
             self.supplies.setdefault(connector, set()).add("location")
@@ -220,14 +232,21 @@ def _outside(key: str, location: tuple[float, ...], area: Area) -> Iterator[Find
         yield Finding((key, "location"), f"{area.refusal(longitude, latitude)}.", fix)
 
 
-def _supplied(device: Device, use: Use, values: dict[str, Any]) -> Iterator[Finding]:
+def _key_fix(*, csv: bool) -> str:
+    return f"Write {'into the column `key`' if csv else '`key: <name>`,'} the asset's own name, which stays."
+
+
+def _supplied(device: Device, use: Use, values: dict[str, Any], *, csv: bool) -> Iterator[Finding]:
     """Yield what the connector needs of the device and does not get."""
     for fault in use.faults:
         yield replace(fault, place=(device.key, *fault.place))
     if use.needs_location and "location" not in values:
         said = f"is required by {use.needs_location}, and `{use.connector}` does not send it."
-        yield Finding((device.key, "location"), said, "Add `location: [lon, lat]`, where the device stands.")
+        what = "the columns `longitude` and `latitude`" if csv else "`location: [lon, lat]`"
+        yield Finding((device.key, "location"), said, f"{'Fill' if csv else 'Add'} {what}, where the device stands.")
     for name, model in use.lacks:
         if name not in device.attributes:
             said = f"is required by {model}, and `{use.connector}` does not send it."
-            yield Finding((device.key, "attributes", name), said, f"Add `attributes: {{{name}: <its value>}}`.")
+            fix = f"Write `{name}=<its value>` into the column `attributes`."
+            fix = fix if csv else f"Add `attributes: {{{name}: <its value>}}`."
+            yield Finding((device.key, "attributes", name), said, fix)

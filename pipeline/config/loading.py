@@ -82,20 +82,26 @@ def load(path: str | os.PathLike[str], environment: Mapping[str, str] = os.envir
     return read(path, environment).config
 
 
-def read(path: str | os.PathLike[str], environment: Mapping[str, str] = os.environ) -> Loaded:
+def read(
+    path: str | os.PathLike[str], environment: Mapping[str, str] = os.environ, *, devices: str | None = None
+) -> Loaded:
     """Return the configuration in the file, with warnings. Relative files in it are taken from its folder.
+
+    devices: a device registry in place of the one that the file names.
 
     Raises ConfigError; its text lists everything that is wrong.
     """
-    return parse(_text(File(path)), str(path), environment)
+    return parse(_text(File(path)), str(path), environment, devices)
 
 
-def parse(text: str, file: str, environment: Mapping[str, str]) -> Loaded:
+def parse(text: str, file: str, environment: Mapping[str, str], devices: str | None = None) -> Loaded:
     """Return the configuration in `text`, which stood in `file`.
 
     Raises InvalidConfigError, a ConfigError, with everything that is wrong.
     """
     document = Document(text, environment)
+    if devices is not None and isinstance(document.value, dict):
+        document.value["devices"] = str(File(devices).resolve())
     folder = str(File(file).parent)
     draft = Draft(Config, document)
     registry = _registry(document.value, folder)

@@ -68,7 +68,7 @@ class Arrivals(Stage[Message]):
         }
         self._connectors |= {name: name for name in config.connectors}
         self._unread: Place = ("feeds", feed, "dialect" if networked else "routes")
-        self._strangers = Strangers()
+        self._strangers = Strangers(config)
         self._shared = Shared(Directory(config.registered), strangers=self._strangers)
         letters = wiring.dead_letters(config)
         self._router = wiring.router(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pipeline.config import device_text
 from pipeline.config.findings import Finding, Place
+from pipeline.config.root import Config
+from pipeline.enrol import Newcomer, described, stranger
 from pipeline.errors import Reason
 from pipeline.lorawan.ledger import Outcome, RawLedger
+from pipeline.printable import printable
 from pipeline.uplink import Names
 
 UNKNOWN = {Reason.DEVICE_UNKNOWN, Reason.CONNECTOR_UNKNOWN}
@@ -21,8 +25,10 @@ _OURS = (Outcome.UPLINK, Outcome.MAC, Outcome.JOIN)
 class Strangers:
     """Notes devices by DevEUI, with what the server calls them."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config) -> None:
+        self._config = config
         self._called: dict[str, str] = {}
+        self._first: Newcomer | None = None
         self._uncounted = 0
 
     def note(self, eui: str, names: Names, arrival: int) -> None:  # noqa: ARG002 - the worker's list has it
@@ -31,6 +37,7 @@ class Strangers:
             return
         if len(self._called) < _KEPT:
             self._called[eui] = _called(names)
+            self._first = self._first or stranger(eui, names)
         else:
             self._uncounted += 1
 
@@ -43,8 +50,16 @@ class Strangers:
         others = f" and {more}{' or more' if self._uncounted else ''} others" if more else ""
         count = "1 device has" if len(self._called) == 1 else f"{len(self._called)} devices have"
         said = f"{count} no row in the registry, or no connector: {', '.join(shown)}{others}; dead letters."
-        fix = "Add them to the file of `devices:`; `headrace explain` with a message of one shows the row to write."
-        yield Finding(place, said, fix, severity="warning")
+        yield Finding(place, said, self._fix(), severity="warning")
+
+    def _fix(self) -> str:
+        if self._first is None or self._config.devices is None:
+            return "Name a registry, `devices: devices.csv`, and add them: `headrace devices add CONFIG --key ...`."
+        told = described(self._first, self._config)
+        registry = device_text.of(self._config.devices)
+        row = printable(registry.advice({**told, "connector": told.get("connector") or "vendor/device"}))
+        many = "or `headrace devices import CONFIG --from unknown`, once a worker has noted them"
+        return f"Add each to {registry.name}, with its location and connector, such as `{row}`; {many}."
 
 
 def raw_frames(place: Place, ledger: RawLedger | None) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from pipeline.config import Loaded
+from pipeline.config.device_text import is_csv
 from pipeline.config.root import Config
 from pipeline.config.used import UsedConnector
 from pipeline.conformance import prove
@@ -27,9 +28,12 @@ def judge(loaded: Loaded, counters: Collection[str] | None) -> Iterator[Finding]
 
 def devices(config: Config, registered: Devices, counters: Collection[str] | None) -> Iterator[Finding]:
     """Yield what is missing. counters: sessions with a frame counter in the state folder, None where it is held."""
+    csv = is_csv(str(config.devices))
+    place = "the columns longitude, latitude" if csv else "location: [lon, lat]"
+    decoder = "vendor/x in the column connector" if csv else "connector: vendor/x"
     holes = [
-        *_hole(config, [each for each in registered if _placeless(config, each)], "location", "location: [lon, lat]"),
-        *_hole(config, [each for each in registered if _speechless(config, each)], "connector", "connector: vendor/x"),
+        *_hole(config, [each for each in registered if _placeless(config, each)], "location", place),
+        *_hole(config, [each for each in registered if _speechless(config, each)], "connector", decoder),
         *_shared(config, registered),
         *_uncounted(config, registered, counters),
     ]

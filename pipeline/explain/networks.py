@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 from pipeline import networks
 from pipeline.choice import Choice
 from pipeline.compiler import Compiler, connectors_of
+from pipeline.config import device_text
 from pipeline.config.dialects import AUTO, chosen
 from pipeline.config.root import Config
 from pipeline.dead_letter import DeadLetters
@@ -17,6 +17,7 @@ from pipeline.delivery import Batch, Stage
 from pipeline.devices import Device
 from pipeline.dialect import Event, Frame, Said
 from pipeline.directory import Directory
+from pipeline.enrol import described, stranger
 from pipeline.errors import PayloadError
 from pipeline.explain import heard, reader
 from pipeline.explain.explanation import Explanation, Network
@@ -110,12 +111,10 @@ class Networks:
             return None
 
     def _row(self, uplink: Uplink) -> str:
-        """Return the row that would register a device."""
-        names = uplink.names()
-        told = Choice(connectors_of(self._config)).because(names)
-        connector = "vendor/device" if told is None else told[0]
-        key = json.dumps(names.name or uplink.device)
-        row = f'- {{key: {key}, dev_eui: "{uplink.device}", connector: {connector}}}'
+        """Return the row that would register a device, as the registry's own file has it."""
+        told = described(stranger(uplink.device, uplink.names()), self._config)
+        registry = device_text.of(self._config.devices)
+        row = registry.advice({**told, "connector": told.get("connector") or "vendor/device"})
         where = self._registry or "a file that the configuration names by `devices: devices.yaml`"
         return f"To register it, write this row into {where}, with its location:  {row}"
 

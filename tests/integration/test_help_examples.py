@@ -41,6 +41,11 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory, mosquitto: Mosquitto, kaf
     reading = {"device": "aq-0001", "ts": round(time.time() * 1000), "temperature": 21.5, "lat": 52.37, "lon": 4.89}
     shutil.copytree(ROOT / "tests" / "support" / "vendors", person.folder / "my-connectors")
     person.types("headrace init lorawan --output lorawan.yaml")
+    with (person.folder / "lorawan.yaml").open("a", encoding="utf-8") as lorawan:
+        lorawan.write("devices: devices.yaml\n")
+    (person.folder / "devices.yaml").write_text("# none yet\n[]\n", encoding="utf-8")
+    export = ROOT / "tests" / "pipeline" / "enrol" / "exports" / "the-things-stack.json"
+    shutil.copy(export, person.folder / "devices.json")
     uplink = {"deviceInfo": {"devEui": "0011223344556677"}, "fCnt": 1, "fPort": 1, "data": "AA=="}
     (person.folder / "up.json").write_text(json.dumps(uplink), encoding="utf-8")
     (person.folder / "reading.json").write_text(json.dumps(reading), encoding="utf-8")

@@ -73,7 +73,9 @@ def test_unknown_devices_are_listed_until_the_registry_knows_them(
         "device            uplinks  last seen             the server calls it",
         f"{EUI}  2        2026-01-21 12:53:21Z  name 'Hall\\x1b[2J', site=hall",
     ]
-    assert f'dev_eui: "{EUI}"' in out[3]
+    assert f'dev_eui: "{EUI}"' in out[4]
+    assert "\x1b" not in "".join(out)
+    assert out[5] == f"Or all at once: headrace devices import {city} --from unknown"
     assert main(["devices", "unknown", str(city), "--format", "json"]) == 0
     [told] = json.loads(capsys.readouterr().out)
     assert (told["device"], told["count"], told["last"]) == (EUI, 2, 1_769_000_001_000)

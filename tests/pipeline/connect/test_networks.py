@@ -55,7 +55,9 @@ def test_devices_that_nobody_knows_are_named_once(tmp_path: Path) -> None:
         "2 devices have no row in the registry, or no connector: `0000000000000000` (th-17, '\\x1b[2J'), "
         "`1111111111111111` (th-17, '\\x1b[2J'); dead letters."
     )
-    assert "headrace explain" in found.fix
+    row = '- {key: th-17, dev_eui: "0000000000000000", connector: vendor/device}'
+    assert f"Add each to devices.yaml, with its location and connector, such as `{row}`" in found.fix
+    assert "headrace devices import" in found.fix
 
 
 def test_many_are_counted(tmp_path: Path) -> None:
