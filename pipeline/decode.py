@@ -48,7 +48,7 @@ class Decode(Stage[Message]):
         self._name = name_of(plan.binding, level)
 
     def put(self, batch: Batch[Message]) -> None:
-        """Decode each message; pass readings on, and dead letters to the publisher."""
+        """Decode each message; pass readings on, and dead letters to the publisher, all in the order of receipt."""
         readings: list[Reading] = []
         decode, name_of, entities, limit = self._decode, self._name, self._plan.entities, self._max_payload
         for message in batch.items:
@@ -63,6 +63,9 @@ class Decode(Stage[Message]):
                 entity = entities.get(name) if kind is str or kind is int else None
                 readings.append((entity or self._entity(name, fields), fields, message))
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
+                if readings:  # one of them may become a dead letter of the same topic, which is the older one
+                    self._out.put(Batch(batch.delivery, readings))
+                    readings = []
                 self._refusals.refuse(batch.delivery, message, error, "decode", self._plan.provenance)
         if readings:
             self._out.put(Batch(batch.delivery, readings))

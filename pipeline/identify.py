@@ -161,6 +161,7 @@ class Identify(Stage[Heard]):
             if device is None or message.arrival >= device.due > 0:  # its server may call it something else by now
                 device = self._find(uplink.device, uplink.names, message.arrival)
         except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
+            bundle.close()  # what waits there may be a dead letter of the same topic, which is the older one
             self._refusals.refuse(bundle.delivery, message, error, "identify")
             return
         if uplink.raw is device.unwanted:

@@ -1,7 +1,12 @@
-"""The route stage: by its topic, a message goes to the decode stage of its route."""
+"""The route stage: by its topic, a message goes to the decode stage of its route.
+
+Messages of one route go on together. Those of routes that lead to one model may be of one entity, whose records must
+stay in order: they go on together only as far as no message of the other route is between them.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,10 +22,14 @@ _LONGEST_KEPT = 200  # characters; a longer topic is resolved each time, so that
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A topic pattern and the stage that takes its messages; None: they are filtered, as the config says."""
+    """A topic pattern and the stage that takes its messages; None: they are filtered, as the config says.
+
+    models: of the entities that become of them, Device among them where messages tell something of the device.
+    """
 
     pattern: TopicPattern
     stage: Stage[Message] | None
+    models: frozenset[str] = frozenset()
 
 
 class Router(Stage[Message]):
@@ -32,19 +41,26 @@ class Router(Stage[Message]):
         self._ignore: Stage[Message] = _Ignore()
         self._unrouted: Stage[Message] = _Unrouted(self)
         self._known: dict[str, Stage[Message]] = {}
+        self._meeting = _meeting(routes)
 
     def put(self, batch: Batch[Message]) -> None:
-        """Pass the messages on, those of one route together and in order."""
-        known = self._known
-        groups: dict[Stage[Message], list[Message]] = {}
+        """Pass the messages on in runs of one route each, so that no entity's messages overtake each other."""
+        known, meeting = self._known, self._meeting
+        runs: list[tuple[Stage[Message], list[Message]]] = []
+        latest: dict[object, tuple[Stage[Message], list[Message]]] = {}  # by stage, or by what it has in common
         last: Stage[Message] | None = None
         group: list[Message] = []
         for message in batch.items:
             stage = known.get(message[0]) or self._resolve(message.topic)  # by place: a third of the time
             if stage is not last:
-                last, group = stage, groups.setdefault(stage, [])
+                last, place = stage, meeting.get(stage, stage)
+                run = latest.get(place)
+                if run is None or run[0] is not stage:
+                    run = latest[place] = stage, []
+                    runs.append(run)
+                group = run[1]
             group.append(message)
-        for stage, messages in groups.items():
+        for stage, messages in runs:
             stage.put(Batch(batch.delivery, messages))
 
     def kept(self) -> int:
@@ -69,6 +85,26 @@ class Router(Stage[Message]):
         """Make dead letters of messages that no route takes."""
         for message in batch.items:
             self._refusals.refuse(batch.delivery, message, _why(self._refusals.feed, message), "route")
+
+
+def _meeting(routes: Sequence[Route]) -> dict[Stage[Message], object]:
+    """Return what stages have in common that may make records of one entity; those that share nothing are left out.
+
+    An entity's id begins with its model, so that routes meet by models: directly, or over a third one's.
+    """
+    heads: dict[str, str] = {}  # of each model: another that is reached from it, or itself
+
+    def head(model: str) -> str:
+        while heads.setdefault(model, model) != model:
+            model = heads[model]
+        return model
+
+    for route in routes:
+        for model in route.models:
+            heads[head(model)] = head(min(route.models))
+    common = {route.stage: head(min(route.models)) for route in routes if route.stage is not None and route.models}
+    shared = Counter(common.values())
+    return {stage: model for stage, model in common.items() if shared[model] > 1}
 
 
 class _Ignore(Stage[Message]):

@@ -65,18 +65,22 @@ class Unwrap(Stage[Message]):
                 reader = readers.get(topic)
                 said = self._recognised(message) if reader is None else reader(payload, arrival)
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
-                again = self._again(delivery, message, error)
-                if again is None:
+                again = self._again(message, error)
+                if isinstance(again, Exception):
+                    self._pass_on(delivery, found)  # it may become a dead letter of the same topic: the older one
+                    self._refusals.refuse(delivery, message, again, "unwrap")
                     continue
                 said = again
             if len(said) == 1 and not retained:  # nearly each
                 [only] = said
-                found[only.__class__].append((only, message))
+                if only.__class__ is Event:
+                    self._event(only, message, delivery, found)
+                else:
+                    found[only.__class__].append((only, message))
             elif not said or (retained and not all(_dated(each) for each in said)):
                 delivery.seal(Fate.FILTERED)  # nothing, or an old value sent anew, and nothing tells how old
             else:
                 self._pass_on(delivery, found)
-                found = _nothing()
                 self._several(delivery, said, message)
         self._pass_on(delivery, found)
 
@@ -90,13 +94,26 @@ class Unwrap(Stage[Message]):
             await self._ways.frames.drain(deadline)
 
     def _several(self, parent: Delivery, said: Sequence[Said], message: Message) -> None:
-        found = _nothing()
+        found, delivery = _nothing(), fanned(parent, len(said))
         for each in said:
-            found[each.__class__].append((each, message))
-        self._pass_on(fanned(parent, len(said)), found)
+            if isinstance(each, Event):
+                self._event(each, message, delivery, found)
+            else:
+                found[each.__class__].append((each, message))
+        self._pass_on(delivery, found)
+
+    def _event(self, event: Event, message: Message, delivery: Delivery, found: Sorted) -> None:
+        """Keep an event beside what was found, or pass all on if it tells a device's state, as uplinks do too."""
+        if event.device is None or not event.state:
+            found[Event].append((event, message))
+            return
+        self._pass_on(delivery, found)
+        self._ways.events.put(Batch(delivery, [(event, message)]))
 
     def _pass_on(self, delivery: Delivery, found: Sorted) -> None:
+        """Pass on all that was found; nothing of one kind leads to an entity that another kind leads to."""
         uplinks, frames, events = found.values()
+        found.update(_nothing())
         if uplinks:
             self._ways.uplinks.put(Batch(delivery, uplinks))
         if events:
@@ -121,8 +138,8 @@ class Unwrap(Stage[Message]):
             self._readers[topic] = reader
         return said
 
-    def _again(self, delivery: Delivery, message: Message, error: Exception) -> Sequence[Said] | None:
-        """Refuse a message, unless its topic speaks another dialect than before."""
+    def _again(self, message: Message, error: Exception) -> Sequence[Said] | Exception:
+        """Return what a message says in another dialect than its topic spoke before, or why it is to be refused."""
         if len(message.payload) > self._max_payload:
             pass  # whichever dialect it speaks
         elif len(self._dialects) > 1 and self._readers.pop(message.topic, None) is not None:
@@ -130,8 +147,7 @@ class Unwrap(Stage[Message]):
                 return self._recognised(message)
             except Exception as second:  # noqa: BLE001 - as above
                 error = second
-        self._refusals.refuse(delivery, message, error, "unwrap")
-        return None
+        return error
 
 
 def recognised(dialects: Sequence[Dialect], message: Message) -> Dialect:

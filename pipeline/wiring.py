@@ -147,7 +147,8 @@ def _routes(config: Config, compiler: Compiler, costs: Costs, refusals: Refusals
         pattern = TopicPattern(route.topic)
         if route.connector is None:
             return Route(pattern, None)
-        return Route(pattern, MeteredRoute(route.connector, decoding(route, route.connector, pattern), costs))
+        models = frozenset(config.connectors[route.connector].models) - {DEVICE_MODEL}  # whose content is constant
+        return Route(pattern, MeteredRoute(route.connector, decoding(route, route.connector, pattern), costs), models)
 
     def decoding(route: RouteConfig, connector: str, pattern: TopicPattern) -> Stage[Message]:
         declared = config.connectors[connector]
