@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.binding import WORLD, Area, Binding, Fields, FromField, Path, Position, Source
 from pipeline.config import inline, vendors
 from pipeline.config.connectors import InlineConnector
-from pipeline.config.formats import formats
+from pipeline.config.formats import find
 from pipeline.config.root import Config
 from pipeline.config.used import DEVICE, DEVICE_INTERVAL, DEVICE_MODEL, UsedConnector
 from pipeline.config.values import field_path
@@ -25,6 +25,7 @@ from pipeline.message import Message
 from pipeline.models import MODELS
 from pipeline.models.device import controlled_properties
 from pipeline.plan import Plan, Terms
+from pipeline.registry import Registry
 from pipeline.shared import Blind, Shared
 from pipeline.slot import slots_of
 from pipeline.uplink import Names, Uplink
@@ -173,9 +174,9 @@ class Compiler:
         return device
 
 
-def format_fan(plan: Plan, name: str) -> Fan:
+def format_fan(plan: Plan, name: str, registry: Registry) -> Fan:
     """Return what makes the records of an inline connector whose payloads are of another format than JSON."""
-    return Fan(decode=formats()[name].decode, plans=(plan,))
+    return Fan(decode=find(name, registry).decode, plans=(plan,))
 
 
 def _nobody(_: object) -> None:

@@ -61,11 +61,13 @@ class FromArrival(int):
 class Format:
     """A form of payload that any device may use; routes and `connector.yaml` give its name as `format`.
 
-    parse: from a payload and its arrival (milliseconds since 1970 UTC) to readings; raises PayloadError.
+    parse: from a payload and its arrival (milliseconds since 1970 UTC) to readings; raises PayloadError. examples: of
+    payloads, with what is `decoded` of each, or `expect=PayloadError`; proved by `headrace connectors check`.
     """
 
     name: str
     parse: Callable[[bytes, int], Decoded]
+    examples: tuple[Example, ...] = ()
 
     def decode(self, uplink: Uplink) -> Decoded:
         """Return the readings of an uplink, as a connector's own decoder does.

@@ -1,6 +1,6 @@
 """Finds device connectors that are Python: in the tree, behind entry points, and in folders of the operator's own.
 
-A module has one as `connector`, or several as `connectors`; one in the tree's `formats` has a `FORMAT`. What
+A module has one as `connector`, or several as `connectors`; a format of payloads is its `FORMAT`. What
 cannot be imported is kept as broken, with the line that failed, and the rest is found. Importing runs a module: whoever
 names a folder trusts what is in it. What it prints goes to standard error: standard output is the command's report.
 """
@@ -23,7 +23,7 @@ from typing import TypeVar
 
 from pipeline.connector import Connector, Format
 from pipeline.dialect import Dialect
-from pipeline.registry import Broken, Found
+from pipeline.registry import Broken, Found, OwnFormat
 from pipeline.source_lines import SourceLines
 
 GROUP = "headrace.connectors"
@@ -41,7 +41,7 @@ def place_of_tree(package: str = TREE) -> Path:
     return Path(importlib.import_module(package).__path__[0])
 
 
-def tree(package: str = TREE) -> Iterator[Found | Broken]:
+def tree(package: str = TREE) -> Iterator[Found | Broken | OwnFormat]:
     """Yield the connectors of the package `connectors/<vendor>/<family>.py`."""
     root = importlib.import_module(package)
     for vendor in pkgutil.iter_modules(root.__path__):
@@ -72,7 +72,7 @@ def dialects(package: str = DIALECTS) -> Iterator[Dialect | Broken]:
             yield Broken(str(file), 1, f"`dialect` is a {type(declared).__name__}; expected a Dialect.")
 
 
-def _walk(name: str, place: Path, origin: str) -> Iterator[Found | Broken]:
+def _walk(name: str, place: Path, origin: str) -> Iterator[Found | Broken | OwnFormat]:
     file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
     module = _loaded(partial(importlib.import_module, name), file)
     if isinstance(module, Broken):
@@ -83,8 +83,8 @@ def _walk(name: str, place: Path, origin: str) -> Iterator[Found | Broken]:
         yield from _walk(f"{name}.{inner.name}", place / inner.name, origin)
 
 
-def installed(group: str = GROUP) -> Iterator[Found | Broken]:
-    """Yield the connectors of installed packages; an entry point is a module, a connector, or a list of them."""
+def installed(group: str = GROUP) -> Iterator[Found | Broken | OwnFormat]:
+    """Yield what installed packages bring; an entry point is a module, a connector, or a list of them."""
     for point in entry_points(group=group):
         file = _file_of(point.module)
         loaded = _loaded(point.load, file)
@@ -96,8 +96,8 @@ def installed(group: str = GROUP) -> Iterator[Found | Broken]:
             yield from _declared(loaded, file, "package", f"entry point {point.name}")
 
 
-def folder(place: Path) -> Iterator[Found | Broken]:
-    """Yield the connectors of the Python files in a folder and below it; `_name.py` and `test_name.py` are none.
+def folder(place: Path) -> Iterator[Found | Broken | OwnFormat]:
+    """Yield the connectors and formats of the Python files in a folder and below it, but `_name.py` and `test_name.py`.
 
     A file stands for itself.
     """
@@ -137,7 +137,10 @@ def _execute(file: Path) -> ModuleType:
     return module
 
 
-def _of_module(module: ModuleType, file: Path, origin: str) -> Iterator[Found | Broken]:
+def _of_module(module: ModuleType, file: Path, origin: str) -> Iterator[Found | Broken | OwnFormat]:
+    own = getattr(module, "FORMAT", None)
+    if isinstance(own, Format):  # a connector may well call its struct by this name
+        yield OwnFormat(own, str(file), SourceLines(file).assignment({"FORMAT"}))
     for name in ("connector", "connectors"):
         declared = getattr(module, name, None)
         if declared is not None and not isinstance(declared, ModuleType):

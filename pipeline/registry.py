@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.connector import Connector
+from pipeline.connector import Connector, Format
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,27 @@ class Broken:
         return f"{self.where}  {self.error}"
 
 
+@dataclass(frozen=True, slots=True)
+class OwnFormat:
+    """A format of payloads in a folder of the operator's own, or of an installed package, and where it stands."""
+
+    format: Format
+    file: str
+    line: int = 1
+    digest: str = ""
+
+    @property
+    def where(self) -> str:
+        """`file:line`."""
+        return f"{self.file}:{self.line}"
+
+
 class Registry:
     """The connectors that can be used, by name, and those that cannot."""
 
-    def __init__(self, everything: Iterable[Found | Broken] = ()) -> None:
+    def __init__(self, everything: Iterable[Found | Broken | OwnFormat] = ()) -> None:
         every = list(everything)
+        self.formats: Mapping[str, OwnFormat] = {e.format.name: e for e in every if isinstance(e, OwnFormat)}
         broken = [each for each in every if isinstance(each, Broken)]
         self.broken = list({(Path(each.file).resolve(), each.line, each.error): each for each in broken}.values())
         self.found: list[Found] = []

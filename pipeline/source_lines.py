@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from pipeline.connector import Connector
@@ -18,12 +19,12 @@ class SourceLines:
         except (OSError, ValueError, SyntaxError):
             self._nodes = []
 
-    def assignment(self) -> int:
-        """Return the line of `connector = ...` or `connectors = ...`."""
+    def assignment(self, names: AbstractSet[str] = frozenset({"connector", "connectors"})) -> int:
+        """Return the line of `connector = ...`, or of whatever has one of the names."""
         for node in self._nodes:
             targets = node.targets if isinstance(node, ast.Assign) else []
             targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
-            if any(isinstance(target, ast.Name) and target.id in {"connector", "connectors"} for target in targets):
+            if any(isinstance(target, ast.Name) and target.id in names for target in targets):
                 return _line(node)
         return 1
 

@@ -159,7 +159,7 @@ def _routes(config: Config, compiler: Compiler, costs: Costs, refusals: Refusals
             return FanOut(fan, level=_level(fan.plans[0], pattern), **how)
         plan = compiler.plan(connector)
         if route.format not in {None, JSON}:
-            return FanOut(format_fan(plan, str(route.format)), level=_level(plan, pattern), **how)
+            return FanOut(format_fan(plan, str(route.format), config.found), level=_level(plan, pattern), **how)
         return Decode(plan, level=_level(plan, pattern), out=normalise, **how)
 
     return Router([stage(route) for route in feed.routes], refusals)

@@ -17,7 +17,7 @@ from pipeline.config.findings import did_you_mean
 from pipeline.connector import Connector, Observation
 from pipeline.errors import ConfigError, StartError
 from pipeline.printable import printable
-from pipeline.registry import Broken, Found, Registry
+from pipeline.registry import Broken, Found, OwnFormat, Registry
 
 _LIST = """  headrace connectors list
   headrace connectors list --path my-connectors --format json
@@ -90,7 +90,10 @@ def _list(parsed: argparse.Namespace) -> int:
     width = max((len(name) for name, _ in rows), default=0)
     lines = [f"{name:{width}}  {', '.join(_models(each.connector))}  {_here(each)}" for name, each in rows]
     broken = [f"  {_shown(each.where)}  {each.error}" for each in registry.broken]
+    formats = [f"  {name}  {_shown(each.where)}" for name, each in sorted(registry.formats.items())]
+    lines += ["", "formats of payloads, for `format:` of a route:", *formats] if formats else []
     plain = {
+        "formats": [{"name": name, "file": e.file, "line": e.line} for name, e in sorted(registry.formats.items())],
         "connectors": [_plain(each) for each in registry.found],
         "broken": [{"where": each.where, "names": each.names, "error": each.error} for each in registry.broken],
     }
@@ -120,40 +123,47 @@ def _show(parsed: argparse.Namespace) -> int:
 
 def _check(parsed: argparse.Namespace) -> int:
     conformance: Any = importlib.import_module("pipeline.conformance")  # late: no other command needs it
-    found, broken = _chosen(parsed)
+    found, broken, formats = _chosen(parsed)
     with redirect_stdout(sys.stderr):  # a vendor's decoder may print
         proofs = [conformance.prove(each) for each in found]
+        of_formats = [conformance.prove_format(each) for each in formats]
     lines = [f"{_shown(each.where)}  broken: {each.error}" for each in broken]
     for proof in proofs:
         lines += _told(proof)
-    reports = [proof.plain() for proof in proofs]
-    failed = len(broken) + sum(not report["ok"] for report in reports)
-    lines.append(f"connectors: {len(proofs) + len(broken)}, with faults: {failed}")
+    for proof in of_formats:
+        lines += _told_of_format(proof)
+    reports, told = [proof.plain() for proof in proofs], [proof.plain() for proof in of_formats]
+    failed = len(broken) + sum(not report["ok"] for report in (*reports, *told))
+    counted = f"formats: {len(told)}, " if told else ""
+    lines.append(f"connectors: {len(proofs) + len(broken)}, {counted}with faults: {failed}")
     plain = {
         "ok": not failed,
         "connectors": reports,
+        "formats": told,
         "broken": [{"where": each.where, "names": each.names, "error": each.error} for each in broken],
     }
     _write(parsed, plain, lines)
     return commands.START_ERROR if failed else commands.OK
 
 
-def _chosen(parsed: argparse.Namespace) -> tuple[list[Found], list[Broken]]:
+def _chosen(parsed: argparse.Namespace) -> tuple[list[Found], list[Broken], list[OwnFormat]]:
     what = parsed.what
     if (what is None) != parsed.all:
         raise ConfigError("Say which: headrace connectors check PATH, or vendor/device, or --all.")
     registry = _registry(parsed)
     if what is None:
-        return registry.found, registry.broken
+        return registry.found, registry.broken, list(registry.formats.values())
     path = Path(what)
     if not path.exists():
-        return [_named(registry, what)], []
+        return [_named(registry, what)], [], []
     whole = known.registry([*parsed.path, str(path)])  # with all others, so that a name that is taken shows
     found = [each for each in whole.found if _inside(each.file, path)]
     broken = [each for each in whole.broken if _inside(each.file, path)]
-    if not found and not broken:
-        raise StartError(f"{what} holds no connector: expected a module with `connector = Connector(...)`.")
-    return found, broken
+    formats = [each for each in whole.formats.values() if _inside(each.file, path)]
+    if not found and not broken and not formats:
+        said = "expected a module with `connector = Connector(...)`, or with `FORMAT = Format(...)`"
+        raise StartError(f"{what} holds no connector: {said}.")
+    return found, broken, formats
 
 
 def _inside(file: str, path: Path) -> bool:
@@ -180,6 +190,14 @@ def _told(proof: Any) -> list[str]:  # noqa: ANN401 - a Proof, whose module is i
     lines.append(f"    examples: {count}, random and truncated payloads: {proof.tried}")
     lines += [f"    {_shown(str(fault))}" for fault in proof.faults]
     return lines + [f"    for {asked}" for asked in proof.missing]
+
+
+def _told_of_format(proof: Any) -> list[str]:  # noqa: ANN401 - a FormatProof, whose module is imported late
+    found: OwnFormat = proof.found
+    lines = [f"format {found.format.name}  {_shown(found.where)}"]
+    lines.append(f"    examples: {len(found.format.examples)}, random and truncated payloads: {proof.tried}")
+    lines += [f"    {_shown(str(fault))}" for fault in proof.faults]
+    return lines + [f"    to be sure of it, {asked}" for asked in proof.missing]
 
 
 def _plain(found: Found) -> dict[str, Any]:

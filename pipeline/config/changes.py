@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.config.findings import Finding
 from pipeline.config.root import AnyFeed, Config
 from pipeline.config.used import UsedConnector
-from pipeline.registry import Found, Registry
+from pipeline.registry import Found, OwnFormat, Registry
 
 _STAGES = {"routes", "dialect", "deduplicate", "frames", "prefer"}
 """Keys of a feed that are about its messages, not about its connection."""
@@ -77,6 +77,7 @@ def _stages(config: Config, name: str) -> tuple[Any, ...]:
     return (
         feed.model_dump(include=_STAGES),
         [(each, _plain(connector)) for each, connector in declared],
+        [_mark(own) for route in feed.routes if (own := config.found.formats.get(route.format or "")) is not None],
         [(each, _mark(found)) for each in vendors if (found := config.found.get(each)) is not None],
         {model: _plain(stream) for model, stream in config.streams.items()},
         config.area,
@@ -85,9 +86,10 @@ def _stages(config: Config, name: str) -> tuple[Any, ...]:
     )
 
 
-def _mark(found: Found) -> tuple[object, ...]:
-    """Return what tells a connector from another, or from itself before its file was changed."""
-    return (found.file, found.line, found.digest or id(found.connector))
+def _mark(found: Found | OwnFormat) -> tuple[object, ...]:
+    """Return what tells a connector or format from another, or from itself before its file was changed."""
+    made = found.connector if isinstance(found, Found) else found.format
+    return (found.file, found.line, found.digest or id(made))
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a section, or a plain value

@@ -37,7 +37,7 @@ class Route(Section):
     connector: str | None = Field(default=None, examples=["city-aq"])
     """The connector, by its name under `connectors`."""
     format: FormatName | None = Field(default=None, examples=["senml"])
-    """How the payload is written (`json`, `senml` or `ultralight`), for a connector of this file; absent, `json`."""
+    """How the payload is written: `json` (as when absent), `senml`, `ultralight`, or a format of your own."""
     ignore: bool = Field(default=False, examples=[False])
     """Take these messages and drop them, counted as filtered, instead of `connector`."""
     retained: Literal["keep", "filter"] | None = Field(default=None, examples=["filter"])

@@ -15,13 +15,13 @@ from pydantic import Field, ValidationError, model_validator
 from pipeline.config.connectors import AttributeSource
 from pipeline.config.document import Document
 from pipeline.config.findings import Finding, listed
-from pipeline.config.formats import FormatName, formats
+from pipeline.config.formats import FormatName, find
 from pipeline.config.shape import Draft
 from pipeline.config.values import Duration, FieldPath, Section
 from pipeline.connector import Attribute, Connector, Example, Observation, Place, Time
 from pipeline.errors import PayloadError
 from pipeline.files import HANDMADE, content
-from pipeline.registry import Broken, Found
+from pipeline.registry import Broken, Found, Registry
 
 FILE, CODEC = "connector.yaml", "codec.js"
 
@@ -92,14 +92,17 @@ class FolderConnector(Section):
     examples: tuple[_Example, ...] = ()
 
 
-def folder(place: Path) -> Iterator[Found | Broken]:
-    """Yield the connectors of every `connector.yaml` in a folder and below it; a file stands for itself."""
+def folder(place: Path, own: Registry | None = None) -> Iterator[Found | Broken]:
+    """Yield the connectors of every `connector.yaml` in a folder and below it; a file stands for itself.
+
+    own: has the formats of the operator's own.
+    """
     for file in [place] if place.is_file() else sorted(place.rglob(FILE)):
         if file.name == FILE and file.is_file():
-            yield _read(file)
+            yield _read(file, own or Registry())
 
 
-def _read(file: Path) -> Found | Broken:
+def _read(file: Path, own: Registry) -> Found | Broken:
     if (file.parent / CODEC).exists():
         said = f"{CODEC} is not supported yet: only a payload of a named format is decoded (`format: json`)."
         return Broken(str(file.parent / CODEC), 1, f"{said} Write the decoder in Python, or remove the file.")
@@ -111,13 +114,13 @@ def _read(file: Path) -> Found | Broken:
     document = Document(text, {})
     draft = Draft(FolderConnector, document)
     if isinstance(document.value, dict):
-        draft.report({})
+        draft.report({"registry": own})
     findings = [*document.findings, *draft.findings]
     if findings:
         return _broken(file, document, findings)
     try:
-        read = FolderConnector.model_validate(document.value)
-        made = _made(read)
+        read = FolderConnector.model_validate(document.value, context={"registry": own})
+        made = _made(read, own)
     except (ValidationError, ValueError) as problem:
         return Broken(str(file), 1, f"cannot be used: {problem}.")
     lines = {each.description: document.line(("examples", at)) for at, each in enumerate(read.examples)}
@@ -131,13 +134,13 @@ def _broken(file: Path, document: Document, findings: list[Finding]) -> Broken:
     return Broken(str(file), line, f"{findings[0]}{more}")
 
 
-def _made(read: FolderConnector) -> Connector:
+def _made(read: FolderConnector, own: Registry) -> Connector:
     return Connector(
         vendor=read.vendor,
         devices=read.devices,
         owner=read.owner,
         version=read.version,
-        decode=formats()[read.format].decode,
+        decode=find(read.format, own).decode,
         model=read.model,
         attributes=_attributes(read.attributes),
         period=read.period,

@@ -1,20 +1,25 @@
-"""The formats of payloads that a configuration can name: JSON, which is the engine's own, and those of the tree."""
+"""The formats of payloads that a configuration can name: JSON, those of the tree, and those of the operator's own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic_core import PydanticKnownError
 
 from pipeline import discovery
-from pipeline.connector import Fields, Format
+from pipeline.config.values import VENDOR_NAME
+from pipeline.connector import Example, Fields, Format
 from pipeline.json_guard import parse
+from pipeline.json_words import told
+from pipeline.registry import OwnFormat, Registry
 
 JSON = "json"
+_NAME = re.compile(VENDOR_NAME)
 
 
 @cache
@@ -27,16 +32,39 @@ def _json(payload: bytes, received_at: int) -> Fields:  # noqa: ARG001 - all par
     return parse(payload)
 
 
-def check_format(value: str) -> str:
+def find(name: str, registry: Registry) -> Format:
+    """Return the format of that name. registry: has those of the operator's own."""
+    own = registry.formats.get(name)
+    return formats()[name] if own is None else own.format
+
+
+def faults(own: OwnFormat) -> Iterator[str]:
+    """Yield what makes a format of the operator's own unusable, a sentence each."""
+    declared: Any = own.format  # what a person wrote may be of any type
+    name, parse, examples = declared.name, declared.parse, declared.examples
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        yield f"`name`: expected lower-case letters, digits and dashes, got {told(name)}."
+    elif name in formats():
+        yield f"`{name}` is the name of a format that comes with Headrace: give it another."
+    if not callable(parse):
+        yield "`parse`: expected a function of a payload and its arrival."
+    if not isinstance(examples, tuple) or not all(isinstance(each, Example) for each in examples):
+        yield "`examples`: expected a tuple of `Example(...)`."
+
+
+def check_format(value: str, info: ValidationInfo) -> str:
     """Hold a name against the formats; refused as pydantic refuses a word that is not listed."""
-    if value not in formats():
-        expected = " or ".join(repr(name) for name in sorted(formats()))
+    context = info.context if isinstance(info.context, dict) else {}
+    registry = context.get("registry")
+    known = {*formats(), *(registry.formats if isinstance(registry, Registry) else ())}
+    if value not in known:
+        expected = " or ".join(repr(name) for name in sorted(known))
         raise PydanticKnownError("literal_error", {"expected": expected})
     return value
 
 
 def _listed(schema: dict[str, Any]) -> None:
-    schema["enum"] = sorted(formats())
+    schema["examples"] = sorted(formats())
 
 
 FormatName = Annotated[str, AfterValidator(check_format), Field(json_schema_extra=_listed)]

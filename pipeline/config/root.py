@@ -91,7 +91,7 @@ class Config(Section):
     connectors: dict[Name, AnyConnector] = Field(default={}, examples=[{"city-aq": {"model": "AirQualityObserved"}}])
     """Which field is which attribute of which model, or whose connector says so, by a name of your own."""
     connector_paths: tuple[FileName, ...] = Field(default=(), examples=[["connectors"]])
-    """Folders with device connectors of your own; their Python runs in this process, so name only what you trust."""
+    """Folders with device connectors and formats of your own; their Python runs here, so name only what you trust."""
     devices: FileName | None = Field(default=None, examples=["devices.yaml"])
     """The device registry, a YAML or CSV file: who each device is, and where; read again on SIGHUP."""
     unknown_devices: Literal["accept", "dead_letter"] | None = Field(default=None, examples=["accept"])

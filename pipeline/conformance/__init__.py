@@ -4,8 +4,10 @@ proof.py       the whole, and the level that it reaches
 bench.py       a connector with the real plans behind it, on a feed that does not exist
 examples.py    each example becomes what it says
 hostility.py   random payloads, truncations, time: only PayloadError comes out, and the same each time
+formats.py     the same of a format of payloads, which no model is behind
 """
 
+from pipeline.conformance.formats import FormatProof, prove_format
 from pipeline.conformance.proof import LEVELS, Fault, Proof, prove
 
-__all__ = ["LEVELS", "Fault", "Proof", "prove"]
+__all__ = ["LEVELS", "Fault", "FormatProof", "Proof", "prove", "prove_format"]

@@ -35,7 +35,7 @@ def faults(bench: Bench, examples: tuple[Example, ...], seed: str) -> Iterator[F
     seen: set[tuple[str, str]] = set()
     current: list[tuple[bytes, int | None]] = [(b"", None)]
     try:
-        with _patience():
+        with patience():
             for payload, port in payloads(examples, seed):
                 current[0] = payload, port
                 fault = _tried(bench, payload, port)
@@ -152,7 +152,7 @@ def _shown(payload: bytes, port: int | None) -> str:
 
 
 @contextmanager
-def _patience() -> Iterator[None]:
+def patience() -> Iterator[None]:
     """Raise OverrunError inside a connector that does not come back; only the main thread can."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -62,7 +62,7 @@ def of_route(config: Config, feed: str, route: Route, message: Message) -> Reade
     if not isinstance(declared, UsedConnector):
         plan = Compiler(config, feed).plan(name)
         if route.format not in {None, JSON}:
-            fan = format_fan(plan, str(route.format))
+            fan = format_fan(plan, str(route.format), config.found)
             return Reader([plan], f"format {route.format}", lambda: fan.readings(message))
         return Reader([plan], "JSON", lambda: parse(message.payload))
     fan = Compiler(config, feed).fan(declared)

@@ -9,8 +9,10 @@ import pytest
 from pipeline import check, config, conformance, discovery, fan_out
 from pipeline.__main__ import main
 from pipeline.config import folder_form
+from pipeline.config.changes import changes
 from pipeline.config.formats import formats
 from pipeline.config.schema import schema
+from pipeline.connector import Uplink
 from pipeline.delivery import Fate
 from pipeline.errors import ConfigError, Reason
 from pipeline.record import Record
@@ -202,7 +204,7 @@ def test_every_format_is_in_the_schema() -> None:
     assert sorted(names) == ["senml", "ultralight"]
     assert set(formats()) == {"json", *names}
     [choice, _] = schema()["$defs"]["Route"]["properties"]["format"]["anyOf"]
-    assert choice["enum"] == sorted(formats())
+    assert choice["examples"] == sorted(formats()), "and no more than examples: a folder may bring others"
 
 
 def test_a_folder_names_a_format(tmp_path: Path) -> None:
@@ -213,3 +215,99 @@ def test_a_folder_names_a_format(tmp_path: Path) -> None:
     proof = conformance.prove(found)
     assert [str(fault) for fault in proof.faults] == []
     assert proof.level == "checked"
+
+
+OWN = """
+from headrace import Example, Format, PayloadError
+def parse(payload, received_at):
+    if not payload.startswith(b"T"):
+        raise PayloadError("expected T and a number")
+    try:
+        return {"t": float(payload[1:])}
+    except ValueError:
+        raise PayloadError("expected a number behind T") from None
+FORMAT = Format("site-lines", parse, examples=(
+    Example("one", text="T21.5", decoded={"t": 21.5}), Example("none", text="x", expect=PayloadError)))
+"""
+
+
+def own_format(folder: Path, source: str = OWN) -> Path:
+    """Write a configuration whose folder `own` has a format, which its route names."""
+    (folder / "own").mkdir(exist_ok=True)
+    (folder / "own" / "lines.py").write_text(source)
+    loggers = {**UL, "observed_at": "arrival", "device": {"topic": "device"}}
+    content = {**written({"th": loggers}), "feeds": feeds(format="site-lines"), "connector_paths": ["own"]}
+    (folder / "city.yaml").write_text(json.dumps(content))
+    return folder / "city.yaml"
+
+
+def test_a_format_beside_the_configuration_is_found_used_and_explained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = own_format(tmp_path)
+    assert main(["check", str(file)]) == 0
+    topic = "city/th/7"
+    assert main(["explain", str(file), "--topic", topic, "--payload", "T21.5"]) == 0
+    out = capsys.readouterr().out
+    assert "decoded     format site-lines, 1 fields" in out
+    assert "t 21.5 °C -> 21.5 (CEL)" in out
+    assert main(["explain", str(file), "--topic", topic, "--payload", "21.5"]) == 1
+    assert "expected T and a number" in capsys.readouterr().out
+    assert main(["connectors", "list", "--path", str(tmp_path / "own")]) == 0
+    assert "  site-lines  " in capsys.readouterr().out
+
+
+def test_a_format_of_ones_own_is_proved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own_format(tmp_path)
+    assert main(["connectors", "check", str(tmp_path / "own")]) == 0
+    assert "connectors: 0, formats: 1, with faults: 0" in capsys.readouterr().out
+    careless = OWN.replace(".startswith(b", "[0:1] in (b").replace("except ValueError", "except KeyError")
+    own_format(tmp_path, careless.replace("in (bT", "in (b").replace('decoded={"t": 21.5}', 'decoded={"t": 21}'))
+    assert main(["connectors", "check", str(tmp_path / "own"), "--format", "json"]) == 1
+    [told] = json.loads(capsys.readouterr().out)["formats"]
+    assert {each["check"] for each in told["faults"]} == {"example 'one'", "escapes ValueError"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('"site-lines"', '"site-line"'), "is not allowed"),
+        (('"site-lines"', '"senml"'), "`senml` is the name of a format that comes with Headrace"),
+        (('"site-lines"', '"Site Lines"'), "expected lower-case letters, digits and dashes"),
+        (("parse, examples", "None, examples"), "`parse`: expected a function"),
+        (("FORMAT = ", "raise ValueError\nFORMAT = "), "cannot be imported"),
+    ],
+)
+def test_a_format_that_cannot_be_used_is_named(
+    tmp_path: Path, change: tuple[str, str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = own_format(tmp_path, OWN.replace(*change))
+    assert main(["check", str(file)]) == 2
+    shown = capsys.readouterr().err
+    assert "routes[0].format" in shown
+    assert main(["connectors", "list", "--path", str(tmp_path / "own")]) == (0 if said == "is not allowed" else 1)
+    assert said in shown + capsys.readouterr().out
+
+
+def test_two_formats_of_one_name_are_both_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own_format(tmp_path)
+    (tmp_path / "own" / "twin.py").write_text(OWN)
+    assert main(["connectors", "list", "--path", str(tmp_path / "own")]) == 1
+    assert capsys.readouterr().out.count("is also in ") == 2
+
+
+def test_a_changed_format_is_another_on_reload(tmp_path: Path) -> None:
+    file = own_format(tmp_path)
+    before = config.load(file, {})
+    assert changes(before, config.load(file, {})).none
+    own_format(tmp_path, OWN.replace("payload[1:]", "payload[2:]"))
+    assert changes(before, config.load(file, {})).rewired == ("city",)
+
+
+def test_a_connector_of_yaml_names_a_format_of_its_folder(tmp_path: Path) -> None:
+    own_format(tmp_path)
+    text = FOLDER.replace("senml", "site-lines").split("examples:")[0].replace("values.temp", "t")
+    (tmp_path / "own" / "connector.yaml").write_text(text)
+    found = config.read(tmp_path / "city.yaml", {}).connectors.get("plain/sn-1")
+    assert found is not None
+    assert found.connector.decode(Uplink(b"T5")) == {"t": 5.0}

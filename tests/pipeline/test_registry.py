@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import discovery
 from pipeline.config import folder_form, known
-from pipeline.registry import Broken, Found, Registry
+from pipeline.registry import Broken, Found, OwnFormat, Registry
 
 VENDORS = Path(__file__).resolve().parents[1] / "support" / "vendors"
 TH1 = (VENDORS / "acme" / "th1.py").read_text(encoding="utf-8")
@@ -23,7 +23,7 @@ def written(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def found(every: Iterator[Found | Broken]) -> Registry:
+def found(every: Iterator[Found | Broken | OwnFormat] | Iterator[Found | Broken]) -> Registry:
     return Registry(every)
 
 
