@@ -12,7 +12,8 @@ class Message(NamedTuple):
     """One message of a feed.
 
     topic: the MQTT topic, or what the feed has instead. payload: the bytes as they came; a `Cut` is never decoded.
-    arrival: when it was read, in milliseconds since 1970 UTC; it becomes the Kafka timestamp.
+    arrival: when it was read, in milliseconds since 1970 UTC; also the Kafka timestamp, where Kafka does not
+    stamp records itself.
     retained: the broker kept it (MQTT 3.1.1 section 3.3.1.3): an old value sent anew.
     traceparent: the W3C trace context that came with it (an MQTT 5 user property), or None.
     """

@@ -117,7 +117,8 @@ class Record(NamedTuple):
 
     body: the value and then the encoded headers, which is how they stand in a record, so that one join makes both.
     value_size: how many bytes of it are the value: the entity, or a dead letter's raw payload.
-    timestamp: arrival, milliseconds since 1970 UTC, since a device's clock would make Kafka refuse the batch.
+    timestamp: arrival, milliseconds since 1970 UTC, since a device's clock would make Kafka refuse the batch; the
+    publisher changes one that a wrong clock of ours gave.
     message: what a dead letter is made of if Kafka refuses the record; None on a record that is a dead letter itself.
     """
 

@@ -35,7 +35,7 @@ from pipeline.message import Message
 from pipeline.networks import unwrap
 from pipeline.normalise import Normalise
 from pipeline.plan import Plan
-from pipeline.publish.options import CreateTopics, KafkaOptions, Sasl, Tls
+from pipeline.publish.options import BY_KAFKA, STAMPED, CreateTopics, KafkaOptions, Sasl, Tls
 from pipeline.record import Record
 from pipeline.refusals import RefusalEvents, Refusals
 from pipeline.route import Route, Router
@@ -256,7 +256,7 @@ def create_topics(config: Config) -> CreateTopics | None:
     if create is None:
         return None
     configs: dict[str, dict[str, str]] = {}
-    settings = {**_durable(create.replication_factor), **create.configs}
+    settings = {STAMPED: BY_KAFKA, **_durable(create.replication_factor), **create.configs}
     for model, name in topics(config).items():
         retention = config.stream(model).retention
         kept = {} if retention is None else {"retention.ms": str(round(retention * 1000))}

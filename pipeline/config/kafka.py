@@ -122,7 +122,7 @@ class CreateTopics(Section):
     configs: Annotated[dict[str, str], BeforeValidator(_texts), Schema(_SETTINGS)] = Field(
         default={}, examples=[{"retention.ms": "604800000"}]
     )
-    """Kafka's settings of the topics, by Kafka's names."""
+    """Kafka's settings of the topics, by Kafka's names. `message.timestamp.type` is `LogAppendTime` unless said."""
 
 
 class Topics(Section):

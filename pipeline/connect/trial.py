@@ -7,7 +7,7 @@ findings say what would become of it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from errno import EADDRINUSE
 from secrets import token_hex
@@ -25,7 +25,7 @@ from pipeline.errors import StartError
 from pipeline.feeds.mqtt_options import MqttOptions
 from pipeline.feeds.semtech_udp import UdpOptions, open_socket
 from pipeline.publish.intake import MAX_VALUE
-from pipeline.publish.options import KafkaOptions
+from pipeline.publish.options import BY_KAFKA, STAMPED, KafkaOptions
 from pipeline.publish.probe import TopicState, probe
 
 LISTEN_SECONDS = 3.0
@@ -109,7 +109,7 @@ async def _kafka(config: Config) -> list[Finding]:
         states = await probe(options, topics)
     except StartError as problem:
         return [Finding(("kafka", "bootstrap_servers"), str(problem))]
-    return [finding for state in states for finding in _topic(state, options)]
+    return [*(finding for state in states for finding in _topic(state, options)), *_stamps(states, options)]
 
 
 def _topic(state: TopicState, options: KafkaOptions) -> Iterator[Finding]:
@@ -130,6 +130,15 @@ def _topic(state: TopicState, options: KafkaOptions) -> Iterator[Finding]:
     if state.limit < MAX_VALUE:
         said = f"topic {state.name} takes records of {state.limit} bytes; larger ones become dead letters."
         yield _warning(("kafka", "topics"), said, f"Raise its max.message.bytes to {MAX_VALUE} or more.")
+
+
+def _stamps(states: Sequence[TopicState], options: KafkaOptions) -> Iterator[Finding]:
+    names = [state.name for state in states if not state.stamped]
+    if names:
+        said = f"{', '.join(names)}: {STAMPED}=CreateTime. Kafka goes by the worker's clock, then."
+        tool = f"kafka-configs.sh --bootstrap-server {','.join(options.bootstrap_servers)} --alter --entity-type topics"
+        fix = f"Let Kafka stamp them: {tool} --entity-name {names[0]} --add-config {STAMPED}={BY_KAFKA}"
+        yield _warning(("kafka", "topics"), said, f"{fix}, and so for the others." if names[1:] else f"{fix}.")
 
 
 def _warning(place: Place, message: str, fix: str) -> Finding:

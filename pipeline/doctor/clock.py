@@ -1,15 +1,17 @@
-"""The clock of this machine against Kafka's: records carry our time of arrival, and Kafka holds it against its own."""
+"""The clock of this machine against Kafka's: times of arrival are ours, and Kafka refuses and deletes by its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pipeline.clock import TOLERATED as CORRECTED
 from pipeline.config.root import Config
 from pipeline.config.values import spell_seconds
 from pipeline.doctor.finding import Finding
 from pipeline.doctor.topics import HOUR_MS, number
 from pipeline.provision import plan
+from pipeline.publish.options import BY_KAFKA, STAMPED
 from pipeline.publish.quorum import ClockFacts
 from pipeline.publish.survey import ClusterFacts, TopicFacts
 
@@ -42,20 +44,22 @@ def judge(config: Config, facts: ClusterFacts) -> Finding:
     nearest = min(limits, default=None)
     if nearest is not None and certain > 0 and certain >= nearest.seconds * _NEAR:
         return Finding(_CHECK, "critical", f"{said}: {nearest.outcome}.", change=_CHANGE)
+    if certain > CORRECTED:
+        return Finding(_CHECK, "warning", f"{said}: a worker goes by Kafka's meanwhile.", change=_CHANGE)
     if certain > _TOLERATED:
         return Finding(_CHECK, "warning", f"{said}: the times of arrival in records are wrong by it.", change=_CHANGE)
     return Finding(_CHECK, "ok", f"{said}.")
 
 
 def _ahead(topic: TopicFacts) -> Iterator[_Limit]:
-    if topic.settings.get("message.timestamp.type") != "LogAppendTime":
+    if topic.settings.get(STAMPED) != BY_KAFKA:
         most = number(topic, "message.timestamp.after.max.ms", HOUR_MS) / 1000
         yield _Limit(most, f"{topic.name} refuses records {spell_seconds(most)} ahead (message.timestamp.after.max.ms)")
 
 
 def _behind(topic: TopicFacts) -> Iterator[_Limit]:
     """Yield what befalls late records; those that wait for Kafka are later still."""
-    if topic.settings.get("message.timestamp.type") == "LogAppendTime":
+    if topic.settings.get(STAMPED) == BY_KAFKA:
         return
     most = number(topic, "message.timestamp.before.max.ms", -1) / 1000
     if most >= 0:

@@ -15,6 +15,7 @@ from pipeline.config.values import spell_seconds
 from pipeline.doctor.finding import Finding, Severity
 from pipeline.provision import plan
 from pipeline.publish.intake import MAX_VALUE
+from pipeline.publish.options import BY_KAFKA, STAMPED
 from pipeline.publish.survey import ClusterFacts, TopicFacts
 
 HOUR_MS = 3_600_000
@@ -163,24 +164,22 @@ def _kept(topic: TopicFacts, wanted: _Wanted) -> Iterator[_Said]:
 
 
 def _times(topic: TopicFacts, wanted: _Wanted) -> Iterator[_Said]:
-    if topic.settings.get("message.timestamp.type") == "LogAppendTime":
-        said = "message.timestamp.type=LogAppendTime: the arrival at Headrace is replaced by that at Kafka."
-        yield _Said("kafka.timestamps", "info", said, _alter(wanted, "message.timestamp.type=CreateTime"))
+    if topic.settings.get(STAMPED) == BY_KAFKA:
+        said = f"{STAMPED}={BY_KAFKA}: Kafka stamps records by its own clock; arrival is in ce_recordedtime."
+        yield _Said("kafka.timestamps", "ok", said)
         return
     past = number(topic, "message.timestamp.before.max.ms", HOUR_MS)
     if past < _SHORTEST_PAST_MS:
         said = (
-            f"message.timestamp.before.max.ms={past}: records that waited longer for Kafka are refused, for their "
-            "time is that of arrival."
+            f"message.timestamp.before.max.ms={past}: records that waited longer for Kafka are refused under the time "
+            "of their arrival, and go without one."
         )
-        change = _alter(wanted, f"message.timestamp.before.max.ms={24 * HOUR_MS}")
-        yield _Said("kafka.timestamps", "critical", said, change)
+        yield _Said("kafka.timestamps", "warning", said, _alter(wanted, f"{STAMPED}={BY_KAFKA}"))
     else:
         ahead = number(topic, "message.timestamp.after.max.ms", HOUR_MS)
-        said = "records carry the time of arrival; Kafka refuses one that is " + (
-            f"{spell_seconds(ahead / 1000)} ahead of its clock." if ahead < 365 * 24 * HOUR_MS else "never too early."
-        )
-        yield _Said("kafka.timestamps", "ok", said)
+        refused = f" and refused {spell_seconds(ahead / 1000)} ahead" if ahead < 365 * 24 * HOUR_MS else ""
+        said = f"{STAMPED}=CreateTime: records are kept by the worker's clock{refused}, which may be wrong."
+        yield _Said("kafka.timestamps", "warning", said, _alter(wanted, f"{STAMPED}={BY_KAFKA}"))
 
 
 def _size(topic: TopicFacts, wanted: _Wanted) -> Iterator[_Said]:

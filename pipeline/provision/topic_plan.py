@@ -110,4 +110,5 @@ def _rights(config: Config, topics: tuple[Topic, ...], *, creates: bool) -> tupl
     rights = [Right(topic.name, operations) for topic in topics]
     if config.kafka.idempotent:
         rights.append(Right(None, ("IdempotentWrite",), "Kafka before 3.0; later ones take it from Write"))
+    rights.append(Right(None, ("Describe",), "to know Kafka's time where this machine's clock is wrong"))
     return tuple(rights)

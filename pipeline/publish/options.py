@@ -6,10 +6,16 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pipeline.files import regular
 from pipeline.publish.batch import Compression
+
+STAMPED: Final = "message.timestamp.type"
+"""Kafka's setting of a topic: who stamps its records."""
+
+BY_KAFKA: Final = "LogAppendTime"
+"""Kafka does, by its own clock: a worker's may be wrong, and Kafka refuses and deletes records by their stamps."""
 
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from time import monotonic
 
 from pipeline.errors import StartError
 from pipeline.publish.cluster import Cluster, LinkError
 from pipeline.publish.codes import Answer, answer_of, name_of, remedy
-from pipeline.publish.options import KafkaOptions
-from pipeline.publish.topics import create_missing, limits_of, missing
+from pipeline.publish.options import BY_KAFKA, STAMPED, KafkaOptions
+from pipeline.publish.topics import DEFAULT_LIMIT, LIMIT, create_missing, missing, settings_of
 
 _UNKNOWN = 3
 _LOOKS = 0.1
@@ -21,13 +21,15 @@ _LOOKS = 0.1
 class TopicState:
     """One topic as Kafka shows it.
 
-    partitions: 0 while it is not there. limit: its max.message.bytes. problem: why no record can be written to it, with
+    partitions: 0 while it is not there. limit: its max.message.bytes. stamped: by Kafka, or
+    we may not know. problem: why no record can be written to it, with
     what to do; empty when nothing is in the way.
     """
 
     name: str
     partitions: int = 0
     limit: int = 0
+    stamped: bool = True
     problem: str = ""
 
 
@@ -44,10 +46,10 @@ async def probe(options: KafkaOptions, topics: Collection[str]) -> list[TopicSta
         if options.idempotent:
             await _may_be_idempotent(cluster)
         there = [topic for topic in topics if not cluster.codes.get(topic, _UNKNOWN)]
-        limits = await limits_of(cluster, there) if there else {}
+        settings = await settings_of(cluster, there) if there else {}
         return [
-            TopicState(topic, cluster.partitions[topic], limits[topic])
-            if topic in limits
+            _state(topic, cluster.partitions[topic], settings.get(topic, {}))
+            if topic in there
             else TopicState(topic, problem=await _why_not(cluster, topic))
             for topic in topics
         ]
@@ -56,6 +58,11 @@ async def probe(options: KafkaOptions, topics: Collection[str]) -> list[TopicSta
         raise StartError(f"{problem}{advice}") from problem
     finally:
         cluster.close()
+
+
+def _state(topic: str, partitions: int, settings: Mapping[str, str]) -> TopicState:
+    stamped = settings.get(STAMPED, BY_KAFKA) == BY_KAFKA
+    return TopicState(topic, partitions, int(settings.get(LIMIT, DEFAULT_LIMIT)), stamped)
 
 
 async def _may_be_idempotent(cluster: Cluster) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from time import monotonic, time
 from typing import Any, Final
 
-from aiokafka.protocol.admin import DescribeConfigsRequest
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.metadata import MetadataRequest_v5
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
@@ -20,8 +19,8 @@ from pipeline.errors import StartError
 from pipeline.publish.cluster import Cluster, LinkError
 from pipeline.publish.options import KafkaOptions
 from pipeline.publish.quorum import ClockFacts, Untold, told_time
+from pipeline.publish.topics import settings_of
 
-_TOPIC: Final = 2  # ConfigResource.Type.TOPIC
 _ROUND_TRIPS: Final = 5
 _NOT_TOLD: Final = -(2**31)
 _OPERATIONS: Final = {3: "Read", 4: "Write", 5: "Create", 8: "Describe", 10: "DescribeConfigs"}
@@ -137,7 +136,7 @@ async def survey(options: KafkaOptions, topics: Collection[str], clock: Callable
             answer = await cluster.ask(_Metadata(names))
             took.append(monotonic() - began)
         there = [topic for topic in answer.topics if not topic[0]]
-        settings = await _settings(cluster, [topic[1] for topic in there]) if there else {}
+        settings = await settings_of(cluster, [topic[1] for topic in there]) if there else {}
         told = await told_time(cluster, clock)
     except LinkError as problem:
         raise StartError(str(problem)) from problem
@@ -145,16 +144,6 @@ async def survey(options: KafkaOptions, topics: Collection[str], clock: Callable
         cluster.close()
     seen = tuple(_topic(topic, settings.get(topic[1], {})) for topic in there)
     return ClusterFacts(len(answer.brokers), sorted(took)[_ROUND_TRIPS // 2], seen, told)
-
-
-async def _settings(cluster: Cluster, topics: Sequence[str]) -> dict[str, dict[str, str]]:
-    request = DescribeConfigsRequest([(_TOPIC, topic, None) for topic in topics])
-    answer = await cluster.ask(request)
-    return {
-        topic: {name: value for name, value, *_ in entries if value is not None}
-        for code, _, _, topic, entries in answer.resources
-        if not code
-    }
 
 
 def _topic(told: Sequence[Any], settings: Mapping[str, str]) -> TopicFacts:

@@ -18,7 +18,7 @@ DEFAULT_LIMIT: Final = 1_048_588
 """Kafka's own default of max.message.bytes, where we may not read the topic's."""
 
 _TOPIC: Final = 2  # ConfigResource.Type.TOPIC
-_LIMIT: Final = "max.message.bytes"
+LIMIT: Final = "max.message.bytes"
 _UNKNOWN: Final = 3
 _EXISTS: Final = 36
 _LOOKS: Final = 0.1
@@ -98,10 +98,17 @@ async def _wait_for_leaders(cluster: Cluster, topics: Collection[str]) -> None:
 
 async def limits_of(cluster: Cluster, topics: Collection[str]) -> dict[str, int]:
     """Give topic -> max.message.bytes; Kafka's own default where we may not read it."""
-    limits = dict.fromkeys(topics, DEFAULT_LIMIT)
-    # Every setting is asked for (null), not this one: Tansu 0.6 closes the connection on a list of names.
-    request = DescribeConfigsRequest([(_TOPIC, topic, None) for topic in topics])
-    for code, _, _, topic, entries in (await cluster.ask(request)).resources:
-        if not code:  # without DESCRIBE_CONFIGS we do not know; a batch that is refused is then taken apart
-            limits[topic] = next((int(value) for name, value, *_ in entries if name == _LIMIT), limits[topic])
-    return limits
+    settings = await settings_of(cluster, topics)
+    # What we do not know shows in time: a batch that is refused is taken apart.
+    return {topic: int(settings.get(topic, {}).get(LIMIT, DEFAULT_LIMIT)) for topic in topics}
+
+
+async def settings_of(cluster: Cluster, topics: Collection[str]) -> dict[str, dict[str, str]]:
+    """Give the settings of each topic by Kafka's names; those that we may not read (DESCRIBE_CONFIGS) are left out."""
+    # Every setting is asked for (null), not some: Tansu 0.6 closes the connection on a list of names.
+    answer = await cluster.ask(DescribeConfigsRequest([(_TOPIC, topic, None) for topic in topics]))
+    return {
+        topic: {name: value for name, value, *_ in entries if value is not None}
+        for code, _, _, topic, entries in answer.resources
+        if not code
+    }

@@ -117,7 +117,8 @@ def test_no_release_takes_readings_with_it(rendered: Mapping[str, str]) -> None:
 def test_the_user_may_read_only_where_that_is_wanted(chart: Path) -> None:
     def rights(*options: str) -> list[str]:
         [user] = objects(template(chart, "strimzi", *options).stdout, "KafkaUser")
-        [rule] = user["spec"]["authorization"]["acls"]
+        rule, cluster = user["spec"]["authorization"]["acls"]
+        assert cluster == {"resource": {"type": "cluster"}, "operations": ["Describe"]}
         return list(rule["operations"])
 
     assert rights() == ["Write", "Describe", "DescribeConfigs", "Create"]

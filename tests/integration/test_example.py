@@ -87,5 +87,5 @@ def the_headers_say_whence(headers: dict[str, str], timestamp: int) -> None:
     assert headers["ce_licence"] == "https://creativecommons.org/licenses/by/4.0/"
     assert headers["ce_feed"] == "city"
     assert headers["ce_connector"].startswith("city-aq@")
-    # Kafka's time is the arrival, months after the observation.
+    # Kafka's own time, months after the observation.
     assert timestamp > READING["ts"] + 86_400_000

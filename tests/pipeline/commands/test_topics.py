@@ -46,7 +46,7 @@ def test_the_script_calls_kafkas_tools(capsys: pytest.CaptureFixture[str], confi
         return [line.split("|")[:-1] for line in done.stdout.splitlines()]
 
     made = calls()
-    assert [call[0] for call in made] == ["kafka-topics.sh"] * 2 + ["kafka-acls.sh"] * 3
+    assert [call[0] for call in made] == ["kafka-topics.sh"] * 2 + ["kafka-acls.sh"] * 4
     assert made[0][1:5] == ["--bootstrap-server", "127.0.0.1:9092", "--command-config", "admin.properties"]
     assert "retention.ms=2592000000" in made[0]
     assert "retention.ms=604800000" in made[1]

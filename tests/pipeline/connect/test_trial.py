@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -204,3 +204,14 @@ def test_an_address_for_gateways_is_tried_and_left(tmp_path: Path) -> None:
     [(_, severity, said)] = findings("192.0.2.1:1700")
     assert severity == "error"
     assert "Cannot assign requested address" in said
+
+
+def test_topics_that_kafka_does_not_stamp_are_told_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def probe(_options: KafkaOptions, topics: Collection[str]) -> list[TopicState]:
+        return [TopicState(topic, 6, 1_048_588, stamped=False) for topic in topics]
+
+    monkeypatch.setattr(trial, "probe", probe)
+    [finding] = asyncio.run(trial._kafka(example(tmp_path)))
+    assert finding.severity == "warning"
+    assert finding.message.startswith("bench.AirQualityObserved.v1, bench.dead-letter.v1: ")
+    assert "--entity-name bench.AirQualityObserved.v1 --add-config message.timestamp.type=LogAppendTime" in finding.fix

@@ -10,11 +10,11 @@ from pipeline.doctor import clock
 from pipeline.doctor.finding import Finding
 from pipeline.publish.quorum import ClockFacts, Untold
 from pipeline.publish.survey import ClusterFacts
-from tests.pipeline.doctor.test_judgements import GOOD, example
+from tests.pipeline.doctor.test_judgements import BY_CREATOR, GOOD, example
 
 
 def judged(tmp_path: Path, told: ClockFacts | Untold, **settings: str) -> Finding:
-    changed = {**GOOD.settings, **{name.replace("_", "."): value for name, value in settings.items()}}
+    changed = {**GOOD.settings, **BY_CREATOR, **{name.replace("_", "."): value for name, value in settings.items()}}
     return clock.judge(example(tmp_path), ClusterFacts(3, 0.001, (replace(GOOD, settings=changed),), told))
 
 

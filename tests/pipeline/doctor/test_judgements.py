@@ -32,11 +32,14 @@ GOOD = TopicFacts(
         "min.insync.replicas": "2",
         "retention.ms": "604800000",
         "max.message.bytes": "1048588",
+        "message.timestamp.type": "LogAppendTime",
         "message.timestamp.after.max.ms": "3600000",
         "message.timestamp.before.max.ms": "9223372036854775807",
     },
     operations=frozenset({"Write", "Describe", "DescribeConfigs"}),
 )
+
+BY_CREATOR = {"message.timestamp.type": "CreateTime"}
 
 
 def example(tmp_path: Path, **changes: Any) -> Config:
@@ -261,7 +264,13 @@ def test_a_topic_as_it_should_be(tmp_path: Path) -> None:
         ({"settings": {"unclean.leader.election.enable": "true"}}, "leaders", "warning", "enable=false"),
         ({"settings": {"cleanup.policy": "compact"}}, "retention", "warning", "cleanup.policy=delete"),
         ({"settings": {"retention.ms": "60000"}}, "retention", "warning", "retention.ms="),
-        ({"settings": {"message.timestamp.before.max.ms": "1000"}}, "timestamps", "critical", "before.max.ms=86400000"),
+        ({"settings": BY_CREATOR}, "timestamps", "warning", "message.timestamp.type=LogAppendTime"),
+        (
+            {"settings": {**BY_CREATOR, "message.timestamp.before.max.ms": "1000"}},
+            "timestamps",
+            "warning",
+            "message.timestamp.type=LogAppendTime",
+        ),
         ({"operations": frozenset({"Describe"})}, "rights", "critical", "--operation Write"),
     ],
 )
