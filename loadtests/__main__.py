@@ -10,10 +10,13 @@ from loadtests.bench import bench
 from loadtests.cases import cases
 from loadtests.contenders import CONTENDERS, Contender
 from loadtests.networks import NETWORKS
+from loadtests.payloads import table
 from loadtests.profiling import profile
 from loadtests.reading import measure
 from loadtests.report import report
 from loadtests.rig import Options
+from tests.connectors.network_servers.events import EVENTS
+from tests.connectors.network_servers.messages import UPLINKS
 
 EVERYONE: tuple[Contender, ...] = (*CONTENDERS, *NETWORKS)
 
@@ -27,6 +30,8 @@ def main() -> int:
         asyncio.run(profile(_folder(arguments.out), chosen, arguments.messages, _options(arguments)))
     elif arguments.command == "reading":
         print(measure())
+    elif arguments.command == "payloads":
+        print(table({name: [UPLINKS[name], *EVENTS[name]] for name in UPLINKS}))
     else:
         return _bench(arguments)
     return 0
@@ -79,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     ours = [each.name for each in EVERYONE if each.headrace]
     look.add_argument("--contender", choices=ours, default="headrace", help="Headrace, on plain JSON or LoRaWAN")
     commands.add_parser("reading", help="how long large configurations and registries take to read and check")
+    commands.add_parser("payloads", help="how long the worst payloads of 256 KiB take to parse")
     tell = commands.add_parser("report", help="render results.json as Markdown")
     tell.add_argument("file", type=Path)
     return parser

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.errors import PayloadError
+from pipeline.errors import PayloadError, Reason
 from pipeline.uplink import Fields, Uplink
 
 __all__ = [
@@ -34,6 +34,8 @@ Decoded = Fields | Sequence[Fields]
 """One reading, or several, each with its own time: a device may send what it has kept."""
 MOST_READINGS = 1000
 """Of one message; a connector that makes more has a bug."""
+MOST_VALUES = 5 * MOST_READINGS
+"""Of one message, in all its readings: so many are read from a payload without holding up the others."""
 
 
 class FromArrival(int):
@@ -73,12 +75,17 @@ class Format:
         """Return the readings of an uplink, as a connector's own decoder does.
 
         Raises:
-            PayloadError: the payload is no such format, or holds too many readings for one message.
+            PayloadError: the payload is no such format, or holds too many readings for one message (`too_expensive`).
         """
         readings = self.parse(uplink.payload, uplink.received_at)
         if not isinstance(readings, Mapping) and len(readings) > MOST_READINGS:
-            raise PayloadError(f"expected at most {MOST_READINGS} readings in one message, got {len(readings)}")
+            raise too_many(MOST_READINGS, "readings", len(readings))
         return readings
+
+
+def too_many(most: int, what: str, got: int) -> PayloadError:
+    """Return what refuses a message that holds more than is handled at once."""
+    return PayloadError(f"expected at most {most} {what} in one message, got {got}", Reason.TOO_EXPENSIVE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.connector import MOST_READINGS, too_many
 from pipeline.decode import too_large
 from pipeline.delivery import Batch, Delivery, Fate, Stage, fanned
 from pipeline.dialect import Dialect, Event, Frame, Reader, Said
@@ -79,6 +80,9 @@ class Unwrap(Stage[Message]):
                     found[only.__class__].append((only, message))
             elif not said or (retained and not all(_dated(each) for each in said)):
                 delivery.seal(Fate.FILTERED)  # nothing, or an old value sent anew, and nothing tells how old
+            elif len(said) > MOST_READINGS:
+                refusal = too_many(MOST_READINGS, "uplinks, frames and events", len(said))
+                self._refusals.refuse(delivery, message, refusal, "unwrap")
             else:
                 self._pass_on(delivery, found)
                 self._several(delivery, said, message)

@@ -81,7 +81,7 @@ def test_a_device_connector_imports_the_standard_library_and_the_vendors_surface
 
 def test_a_dialect_or_format_is_pure() -> None:
     """No I/O, no clock; of the engine only its words."""
-    words = {"pipeline.uplink", "pipeline.dialect", "pipeline.errors", "pipeline.times"}
+    words = {"pipeline.connector", "pipeline.uplink", "pipeline.dialect", "pipeline.errors", "pipeline.times"}
     words |= {"pipeline.json_guard", "pipeline.json_words"}
     for module, names in IMPORTS.items():
         if module.startswith(("connectors.network_servers", "connectors.formats")):

@@ -17,6 +17,7 @@ from math import isfinite
 from typing import Any
 
 from headrace import Fields, Format, FromArrival, PayloadError, Uplink
+from pipeline.connector import MOST_VALUES, too_many
 from pipeline.json_words import told
 
 UNITS = {
@@ -35,105 +36,132 @@ _VERSION = 10
 _RELATIVE = 2.0**28  # seconds; below, a time counts from now
 _LATEST = 253_402_300_800.0  # seconds; the year 10000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*", re.ASCII)
-_NUMBERS = ("bt", "bv", "bs", "bver", "v", "s", "t", "ut")
-_TEXTS = ("bn", "bu", "n", "u", "vs", "vd")
+_LONGEST_NAME = 256  # characters; no device's name has as many, and each record is checked with its base name
+_Types = tuple[type, ...]
+_NUMBER: _Types = (int, float)
+_TEXT: _Types = (str,)
+_TRUTH: _Types = (bool,)
+_RIGHT: dict[str, _Types] = {
+    **dict.fromkeys(("bt", "bv", "bs", "bver", "v", "s", "t", "ut"), _NUMBER),
+    **dict.fromkeys(("bn", "bu", "n", "u", "vs", "vd"), _TEXT),
+    "vb": _TRUTH,
+}
+_EXPECTED = {_NUMBER: "a number", _TEXT: "a text", _TRUTH: "true or false"}
 _VALUES = ("v", "vs", "vb", "vd")
+_BASES = ("bn", "bt", "bu", "bv", "bs")
+_BASE = frozenset(_BASES)
+
+Place = tuple[str | None, int]
 
 
 def parse(payload: bytes, received_at: int) -> list[Fields]:
     """Return the readings, in the order of their first record.
 
     Raises:
-        PayloadError: the payload is no SenML pack in JSON.
+        PayloadError: the payload is no SenML pack in JSON, or holds too many records (`too_expensive`).
     """
     pack = Uplink(payload).json()
     if not isinstance(pack, list) or not pack:
         raise PayloadError("expected a list of SenML records")
+    if len(pack) > MOST_VALUES:
+        raise too_many(MOST_VALUES, "records", len(pack))
     base: dict[str, Any] = {}
     readings: list[Fields] = []
-    latest: dict[tuple[str | None, int], dict[str, Any]] = {}
+    latest: dict[Place, dict[str, Any]] = {}
+    names: set[str] = set()
     for number, record in enumerate(pack, 1):
-        _check(record, number)
-        base |= {name: record[name] for name in ("bn", "bt", "bu", "bv", "bs") if name in record}
-        if any(name in record for name in (*_VALUES, "s")):
-            new = _resolved({**base, **record}, number, received_at)
-            place = new["device"], new["time"]
-            if not (place in latest and _joined(latest[place], new)):
+        values = _check(record, number)
+        if not _BASE.isdisjoint(record):
+            base |= {name: record[name] for name in _BASES if name in record}
+        if values or "s" in record:
+            device, key = _named(base, record, number, names)
+            place = device, _time(base, record, number, received_at)
+            if not _joined(latest.get(place), key, base, record, number):
+                new: dict[str, Any] = {"device": device, "time": place[1], "values": {}}
                 latest[place] = new
+                _joined(new, key, base, record, number)
                 readings.append(new)
     if not readings:
         raise PayloadError("expected a record with a value, got base fields only")
     return readings
 
 
-def _check(record: Any, number: int) -> None:  # noqa: ANN401 - a payload holds anything
-    if not isinstance(record, dict):
+def _check(record: Any, number: int) -> int:  # noqa: ANN401 - a payload holds anything
+    """Return how many values a record has: one, or none."""
+    if record.__class__ is not dict:
         raise PayloadError(f"expected an object as record {number}, got {told(record)}")
     for name, value in record.items():
-        if name.endswith("_"):
-            raise PayloadError(f"expected fields of RFC 8428 in record {number}, got {name[:40]!r}, a must-understand")
-        if name in _NUMBERS and not _finite(value):
-            raise PayloadError(f"expected a number in {name} of record {number}, got {told(value)}")
-        if name in _TEXTS and not isinstance(value, str):
-            raise PayloadError(f"expected a text in {name} of record {number}, got {told(value)}")
-    if "vb" in record and not isinstance(record["vb"], bool):
-        raise PayloadError(f"expected true or false in vb of record {number}, got {told(record['vb'])}")
+        right = _RIGHT.get(name)
+        if right is None:
+            if name[-1:] == "_":
+                raise PayloadError(
+                    f"expected fields of RFC 8428 in record {number}, got {name[:40]!r}, a must-understand"
+                )
+        elif value.__class__ not in right:
+            said = f"expected {_EXPECTED[right]} in {name} of record {number}"
+            raise PayloadError(f"{said}, got {told(value)}")
     if record.get("bver", _VERSION) > _VERSION:
         raise PayloadError(f"expected SenML version {_VERSION} at most, got {record['bver']}")
-    if sum(name in record for name in _VALUES) > 1:
+    values = ("v" in record) + ("vs" in record) + ("vb" in record) + ("vd" in record)
+    if values > 1:
         raise PayloadError(f"expected one value in record {number}, got several of {', '.join(_VALUES)}")
+    return values
 
 
-def _finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+def _named(base: dict[str, Any], record: dict[str, Any], number: int, names: set[str]) -> tuple[str | None, str]:
+    """Return the device of a record, and what its value is called. names: those that are known to be right."""
+    start, name = base.get("bn", ""), record.get("n", "")
+    if len(start) + len(name) > _LONGEST_NAME:
+        length = len(start) + len(name)
+        raise PayloadError(f"expected at most {_LONGEST_NAME} characters in bn and n of record {number}, got {length}")
+    whole = start + name
+    if whole not in names:
+        if not _NAME.fullmatch(whole):
+            raise PayloadError(
+                f"expected a name of letters, digits and -:./_ in record {number} (bn and n), got {whole[:60]!r}"
+            )
+        names.add(whole)
+    if not start and name.startswith("urn:"):
+        start, name = name, ""
+    return start.rstrip(":/") or None, name or record.get("u", base.get("bu")) or "value"
 
 
-def _resolved(record: dict[str, Any], number: int, received_at: int) -> dict[str, Any]:
-    """Return a reading of one record; `record` has the base fields that hold for it."""
-    base, name = record.get("bn", ""), record.get("n", "")
-    if not _NAME.fullmatch(base + name):
-        raise PayloadError(
-            f"expected a name of letters, digits and -:./_ in record {number} (bn and n), got {(base + name)[:60]!r}"
-        )
-    unit = record.get("u", record.get("bu"))
-    if not base and name.startswith("urn:"):
-        base, name = name, ""
-    key = name or unit or "value"
-    resolved: dict[str, Any] = {"device": base.rstrip(":/") or None, "time": _time(record, number, received_at)}
+def _joined(
+    reading: dict[str, Any] | None, key: str, base: dict[str, Any], record: dict[str, Any], number: int
+) -> bool:
+    """Join a record to the reading of its device and time, unless that has the name already."""
+    sums = "s" in record
+    if reading is None or key in reading["values"] or (sums and key in reading.get("sums", ())):
+        return False
     if "v" in record:
-        resolved["values"] = {key: _added(record, "v", "bv", number)}
+        reading["values"][key] = _added(base, record, "v", number)
     else:
-        others = [record[kind] for kind in ("vs", "vb", "vd") if kind in record]
-        resolved["values"] = {key: others[0]} if others else {}
-    if "s" in record:
-        resolved["sums"] = {key: _added(record, "s", "bs", number)}
-    resolved["units"] = {} if unit is None else {key: UNITS.get(unit, unit)}
-    return resolved
+        for kind in ("vs", "vb", "vd"):
+            if kind in record:
+                reading["values"][key] = record[kind]
+    if sums:
+        reading.setdefault("sums", {})[key] = _added(base, record, "s", number)
+    units = reading.setdefault("units", {})
+    unit = record.get("u", base.get("bu"))
+    if unit is not None:
+        units[key] = UNITS.get(unit, unit)
+    return True
 
 
-def _added(record: dict[str, Any], name: str, base: str, number: int) -> float:
-    value: float = record[name] + record[base] if base in record else record[name]
-    if not _finite(value):
-        raise PayloadError(f"expected {base} and {name} of record {number} to add up to a number, got {value}")
+def _added(base: dict[str, Any], record: dict[str, Any], name: str, number: int) -> float:
+    start = base.get("b" + name)
+    value: float = record[name] if start is None else record[name] + start
+    if not isfinite(value):
+        raise PayloadError(f"expected b{name} and {name} of record {number} to add up to a number, got {value}")
     return value
 
 
-def _time(record: dict[str, Any], number: int, received_at: int) -> int:
-    seconds = float(record.get("bt", 0)) + float(record.get("t", 0))
+def _time(base: dict[str, Any], record: dict[str, Any], number: int, received_at: int) -> int:
+    seconds = float(base.get("bt", 0)) + float(record.get("t", 0))
     if not -_RELATIVE < seconds < _LATEST:
         raise PayloadError(f"expected a time (bt and t) before the year 10000 in record {number}, got {seconds}")
     ms = round(seconds * 1000)
     return FromArrival(received_at + ms) if seconds < _RELATIVE else ms
-
-
-def _joined(reading: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Join a record to the reading of its device and time, unless that has the name already."""
-    parts = [part for part in ("values", "sums") if new.get(part)]
-    if any(reading.get(part, {}).keys() & new[part].keys() for part in parts):
-        return False
-    for part in (*parts, "units"):
-        reading.setdefault(part, {}).update(new[part])
-    return True
 
 
 FORMAT = Format("senml", parse)

@@ -8,6 +8,7 @@ what is written as a JSON number is a number here, `true` and `false` are boolea
 import re
 
 from headrace import Fields, Format, PayloadError
+from pipeline.connector import MOST_READINGS, MOST_VALUES, too_many
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*", re.ASCII)
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,30})(\.\d{1,40})?([eE][+-]?\d{1,2})?", re.ASCII)
@@ -19,7 +20,7 @@ def parse(payload: bytes, received_at: int) -> list[Fields]:  # noqa: ARG001 - a
     """Return the readings, in the order of the payload; `TimeInstant` is there where it was sent.
 
     Raises:
-        PayloadError: the payload is no UltraLight 2.0 measure.
+        PayloadError: the payload is no UltraLight 2.0 measure, or holds too many readings or values (`too_expensive`).
     """
     try:
         text = payload.decode()
@@ -27,6 +28,11 @@ def parse(payload: bytes, received_at: int) -> list[Fields]:  # noqa: ARG001 - a
         raise PayloadError("expected text in UTF-8 such as `t|25|h|42`") from None
     if "@" in text.split("|", 1)[0]:
         raise PayloadError("expected measures such as `t|25`, got a command's answer (`device@command|result`)")
+    readings, values = text.count("#") + 1, (text.count("|") + 1) // 2
+    if readings > MOST_READINGS:
+        raise too_many(MOST_READINGS, "readings", readings)
+    if values > MOST_VALUES:
+        raise too_many(MOST_VALUES, "values", values)
     return [_reading(group) for group in text.strip().split("#")]
 
 

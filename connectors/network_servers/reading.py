@@ -26,6 +26,8 @@ _HUGE = 10.0**300
 _DIGITS = re.compile(r"-?[0-9]+", re.ASCII)
 _ADDRESS = re.compile(r"[0-9a-f]{8}", re.ASCII)
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*", re.ASCII)
+_LONGEST_SECRET = 40  # characters, with dashes between
+_CONTAINERS = (dict, list)  # what JSON has; a call for each number in it would take ten times as long
 _SECRETS = {
     "appskey", "nwkskey", "fnwksintkey", "snwksintkey", "nwksenckey", "appkey", "nwkkey", "genappkey", "mcappskey",
     "mcnwkskey", "joinservercontext", "password", "token", "apikey",
@@ -214,10 +216,17 @@ def battery(value: object) -> dict[str, float]:
 def public(value: Any) -> Any:  # noqa: ANN401 - JSON holds anything
     """Return a message without its session keys and credentials."""
     if isinstance(value, Mapping):
-        return {name: public(each) for name, each in value.items() if not _secret(name)}
-    return [public(each) for each in value] if isinstance(value, list) else value
+        return {
+            name: public(each) if each.__class__ in _CONTAINERS else each
+            for name, each in value.items()
+            if len(name) > _LONGEST_SECRET or not _secret(name)
+        }
+    if not isinstance(value, list):
+        return value
+    return [public(each) if each.__class__ in _CONTAINERS else each for each in value]
 
 
+@lru_cache(maxsize=4096)
 def _secret(name: str) -> bool:
     return name.replace("_", "").replace("-", "").lower() in _SECRETS
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from time import process_time
 
 import orjson
@@ -26,6 +27,7 @@ def nested(levels: int) -> bytes:
         (b'{"a":"\\\\","b":[' + b"{}," * MAX_DEPTH + b'"\\"]",' + nested(MAX_DEPTH - 1) + b"]}", Reason.TOO_DEEP),
         (b'{"a":[' + b"{}," * MAX_DEPTH + b'"', Reason.MALFORMED),
         (b"[" * 1_000_000, Reason.TOO_DEEP),
+        (b'{"a":[' + b"{}," * json_guard.MOST_CONTAINERS + b"1]}", Reason.TOO_EXPENSIVE),
         (b'{"temperature":NaN}', Reason.MALFORMED),
         (b'{"temperature":Infinity}', Reason.MALFORMED),
         (b'{"ts":' + b"9" * 5000 + b"}", Reason.MALFORMED),
@@ -56,6 +58,7 @@ def test_refuses_with_a_reason(payload: bytes, reason: Reason) -> None:
     [
         b"{}",
         nested(MAX_DEPTH),
+        b'{"a":[' + b"{}," * (json_guard.MOST_CONTAINERS - 2) + b'"' + b"{}" * 999 + b'"]}',
         b'{"time":"12:00:00","mac":"00:11:22"}',
         b'{"a" : {"a" : 1}, "b":[{"a":1},{"a":2}]}',
         b'{"note":"\\u003a:","a":1}',
@@ -115,7 +118,8 @@ def test_bytes_are_parsed_or_refused(payload: bytes) -> None:
     "payload",
     [
         b'{"a":[' + b"[]," * 87_000 + b"1]}",
-        nested(MAX_DEPTH)[:-1] + b',"b":[' + b"[{}]," * 50_000 + b"1]}",
+        b'{"a":[' + b"[]," * 9_900 + b"1]}",
+        nested(MAX_DEPTH)[:-1] + b',"b":[' + b"[{}]," * 4_900 + b"1]}",
     ],
 )
 def test_a_large_payload_holds_up_nobody(payload: bytes) -> None:
@@ -133,6 +137,7 @@ def best_of_three(work: Callable[[bytes], object], payload: bytes) -> float:
     took = []
     for _ in range(3):
         began = process_time()
-        work(payload)
+        with suppress(PayloadError):
+            work(payload)
         took.append(process_time() - began)
     return min(took)

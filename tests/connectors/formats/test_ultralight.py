@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from connectors.formats.ultralight import parse
 from headrace import PayloadError
+from pipeline.errors import Reason
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,17 @@ def test_nothing_but_a_refusal_escapes(payload: bytes) -> None:
     else:
         assert readings
         assert all(readings)
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (b"#".join([b"t|1"] * 1001), "expected at most 1000 readings in one message, got 1001"),
+        (b"|".join(b"%d|1" % at for at in range(5001)), "expected at most 5000 values in one message, got 5001"),
+    ],
+)
+def test_what_holds_too_much_is_refused_before_it_is_read(payload: bytes, said: str) -> None:
+    with pytest.raises(PayloadError, match=said) as refused:
+        parse(payload, 0)
+    assert refused.value.reason is Reason.TOO_EXPENSIVE
+    assert parse(payload.rpartition(b"#" if b"#" in payload else b"|5000|")[0], 0)
