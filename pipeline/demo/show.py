@@ -49,6 +49,7 @@ class Demo:
         self._city = City()
         self._stack = Stack(folder, self._register)
         self._seconds = seconds
+        self._on_terminal = sys.stdout.isatty()
         self._stop = asyncio.Event()
 
     async def run(self) -> int:
@@ -121,6 +122,9 @@ class Demo:
             watch.learn(figures)
 
     def _see_that_all_run(self, *tasks: asyncio.Task[None]) -> None:
+        # SIGHUP goes to the terminal's first process only, which may be a `make` that waits for us.
+        if self._on_terminal and not sys.stdout.isatty():
+            raise StartError("The terminal was closed.")
         worker = self._stack.worker
         if worker is not None and worker.exit_code is not None:
             raise StartError(f"The worker ended by itself. The end of its log:\n{worker.tail()}")

@@ -137,12 +137,19 @@ def test_ctrl_c_ends_it_in_order() -> None:
     assert gone(running)
 
 
-def test_a_demo_whose_terminal_is_closed_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("told", [True, False], ids=["SIGHUP", "no SIGHUP, as beneath make"])
+def test_a_demo_whose_terminal_is_closed_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, told: bool
+) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with demo() as process:
+    ours, theirs = pty.openpty()
+    with demo(terminal=theirs) as process:
+        os.close(theirs)
         running = parts(process)
-        process.send_signal(signal.SIGHUP)
-        process.communicate(timeout=30)
+        os.close(ours)
+        if told:
+            process.send_signal(signal.SIGHUP)
+        process.wait(30)
         assert gone(running)
     assert not list(tmp_path.iterdir())
 

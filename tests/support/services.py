@@ -73,8 +73,12 @@ def _run(folder: Path, mqtt_port: int, kafka_port: int) -> NoReturn:
 
 
 def _watch(processes: Sequence[Process]) -> NoReturn:
+    on_terminal = sys.stdout.isatty()
     while True:
         time.sleep(1)
+        # SIGHUP goes to the terminal's first process only, which may be a `make` that waits for us.
+        if on_terminal and not sys.stdout.isatty():
+            raise KeyboardInterrupt
         for process in processes:
             if not process.running:
                 raise SystemExit(f"{process.command[0]} ended by itself:\n{process.tail()}")

@@ -17,13 +17,16 @@ from tests.support.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
-# What a careless parent hands down: SIGTERM and SIGINT blocked, SIGHUP and SIGINT ignored.
-CARELESS = """
-import os, signal, sys
+# The first process of a terminal, as `make` may be: it blocks and ignores signals, which its child inherits, and hands
+# none on.
+LEADER = """
+import fcntl, os, signal, subprocess, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
 for number in (signal.SIGHUP, signal.SIGINT):
     signal.signal(number, signal.SIG_IGN)
-os.execv(sys.executable, [sys.executable, "-m", "tests.support.services", *sys.argv[1:]])
+sys.exit(subprocess.call([sys.executable, "-m", "tests.support.services", *sys.argv[1:]]))
 """
 
 
@@ -36,16 +39,16 @@ def test_a_question_starts_nothing(argument: str, code: int, capsys: pytest.Capt
     assert "python -m tests.support.services" in told.out + told.err
 
 
-def _close(terminal: int, _process: subprocess.Popen[bytes]) -> None:
+def _close(terminal: int, _services: psutil.Process) -> None:
     os.close(terminal)
 
 
-def _press_ctrl_c(terminal: int, _process: subprocess.Popen[bytes]) -> None:
+def _press_ctrl_c(terminal: int, _services: psutil.Process) -> None:
     os.write(terminal, b"\x03")
 
 
-def _kill(_terminal: int, process: subprocess.Popen[bytes]) -> None:
-    process.kill()
+def _kill(_terminal: int, services: psutil.Process) -> None:
+    services.kill()
 
 
 @pytest.mark.real
@@ -55,14 +58,15 @@ def _kill(_terminal: int, process: subprocess.Popen[bytes]) -> None:
     ids=["ctrl-c", "terminal closed", "killed"],
 )
 def test_whatever_ends_the_services_ends_both_brokers(
-    end: Callable[[int, subprocess.Popen[bytes]], None], told: str | None
+    end: Callable[[int, psutil.Process], None], told: str | None
 ) -> None:
-    with _services() as (terminal, process):
+    with _terminal() as (terminal, leader):
         shown = _read_until(terminal, b"consume")
-        brokers = psutil.Process(process.pid).children(recursive=True)
+        [started] = psutil.Process(leader.pid).children()
+        brokers = started.children(recursive=True)
         assert len(brokers) == 2, brokers
-        end(terminal, process)
-        code = process.wait(PATIENCE)
+        end(terminal, started)
+        code = leader.wait(PATIENCE)
         if told is not None:
             shown += _read_until(terminal, None)
             assert told in shown.decode()
@@ -73,13 +77,12 @@ def test_whatever_ends_the_services_ends_both_brokers(
 
 
 @contextmanager
-def _services() -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """Start them on a terminal of their own, from a careless parent; yield our side of the terminal."""
+def _terminal() -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Start them on a terminal of their own; yield our side of it, and its first process."""
     ours, theirs = pty.openpty()
     mqtt, kafka = map(str, free_ports(2))
-    lead = "import os, fcntl, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
-    process = subprocess.Popen(
-        [sys.executable, "-c", lead + CARELESS, "--mqtt-port", mqtt, "--kafka-port", kafka],
+    leader = subprocess.Popen(
+        [sys.executable, "-c", LEADER, "--mqtt-port", mqtt, "--kafka-port", kafka],
         cwd=ROOT,
         stdin=theirs,
         stdout=theirs,
@@ -87,10 +90,10 @@ def _services() -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     )
     os.close(theirs)
     try:
-        yield ours, process
+        yield ours, leader
     finally:
-        process.kill()
-        process.wait()
+        leader.kill()
+        leader.wait()
         with suppress(OSError):
             os.close(ours)
 
