@@ -106,6 +106,7 @@ def mqtt_options(name: str, feed: FeedConfig, state: Path | None) -> MqttOptions
         max_in_flight=feed.max_in_flight,
         session_expiry=round(feed.session_expiry),
         max_payload=feed.max_payload,
+        max_filters=feed.max_filters_per_subscribe,
         state_file=None if state is None else state / f"{name}.mqtt-session.json",
     )
 

@@ -121,6 +121,8 @@ class MqttFeed(Section):
     """How many messages may be unacknowledged before reading pauses; also how many a crash can duplicate."""
     max_payload: Annotated[Size, sizes(1, 16 * 1024**2)] = Field(default=256 * 1024, examples=["256KiB"])
     """The largest payload that is decoded; a larger one is a dead letter. MQTT 5 properties do not count."""
+    max_filters_per_subscribe: int | None = Field(default=None, ge=1, le=65_535, examples=[8])
+    """How many filters one SUBSCRIBE holds; absent, 8 on AWS IoT Core, else all, or fewer if a broker closes on it."""
     session_expiry: Annotated[Duration, durations(1, _LONGEST_EXPIRY), _WHOLE] = Field(
         default=7 * 86_400.0, examples=["7d"]
     )

@@ -25,8 +25,12 @@ class Trial(MqttFeed):
         self.findings: list[Finding] = []
         super().__init__(name, options, ledger, _Events(self.subscribed))
 
-    def _report(self, problem: ConnectionFailedError) -> None:
-        if not self._stopping:
+    def _report(self, problem: ConnectionFailedError, *, fewer: bool = False) -> None:
+        if fewer:
+            fix = f"Write `max_filters_per_subscribe: {self._most}`, so that a start need not find out."
+            said = f"{problem} {self._most} at once are tried instead."
+            self.findings.append(Finding(("feeds", self.name, "subscribe"), said, fix, severity="warning"))
+        elif not self._stopping:
             raise StartError(f"Feed {self.name}: {problem}")
 
     def _judge(self, filters: Sequence[tuple[str, int]], codes: Sequence[int]) -> Sequence[tuple[str, int]]:

@@ -6,15 +6,16 @@ import asyncio
 import contextlib
 import random
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
+from typing import TypeVar
 
 from paho.mqtt.client import WebsocketConnectionError
 
 from pipeline.apart import in_thread
 from pipeline.delivery import MAX_WEIGHT, Ledger, Stage
 from pipeline.errors import StartError
-from pipeline.feeds.mqtt_causes import ConnectionFailedError, Row
+from pipeline.feeds.mqtt_causes import ConnectionFailedError, Row, fewer_filters, most_filters
 from pipeline.feeds.mqtt_client import Answer, UnreadableError
 from pipeline.feeds.mqtt_connection import FIRST_FAILURE, Connection
 from pipeline.feeds.mqtt_options import FeedEvents, MqttOptions, Trouble
@@ -23,6 +24,7 @@ from pipeline.feeds.mqtt_socket import BrokerSocket, refuses_us
 from pipeline.logs import Log
 from pipeline.message import Message
 
+T = TypeVar("T")
 _LOG = Log(__name__)
 # MQTT 5 section 3.2.2.2: unspecified, implementation specific, unavailable, busy, quota, other server, moved, rate.
 _PASSING_REFUSALS = frozenset({0x80, 0x83, 0x88, 0x89, 0x97, 0x9C, 0x9D, 0x9F})
@@ -58,7 +60,8 @@ class MqttFeed:
         self._who = {"feed": name, "broker": options.broker, "client": options.client_id}
         self._filters = tuple((topic, min(qos, 1)) for topic, qos in options.subscriptions)
         self._connection: Connection | None = None
-        self._row = Row()
+        self._row = Row(options.client_id)
+        self._most = options.max_filters or most_filters(options.host) or max(len(self._filters), 1)
         self._started = False  # once subscribed, nothing is fatal any more
         self._stopping = False
         self._stop = asyncio.Event()
@@ -83,7 +86,7 @@ class MqttFeed:
                     self.problem = str(problem)
                     raise StartError(f"Feed {self.name}: {problem}") from problem
                 self._row.add(problem, monotonic() - began)
-                self._report(problem)
+                self._report(problem, fewer=self._fewer(problem))
             finally:
                 self._drop()
             attempt = 0 if monotonic() - began >= _HEALTHY_SECONDS else attempt + 1
@@ -132,7 +135,7 @@ class MqttFeed:
         while not connection.ended.done():
             await asyncio.wait([connection.ended], timeout=_ASK_AGAIN_SECONDS if refused else None)
             if refused and not connection.ended.done():
-                refused = self._judge(refused, await connection.subscribe(refused))
+                refused = self._judge(refused, await self._ask(connection, refused))
         raise connection.ended.result()
 
     async def _open(self, connection: Connection) -> BrokerSocket:
@@ -166,6 +169,7 @@ class MqttFeed:
         if answer.session_present:
             return
         if self._session.known:
+            self._session.known = False
             self._events.session_lost()
             _LOG.warning("The broker has forgotten the session; what it had not delivered is lost.", **self._who)
         self._session.filters = frozenset()
@@ -176,19 +180,36 @@ class MqttFeed:
         gone = session.filters - wanted
         # Written before it is true, so that a crash in between forgets no filter.
         await in_thread(lambda: session.save(session.filters | wanted))
-        refused = self._judge(self._filters, await connection.subscribe(self._filters))
+        refused = self._judge(self._filters, await self._ask(connection, self._filters))
+        session.known = True
+        for part in _parts(sorted(gone), self._most):
+            await connection.unsubscribe(part)
         if gone:
-            await connection.unsubscribe(sorted(gone))
             await in_thread(lambda: session.save(wanted))
             _LOG.info(
                 "The feed gave up filters that the configuration no longer has.", filters=sorted(gone), **self._who
             )
         return refused
 
+    async def _ask(self, connection: Connection, filters: Sequence[tuple[str, int]]) -> Sequence[int]:
+        """Subscribe, with as many filters in one packet as the broker takes; the answer is one code each."""
+        codes: list[int] = []
+        for part in _parts(filters, self._most):
+            answer = await connection.subscribe(part)
+            if len(answer) != len(part):
+                sentence = f"{self._options.broker} answered {len(answer)} codes for {len(part)} filters."
+                raise ConnectionFailedError(Trouble.PROTOCOL, sentence)
+            codes += answer
+        return codes
+
+    def _fewer(self, problem: ConnectionFailedError) -> bool:
+        """Ask for fewer filters at once from now on, if that many seem to be why the broker closed the connection."""
+        if self._options.max_filters is not None or problem.filters <= 1:
+            return False
+        self._most = fewer_filters(problem.filters)
+        return True
+
     def _judge(self, filters: Sequence[tuple[str, int]], codes: Sequence[int]) -> Sequence[tuple[str, int]]:
-        if len(codes) != len(filters):
-            sentence = f"{self._options.broker} answered {len(codes)} codes for {len(filters)} filters."
-            raise ConnectionFailedError(Trouble.PROTOCOL, sentence)
         pairs = list(zip(filters, codes, strict=True))
         for (topic, qos), code in pairs:
             if code < qos:
@@ -229,11 +250,13 @@ class MqttFeed:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
 
-    def _report(self, problem: ConnectionFailedError) -> None:
+    def _report(self, problem: ConnectionFailedError, *, fewer: bool = False) -> None:
         if self._stopping:
             return
         self._events.reconnecting(problem.trouble)
         said = f"{problem}{self._row.said}"
+        if fewer:
+            said = f"{problem} From now on it is asked for {self._most} at once (`max_filters_per_subscribe`)."
         if said != self.problem:
             self.problem = said
             _LOG.warning("The feed has no connection; it is tried again.", problem=said, **self._who)
@@ -248,6 +271,11 @@ class MqttFeed:
         lowered = [topic for topic, qos in self._options.subscriptions if qos > 1]
         if lowered:
             _LOG.warning("QoS 2 is lowered to 1.", filters=lowered, **self._who)
+
+
+def _parts(all_of_them: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    for at in range(0, len(all_of_them), most):
+        yield all_of_them[at : at + most]
 
 
 def _close(connection: BrokerSocket) -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pipeline.clock import CLOCK
 from pipeline.delivery import Batch, Lane, Ledger, Stage
-from pipeline.feeds.mqtt_causes import ConnectionFailedError
+from pipeline.feeds.mqtt_causes import After, ConnectionFailedError
 from pipeline.feeds.mqtt_client import Answer, PahoClient
 from pipeline.feeds.mqtt_frames import Frames, ProtocolError
 from pipeline.feeds.mqtt_options import FeedEvents, MqttOptions, Trouble
@@ -22,6 +22,8 @@ from pipeline.message import Message
 
 T = TypeVar("T")
 _LOG = Log(__name__)
+_TAKEN_OVER = 142  # section 3.14.2.1
+_RIGHT_AFTER = 1.0  # seconds
 FIRST_FAILURE = 128  # MQTT 5 section 2.4: reason codes from here on are failures
 
 # In keepalives: a PINGREQ goes out early enough to be answered before the peer counts as dead, and that is noticed
@@ -58,6 +60,7 @@ class Connection:
         self._answers: dict[int, asyncio.Future[Sequence[int]]] = {}
         self._lane: Lane[bytes] | None = None
         self._lenient = lenient
+        self._asked: Sequence[tuple[str, int]] = ()
         self._paused = self._stopped = self._watching = self._unwelcome = False
         self._arrival = 0
         self._slice = Slice()
@@ -74,11 +77,12 @@ class Connection:
         self._watch()
 
     async def subscribe(self, filters: Sequence[tuple[str, int]]) -> Sequence[int]:
-        """Ask for all filters in one packet; the answer is one code each (MQTT 5 section 3.9.3).
+        """Ask for filters in one packet; the answer is one code each (MQTT 5 section 3.9.3).
 
         Raises:
             ConnectionFailedError: the connection ended first, or no answer came within `connect_timeout` seconds.
         """
+        self._asked = filters
         return await self._answer(self.client.ask(filters), "SUBSCRIBE")
 
     async def unsubscribe(self, filters: Sequence[str]) -> None:
@@ -120,12 +124,15 @@ class Connection:
             self._watching = True
             await asyncio.wait([self.ended])
 
-    def end(self, trouble: Trouble, sentence: str, *, fatal: bool = False) -> None:
+    def end(
+        self, trouble: Trouble, sentence: str, *, fatal: bool = False, after: After | None = None, filters: int = 0
+    ) -> None:
         """Close lane and socket, once: what settles from now on is stale."""
         if self.ended.done():
             return
         self._finish()
-        self.ended.set_result(ConnectionFailedError(trouble, sentence, fatal=fatal))
+        problem = ConnectionFailedError(trouble, sentence, fatal=fatal, after=after, filters=filters)
+        self.ended.set_result(problem)
 
     # What the broker answers: mqtt_client.Answers
 
@@ -139,6 +146,7 @@ class Connection:
 
     def on_suback(self, packet_id: int, codes: Sequence[int]) -> None:
         """Give SUBACK's codes to whoever waits for them."""
+        self._asked = ()
         waiting = self._answers.pop(packet_id, None)
         if waiting is not None and not waiting.done():
             waiting.set_result(codes)
@@ -149,7 +157,10 @@ class Connection:
 
     def on_disconnect(self, answer: Answer) -> None:
         """End with the broker's reason (MQTT 5 section 3.14.2.1)."""
-        self.end(Trouble.CLOSED, f"{self._options.broker} ended the connection: {answer.reason}.")
+        said = f": {answer.reason}"
+        if answer.code == _TAKEN_OVER:
+            said += f" by another client with the client id {self._options.client_id}; give each its own"
+        self._closed("ended the connection", said, told=True)
 
     # Reading
 
@@ -198,7 +209,30 @@ class Connection:
             sentence = f"{self._options.broker} does not take our certificate{how}. Check `cert_file` and `key_file`."
             self.end(Trouble.UNTRUSTED, sentence, fatal=True)
         else:
-            self.end(Trouble.CLOSED, f"{self._options.broker} closed the connection{how}.")
+            self._closed("closed the connection", how)
+
+    def _closed(self, what: str, how: str, *, told: bool = False) -> None:
+        """End because the broker did; what it still owed an answer may be why. told: it has given a reason."""
+        after, filters, behind, trouble = self._after(), len(self._asked), "", Trouble.CLOSED
+        if after is After.CONNECT:
+            behind, trouble = " right after CONNECT", Trouble.REFUSED
+        elif after is After.SUBSCRIBE:
+            behind = f" right after SUBSCRIBE of {filters} filters"
+            if filters == 1:
+                behind = f" right after SUBSCRIBE of the filter {self._asked[0][0]}"
+            trouble = Trouble.UNSUBSCRIBED
+        sentence = f"{self._options.broker} {what}{behind}{how}."
+        self.end(trouble, sentence, after=None if told else after, filters=filters)
+
+    def _after(self) -> After:
+        if not self.connack.done():
+            return After.CONNECT
+        if self._asked:
+            return After.SUBSCRIBE
+        acknowledged_at = self._writer.first_acknowledged_at
+        if acknowledged_at is not None and monotonic() - acknowledged_at < _RIGHT_AFTER:
+            return After.PUBACK
+        return After.NOTHING
 
     def _take(self) -> None:
         self._slice.begin()
@@ -301,7 +335,7 @@ class Connection:
 
     def _write_failed(self, error: OSError) -> None:
         _, gone = self._read()  # what the broker said last tells more than that it is gone
-        if self._unwelcome:
+        if gone:
             self._gone(gone)
         self.end(Trouble.CLOSED, f"{self._options.broker} takes no more bytes: {error}.")
 

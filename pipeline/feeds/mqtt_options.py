@@ -17,9 +17,9 @@ class Trouble(Enum):
 
     UNREACHABLE = "unreachable"  # no TCP connection, TLS session or websocket came about
     UNTRUSTED = "untrusted"  # a certificate of either side was refused
-    REFUSED = "refused"  # the broker answered CONNECT with a refusal
-    UNSUBSCRIBED = "unsubscribed"  # the broker refused a filter, or did not answer SUBSCRIBE
-    CLOSED = "closed"  # the broker closed the connection
+    REFUSED = "refused"  # the broker answered CONNECT with a refusal, or closed the connection on it
+    UNSUBSCRIBED = "unsubscribed"  # the broker refused a filter, or closed the connection on SUBSCRIBE
+    CLOSED = "closed"  # the broker closed the connection later
     SILENT = "silent"  # nothing came for 1.5 times the keepalive (MQTT 3.1.1 section 3.1.2.10)
     PROTOCOL = "protocol"  # the broker sent what is not MQTT
 
@@ -40,9 +40,10 @@ class MqttOptions:
     """One broker, one session, its subscriptions.
 
     keepalive, connect_timeout, session_expiry (MQTT 5 only) and backoff (shortest and longest wait between attempts)
-    are seconds. max_payload is bytes: of a payload longer than that and than 1 MiB only the start is held. password is
-    called at each connection. state_file remembers the session's filters, because MQTT cannot
-    list them. clean: the broker keeps nothing of this session, before and after.
+    are seconds. max_payload is bytes: of a payload longer than that and than 1 MiB only the start is held. max_filters:
+    of one SUBSCRIBE; None: all of them, or what the broker turns out to take. password is called at each connection.
+    state_file remembers the session's filters, because MQTT cannot list them. clean: the broker keeps nothing of this
+    session, before and after.
     """
 
     host: str
@@ -58,6 +59,7 @@ class MqttOptions:
     keepalive: int = 30
     max_in_flight: int = 5000
     session_expiry: int = 7 * 24 * 3600
+    max_filters: int | None = None
     max_payload: int = 256 * 1024
     connect_timeout: float = 10.0
     backoff: tuple[float, float] = (1.0, 30.0)

@@ -43,7 +43,7 @@ class RememberedSession:
 
     def save(self, filters: Iterable[str]) -> None:
         """Remember the session's filters; a failure is logged, for it only costs an UNSUBSCRIBE."""
-        self.filters, self.known = frozenset(filters), True
+        self.filters = frozenset(filters)
         if self._file is None:
             return
         try:

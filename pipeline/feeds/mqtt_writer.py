@@ -27,6 +27,7 @@ class Writer:
         failed: Callable[[OSError], None],
     ) -> None:
         self.written_at = monotonic()
+        self.first_acknowledged_at: float | None = None
         self._connection = connection
         self._descriptor = connection.fileno()
         self._outbox = outbox
@@ -42,6 +43,8 @@ class Writer:
     def acknowledge(self, tokens: Sequence[bytes]) -> None:
         """Send these acknowledgements, in order, at the end of this turn of the loop."""
         self._acknowledgements += tokens
+        if self.first_acknowledged_at is None and any(tokens):
+            self.first_acknowledged_at = monotonic()
         self.soon()
 
     def soon(self) -> None:

@@ -116,6 +116,45 @@ def test_the_answer_for_each_filter(tmp_path: Path, listener: socket.socket) -> 
     ]
 
 
+class FewFilters(Broker):
+    """Closes the connection on a SUBSCRIBE of more than eight filters, as AWS IoT Core does."""
+
+    async def _serve(self) -> None:
+        done = asyncio.Event()
+
+        async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            peer = scripted.Peer(reader, writer)
+            await peer.expect(scripted.CONNECT)
+            peer.send(b"\x20\x02\x00\x00")
+            while (got := await peer.packet())[0] != scripted.DISCONNECT:
+                count = got[1].count(b"site")
+                if count > 8:
+                    await peer.close()
+                    return
+                peer.send(b"\x90" + bytes((2 + count,)) + got[1][:2] + b"\x01" * (count - 1) + b"\x80")
+            self.left = True
+            await peer.close()
+            done.set()
+
+        server = await asyncio.start_server(visit, sock=self._listener)
+        async with server, asyncio.timeout(60):
+            await done.wait()
+
+
+def test_twelve_filters_on_a_broker_that_takes_eight(tmp_path: Path, listener: socket.socket) -> None:
+    broker = FewFilters(listener, b"")
+    url = f"mqtt://127.0.0.1:{listener.getsockname()[1]}"
+    twelve = [f"site{number}/#" for number in range(12)]
+    [cause, eighth, twelfth, _] = connect.check(
+        example(tmp_path, url=url, version="3.1.1", subscribe=twelve), listen=0.3
+    )
+    broker.join()
+    assert (cause.path, cause.severity) == ("feeds.city.subscribe", "warning")
+    assert "closed the connection right after SUBSCRIBE of 12 filters" in cause.message
+    assert cause.fix == "Write `max_filters_per_subscribe: 8`, so that a start need not find out."
+    assert [each.path for each in (eighth, twelfth)] == ["feeds.city.subscribe[7]", "feeds.city.subscribe[11]"]
+
+
 def test_what_comes_is_judged(tmp_path: Path, listener: socket.socket) -> None:
     messages = scripted.publish("city/aq/1", b"{}", 1, retain=True) + scripted.publish("x", b"", 2)
     _, found = visited(tmp_path, listener, b"\x01", messages)
