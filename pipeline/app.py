@@ -84,6 +84,8 @@ class Worker:
         self._health.holds = lambda: holds_frames(self._config)
         shared = Shared(directory, self._store, self._unknown)
         shared.watch = self._metrics.silent = self._silent = SilentDevices(self._store, state, shared.raw)
+        self._silent.devices.made_room = shared.rooms.look_up_anew
+        self._metrics.remembered = [*shared.rooms, self._silent.devices, self._silent.gateways]
         self._silent.events = SilentEvents(self._store, self._publisher, now)
         self._expect(config)
         self._metrics.raw, self._metrics.radio, self._metrics.frames = shared.raw, shared.radio, shared.frames

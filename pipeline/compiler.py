@@ -58,6 +58,7 @@ class Compiler:
         shared = shared or Shared(Directory(config.registered))
         self._config = config
         self._feed = feed
+        self._room = shared.rooms.entities
         self._store, self._directory, self._frames = shared.store, shared.directory, shared.frames
         self._strangers, self._watch, self._names = shared.strangers, shared.watch, shared.names
         self._fans: dict[tuple[str, str | None], Fan] = {}
@@ -156,6 +157,7 @@ class Compiler:
             area=WORLD if self._config.area is None or nobody else Area(*self._config.area),
             lookup=_nobody if nobody else self._who,
             seen=lambda key: watch.find(key, called),
+            room=self._room,
             names=self._names,
         )
         self._directory.on_change(plan.forget)

@@ -72,7 +72,7 @@ class Decode(Stage[Message]):
 
     def _entity(self, name: Any, fields: Fields) -> Entity:  # noqa: ANN401 - a payload holds anything
         try:
-            return self._plan.entity(name)
+            return self._plan.known(name)
         except PayloadError as refusal:
             raise named(refusal, self._plan.binding.device, fields) from None
 

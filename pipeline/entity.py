@@ -14,6 +14,7 @@ The digest is of the input: a message that is sent again, or replayed through a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -37,40 +38,46 @@ RULE = 2 << 32
 _TIME_DIGITS = 13 + len("-2") + 8  # every millisecond from 2001 to 2286 has thirteen
 _KEPT_NAMES = 8192  # more than one read of a socket can hold
 _LONGEST_NAME = 200
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]+", re.ASCII).fullmatch
 
 
-class Entity:
+class Entity(Destination):
     """One entity of one plan, made when its device is first seen and kept in a bounded cache.
 
-    key: the device's name, percent-encoded. head: the record's value up to its first time. place: the text of the
-    location that is known of the device beforehand, which stands in the head unless the payload may have a better one.
+    There is one for each device and model of a city, so what can be told from something else is not kept, and it is
+    itself the destination of its records.
+
+    device: the device's name, percent-encoded. head: the record's value behind the id, up to its first time; one for
+    all devices of which the registry says nothing. place: the text of the location that is known of the device
+    beforehand, which stands in the head unless the payload may have a better one.
     seen: when its device spoke. subject: the headers that name the entity, and `ce_id` up to its discriminator of
-    23 characters. headers_size: bytes of all headers of a reading in which all is as expected, the same each time.
-    start, digits, start_size: the same three where the network tells readings apart, for its latest reading.
+    23 characters. start, digits: the same where the network tells readings apart, for its latest reading, and how many
+    characters its discriminator has.
     """
 
-    __slots__ = (
-        *("destination", "digits", "head", "headers_size", "id", "key", "place", "plan", "registered", "seen", "start"),
-        *("start_size", "subject"),
-    )
+    __slots__ = ("device", "digits", "head", "place", "plan", "registered", "seen", "start", "subject")
 
-    def __init__(self, plan: Plan, key: str, head: str, place: bytes = b"") -> None:
+    def __init__(self, plan: Plan, key: str, head: bytes, place: bytes = b"") -> None:
+        identity = entity_id(plan.model.name, plan.tenant, key)
+        super().__init__(plan.topic, identity.encode(), plan.feed, plan.provenance)
         self.plan = plan
-        self.key = key
-        self.id = entity_id(plan.model.name, plan.tenant, key)
-        self.destination = Destination(plan.topic, self.id.encode(), plan.feed, plan.provenance)
-        self.head = f'{{"id":"{self.id}"{head}'.encode()
+        self.device = key
+        self.head = head
         self.place = place
         self.registered: tuple[float, ...] | None = None  # longitude and latitude, by the device registry
         self.seen = plan.seen(key)
         self.subject = self._subject(_TIME_DIGITS)
-        self.headers_size = len(self.subject) + _TIME_DIGITS + plan.headers_size
-        self.digits, self.start, self.start_size = _TIME_DIGITS, self.subject, self.headers_size
+        self.digits, self.start = _TIME_DIGITS, self.subject
+
+    @property
+    def id(self) -> str:
+        """The entity id."""
+        return self.key.decode()
 
     def _subject(self, digits: int) -> bytes:
         prefix = self.id_prefix().encode()
         start = header_start("ce_id", len(prefix) + digits)
-        return header("ce_subject", self.id.encode()) + start + prefix
+        return header("ce_subject", self.key) + start + prefix
 
     def named(self, discriminator: bytes) -> bytes:
         """Return the headers that name the entity and a reading which the network tells apart: DevAddr, FCnt, FPort."""
@@ -81,7 +88,6 @@ class Entity:
     def expect(self, digits: int) -> None:
         """Make ready for discriminators of so many digits: a counter has as many for long."""
         self.digits, self.start = digits, self._subject(digits)
-        self.start_size = len(self.start) + digits + self.plan.headers_size
 
     def named_by_time(self, observed: int, digest: int, index: int = 0) -> bytes:
         """Return the headers that name the entity and a reading with a time of its own.
@@ -100,11 +106,11 @@ class Entity:
 
     def _named(self, discriminator: str, index: int) -> bytes:
         name = f"{self.id_prefix()}{discriminator}{suffix(index)}"
-        return header("ce_subject", self.id.encode()) + header("ce_id", name.encode())
+        return header("ce_subject", self.key) + header("ce_id", name.encode())
 
     def id_prefix(self) -> str:
         """Return `ce_id` up to its discriminator: the type and the key."""
-        return f"{self.plan.model.name}:{self.key}:"
+        return f"{self.plan.model.name}:{self.device}:"
 
 
 class GivenNames:
@@ -177,4 +183,5 @@ def device_key(name: object) -> str:
     if not text.isprintable():
         said = f"Expected a device's name that can be printed; it holds {unprintable(text)}."
         raise PayloadError(said, Reason.DEVICE_INVALID)
-    return quote(text, safe="")
+    # A name that needs no quoting is the key itself: not a copy for each of a hundred thousand devices.
+    return text if _PLAIN(text) else quote(text, safe="")

@@ -22,12 +22,14 @@ from pipeline.json_words import told
 from pipeline.lorawan.ledger import Counted, FrameLedger
 from pipeline.message import Message
 from pipeline.ngsi_ld import recorded_header
+from pipeline.recent import Recent, Room
 from pipeline.record import Record
 from pipeline.refusals import Refusals
 from pipeline.unwrap import Heard
 from pipeline.uplink import Names, Uplink
 
-_KEPT_DEVICES = 131_072
+DEVICES = 131_072
+"""How many devices of networks are always known, of all feeds together."""
 
 Preference = Literal["server", "raw"]
 _UNWANTED: dict[Preference | None, bool] = {"server": True, "raw": False}
@@ -83,6 +85,7 @@ class Identify(Stage[Heard]):
         publisher: Stage[Record],
         refusals: Refusals,
         strangers: Strangers,
+        room: Room | None = None,
     ) -> None:
         self._directory = directory
         self._rules = rules
@@ -90,7 +93,7 @@ class Identify(Stage[Heard]):
         self._publisher = publisher
         self._refusals = refusals
         self._strangers = strangers
-        self._known: dict[str, _Known] = {}
+        self._known: Recent[str, _Known] = Recent(room or Room("devices", DEVICES))
         self._arrival = -1
         self._recorded = b""
         directory.on_change(self._forget)
@@ -101,9 +104,9 @@ class Identify(Stage[Heard]):
     def put(self, batch: Batch[Heard]) -> None:
         """Make the records of each uplink and pass them on, in order."""
         bundle = Bundle(batch.delivery, self._publisher)
-        known, single = self._known, bundle.single
+        known, single = self._known.young, bundle.single
         for uplink, message in batch.items:
-            device = known.get(uplink.device)
+            device = known.get(uplink.device) or self._known.get(uplink.device)
             record = None if device is None else self._lean(device, uplink, message)
             if record is not None:
                 single(record)
@@ -215,12 +218,11 @@ class Identify(Stage[Heard]):
             raise PayloadError(_unknown(eui, names()), Reason.CONNECTOR_UNKNOWN)
         fan = self._rules.fan(chosen, None if registered is None else registered.model)
         prefer = None if registered is None else registered.prefer
-        if len(self._known) >= _KEPT_DEVICES:
-            self._known.clear()
         lean = len(fan.plans) == 1 and not fan.tells
         entity = fan.plans[0].known(eui) if lean else None
         unwanted = _UNWANTED.get(prefer or self._rules.prefer)
-        known = self._known[eui] = _Known(fan, fan.decode, unwanted, entity, self._frames.of(eui))
+        known = _Known(fan, fan.decode, unwanted, entity, self._frames.of(eui))
+        self._known.put(eui, known)
         return known
 
     def _letter(self, device: _Known, message: Message, error: Exception, stage: str) -> Record:

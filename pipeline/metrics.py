@@ -211,6 +211,7 @@ class Metrics:
         self.radio: dict[str, Radio] = {}
         self.frames = FrameLedger()
         self.silent: metrics_silent.Watched = metrics_silent.Nobody()
+        self.remembered: Sequence[metrics_state.Places] = ()
         self.store: metrics_state.Keeps = metrics_state.Nothing()
         self.publish = PublishMetrics(self.registry)
         self.costs: Mapping[str, float] = {}
@@ -318,7 +319,7 @@ class _Live(Collector):
         yield costs
         yield from metrics_lorawan.collect(self._metrics.raw, self._metrics.radio, self._metrics.frames)
         yield from metrics_silent.collect(self._metrics.silent)
-        yield from metrics_state.collect(self._metrics.store)
+        yield from metrics_state.collect(self._metrics.store, self._metrics.remembered)
 
     def _conservation(self) -> Iterator[Metric]:
         received = CounterMetricFamily("headrace_received_messages", "Messages received.", labels=["feed"])

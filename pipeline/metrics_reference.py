@@ -14,6 +14,7 @@ from pipeline.delivery import Fate, Ledger
 from pipeline.errors import Reason
 from pipeline.lorawan.ledger import Outcome, RawLedger
 from pipeline.metrics import Metrics
+from pipeline.recent import Room
 from pipeline.silent import Counts
 
 _PAGE = """# Metrics
@@ -49,6 +50,7 @@ def values(troubles: Iterable[str], kinds: Iterable[str]) -> dict[str, str]:
         "reason": f"of dead letters: [reasons.md](reasons.md); of reconnects: {_list(troubles)}",
         "topic": "a Kafka topic",
         "version": "of Headrace",
+        "what": "`topics`, `entities`, `devices` of networks; `seen`, `seen-gateway`: those whose silence is noticed",
     }
 
 
@@ -63,6 +65,7 @@ def exercised(troubles: Sequence[Enum], kinds: Sequence[Enum]) -> Metrics:
     feed.reconnecting(troubles[0])
     gates = metrics.datagram_feed("gates", Ledger(), 1)
     gates.datagrams(kinds[0], 1)
+    metrics.remembered = [Room("topics", 1)]
     metrics.raw["gates"] = RawLedger()
     metrics.costs = {"city-aq": 0.5}
     metrics.dead_lettered("city", Reason.MALFORMED)

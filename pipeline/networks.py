@@ -57,6 +57,7 @@ def unwrap(
         publisher=refusals.publisher,
         refusals=refusals,
         strangers=shared.strangers,
+        room=shared.rooms.devices,
     )
     events = Events(
         config.tenant,
@@ -75,7 +76,9 @@ def unwrap(
     told = watch(events)
     frames = watch(_frames(feed, uplinks, told, refusals, shared)) if raw(feed) else None
     dialects = chosen(str(feed.dialect))
-    return Unwrap(dialects, Ways(uplinks, told, frames), refusals, max_payload=feed.max_payload)
+    return Unwrap(
+        dialects, Ways(uplinks, told, frames), refusals, max_payload=feed.max_payload, room=shared.rooms.topics
+    )
 
 
 def _frames(

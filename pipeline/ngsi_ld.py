@@ -14,6 +14,7 @@ from pipeline.record import header_start
 TIME_CLOSING = b'"}}'
 LOCATION_OPENING = b',"location":{"type":"GeoProperty","value":{"type":"Point","coordinates":['
 LOCATION_MIDDLE = b']},"observedAt":"'
+ENTITY_OPENING = b'{"id":"'
 PROPERTY_CLOSING = b'"}'
 
 _TIME_SIZE = len(times.text(0))

@@ -23,6 +23,7 @@ from pipeline.json_words import lack, lacking, told
 from pipeline.message import Message
 from pipeline.models.base import Model
 from pipeline.ngsi_ld import (
+    ENTITY_OPENING,
     LOCATION_MIDDLE,
     LOCATION_OPENING,
     PROPERTY_CLOSING,
@@ -35,13 +36,14 @@ from pipeline.ngsi_ld import (
     time_opening,
 )
 from pipeline.plan_fast import AHEAD_MS, SWAPPED_DEGREES, Fast, FastUplink, compile_fast, compile_fast_uplink
+from pipeline.recent import Recent, Room
 from pipeline.record import Record, header, varint
 from pipeline.seen import UNSEEN, Seen
 from pipeline.slot import Slot, ValueRefusedError
 from pipeline.uplink import Uplink
 
-_KEPT_ENTITIES = 131_072
-_KEPT_KEYS = 8 * 1024**2  # characters of all kept keys: one can have 2,400, and its entity holds it seven times
+ENTITIES = 131_072
+"""How many entities are always known, of all connectors and feeds together."""
 _LONGEST_LATITUDE, _LONGEST_LONGITUDE = 90.0, 180.0
 
 
@@ -88,6 +90,7 @@ class Plan:
         lookup: Lookup = _nobody,
         seen: Callable[[str], Seen] = _unseen,
         names: GivenNames | None = None,
+        room: Room | None = None,
     ) -> None:
         self.binding = binding
         self.model = model
@@ -103,11 +106,10 @@ class Plan:
         self.shared, self._shared_count = self._shared_headers(terms)
         self.headers_size = len(self.headers_start()) + len(TIME_START) + len(recorded_header(0)) + len(times.text(0))
         targets = {name: entity_id(to, tenant, device_key(key)) for name, (to, key) in binding.related.items()}
-        self.head = f',"type":"{model.name}"{stated(binding.stated)}{related(targets)}'
+        self.head = f'","type":"{model.name}"{stated(binding.stated)}{related(targets)}'.encode()
         self.tail = b',"@context":' + orjson.dumps(list(model.context)) + b"}"
         self.fast: Fast = compile_fast(self)
-        self._entities: dict[str | int, Entity] = {}
-        self._kept_keys = 0
+        self._entities: Recent[str | int, Entity] = Recent(room or Room("entities", ENTITIES))
 
     def _shared_headers(self, terms: Terms) -> tuple[bytes, int]:
         pairs = {
@@ -136,13 +138,11 @@ class Plan:
         """
         device = self._lookup(name)
         key = device_key(name if device is None else device.key)
-        if len(self._entities) >= _KEPT_ENTITIES or self._kept_keys >= _KEPT_KEYS:
-            self.forget()
-        entity = Entity(self, key, self.head + self._constants(device), self._place(device))
+        constants = self._constants(device).encode()
+        entity = Entity(self, key, self.head + constants if constants else self.head, self._place(device))
         entity.registered = None if device is None or device.location is None else device.location[:2]
         if isinstance(name, str | int):
-            self._entities[name] = entity
-            self._kept_keys += len(key)
+            self._entities.put(name, entity, len(key))
         return entity
 
     def _constants(self, device: Device | None) -> str:
@@ -162,9 +162,8 @@ class Plan:
         return fixed_location(place) if isinstance(place, Fixed) else b""
 
     def forget(self) -> None:
-        """Look every device up again: there are too many, or the registry is a new one."""
+        """Look every device up again: the registry is a new one."""
         self._entities.clear()
-        self._kept_keys = 0
 
     @cached_property
     def fast_uplink(self) -> FastUplink:
@@ -179,7 +178,7 @@ class Plan:
     @property
     def entities(self) -> dict[str | int, Entity]:
         """The entities seen lately, by the device's name: what the decode stage looks into first."""
-        return self._entities
+        return self._entities.young
 
     def normalise(
         self,
@@ -232,7 +231,13 @@ class Plan:
         flags: list[str] = []
         observed, own = self._observed(fields, message.arrival, flags, uplink)
         moment = times.text(observed)
-        parts = [entity.head, *self._times(observed), self._location(fields, entity, moment, flags)]
+        parts = [
+            ENTITY_OPENING,
+            entity.key,
+            entity.head,
+            *self._times(observed),
+            self._location(fields, entity, moment, flags),
+        ]
         parts += self._attributes(fields, moment, flags)
         parts.append(self.tail)
         optional: list[bytes] = []
@@ -251,7 +256,7 @@ class Plan:
         start = self.headers_start(len(optional))
         headers = (start, named, TIME_START, moment, recorded, *optional)
         value = b"".join(parts)
-        return Record(entity.destination, value + b"".join(headers), len(value), message.arrival, message)
+        return Record(entity, value + b"".join(headers), len(value), message.arrival, message)
 
     def _observed(self, fields: Fields, arrival: int, flags: list[str], uplink: Uplink | None) -> tuple[int, bool]:
         """Return the time of observation in ms, and whether it is the device's own."""

@@ -34,13 +34,13 @@ FastUplink = Callable[[Fields, Entity, Message, bytes, Uplink], Record | None]
 
 AHEAD_MS = 300_000  # a device clock may be five minutes ahead of arrival
 SWAPPED_DEGREES = 0.05  # some 5 km: how near a swapped pair must be to the place in the registry
-_BY_TIME = (f"named = b'%d-%x' % (ms, {RULE} + digest)", "start, headers_size = entity.subject, entity.headers_size")
+_BY_TIME = (f"named = b'%d-%x' % (ms, {RULE} + digest)", "start = entity.subject")
 _BY_NETWORK = (
     "if uplink.dev_addr is None or uplink.f_cnt is None: named = uplink.id",
     "else: named = f'{uplink.dev_addr}-{uplink.f_cnt}-{uplink.port}{uplink.mark}'.encode()",  # `id`, without the call
     "if named is None: return None",
     "if len(named) != entity.digits: entity.expect(len(named))",
-    "start, headers_size = entity.start, entity.start_size",
+    "start = entity.start",
 )
 """What tells a reading apart, and the headers up to there: the device's time and a digest, or the network's word."""
 _KEPT_CONVERSIONS = 4096  # a sensor has few distinct values, and rounding to 12 digits costs half a microsecond
@@ -107,7 +107,9 @@ class _Source:
 
     def function(self, plan: Plan, *, uplink: bool) -> Any:  # noqa: ANN401 - Fast or FastUplink
         """Compile what was added into a function."""
-        pieces = ", ".join(["entity.head", *self.pieces, self.constant(self._text + plan.headers_start())])
+        pieces = ", ".join(
+            ["OPENING", "entity.key", "entity.head", *self.pieces, self.constant(self._text + plan.headers_start())]
+        )
         numbers = ", ".join(self.numbers)
         written = f"{numbers}, = dumps([{numbers}])[1:-1].split(b',')" if numbers else "pass"
         steps = [*self.reads, *self.checks, written, *(_BY_NETWORK if uplink else _BY_TIME)]
@@ -117,13 +119,15 @@ class _Source:
             "        arrival = message[2]",  # by place: a third of the time
             *(f"        {line}" for line in steps),
             f"        body = join(({pieces}, start, named, TIME_START, moment, recorded))",
-            "        return new(Record, (entity.destination, body, len(body) - headers_size, arrival, message))",
+            f"        headers_size = len(start) + len(named) + {plan.headers_size}",
+            "        return new(Record, (entity, body, len(body) - headers_size, arrival, message))",
             "    except (KeyError, IndexError, TypeError, OverflowError):",
             "        return None",
         ]
         names: dict[str, Any] = {
             **self.constants,
             "MILLIS": times.MILLIS,
+            "OPENING": ngsi_ld.ENTITY_OPENING,
             "Record": Record,
             "SECONDS": times.SECONDS,
             "TIME_START": ngsi_ld.TIME_START,

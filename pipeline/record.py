@@ -92,21 +92,25 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
 class Destination:
     """Where one entity's records go and whence they come: the same for every reading of it.
 
-    topic: the Kafka topic. key: the entity id. prefix: the encoded key, as it stands in each record. feed, connector:
+    topic: the Kafka topic. key: the entity id. feed, connector:
     names for a dead letter, if Kafka refuses the record. The publisher remembers the partition by this object's
     identity, so whoever makes one keeps it as long as the entity is seen. lasting: False for one that is made for a
     single record, which the publisher then does not remember.
     """
 
-    __slots__ = ("connector", "feed", "key", "lasting", "prefix", "topic")
+    __slots__ = ("connector", "feed", "key", "lasting", "topic")
 
     def __init__(self, topic: str, key: bytes, feed: str = "", connector: str = "", *, lasting: bool = True) -> None:
         self.topic = topic
         self.key = key
-        self.prefix = varint(len(key)) + key
         self.feed = feed
         self.connector = connector
         self.lasting = lasting
+
+    @property
+    def size(self) -> int:
+        """How many bytes the key takes in a record, with its length before it."""
+        return len(varint(len(self.key))) + len(self.key)
 
     def __repr__(self) -> str:
         return f"Destination({self.topic!r}, {self.key!r})"

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pipeline.delivery import Batch, Fate, Stage
 from pipeline.errors import PayloadError, Reason
 from pipeline.message import INVALID_TOPIC, Message
+from pipeline.recent import Recent, Room
 from pipeline.refusals import Refusals, invalid_topic
 from pipeline.topics import TopicPattern
 
-_KEPT_TOPICS = 131_072
+TOPICS = 131_072
+"""How many topics are always known, of all feeds together."""
 _LONGEST_KEPT = 200  # characters; a longer topic is resolved each time, so that nobody can fill the memory
 
 
@@ -35,17 +37,17 @@ class Route:
 class Router(Stage[Message]):
     """Sorts a feed's messages by route; the first route that matches takes the message."""
 
-    def __init__(self, routes: Sequence[Route], refusals: Refusals) -> None:
+    def __init__(self, routes: Sequence[Route], refusals: Refusals, room: Room | None = None) -> None:
         self._routes = routes
         self._refusals = refusals
         self._ignore: Stage[Message] = _Ignore()
         self._unrouted: Stage[Message] = _Unrouted(self)
-        self._known: dict[str, Stage[Message]] = {}
+        self._known: Recent[str, Stage[Message]] = Recent(room or Room("topics", TOPICS))
         self._meeting = _meeting(routes)
 
     def put(self, batch: Batch[Message]) -> None:
         """Pass the messages on in runs of one route each, so that no entity's messages overtake each other."""
-        known, meeting = self._known, self._meeting
+        known, meeting = self._known.young, self._meeting
         runs: list[tuple[Stage[Message], list[Message]]] = []
         latest: dict[object, tuple[Stage[Message], list[Message]]] = {}  # by stage, or by what it has in common
         last: Stage[Message] | None = None
@@ -71,14 +73,14 @@ class Router(Stage[Message]):
         """Nothing stays here."""
 
     def _resolve(self, topic: str) -> Stage[Message]:
+        if (known := self._known.get(topic)) is not None:
+            return known
         route = None
         if not topic.startswith(INVALID_TOPIC):
             route = next((route for route in self._routes if route.pattern.matches(topic)), None)
         stage = self._unrouted if route is None else route.stage or self._ignore
         if len(topic) <= _LONGEST_KEPT:
-            if len(self._known) >= _KEPT_TOPICS:
-                self._known.clear()
-            self._known[topic] = stage
+            self._known.put(topic, stage)
         return stage
 
     def refuse(self, batch: Batch[Message]) -> None:

@@ -51,6 +51,11 @@ class Seen:
         """The seconds that may lie between two readings, by those seen; 0 while there are too few."""
         return 0.0 if self._gaps < _FEW else max(_SHORTEST, self._mean + _LATE * self._deviation)
 
+    @property
+    def gaps(self) -> int:
+        """How many gaps between two words of it count for the estimate; about eight at most."""
+        return self._gaps
+
     def look(self) -> None:
         """Take in when it spoke.
 

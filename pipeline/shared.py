@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.allowance import Allowance
 from pipeline.directory import Directory
 from pipeline.entity import GivenNames
-from pipeline.identify import Strangers
+from pipeline.identify import DEVICES, Strangers
 from pipeline.lorawan.ledger import FrameLedger, RawLedger
+from pipeline.plan import ENTITIES
+from pipeline.recent import Room
+from pipeline.route import TOPICS
 from pipeline.seen import UNSEEN, Seen
 from pipeline.store import Store
 from pipeline.uplink import Names
@@ -20,7 +24,25 @@ if TYPE_CHECKING:
 
 _MOST_DEVICES = 131_072
 _MOST_GATEWAYS = 4096
+_CHARACTERS = 8 * 1024**2  # of the names of one generation: each of a few hundred may be given several times over
 _NEW_GATEWAYS = 256  # an hour, once so many have come as are remembered
+
+
+class Rooms:
+    """The places for what is looked up by name, of all feeds and connectors together."""
+
+    def __init__(self) -> None:
+        self.topics = Room("topics", TOPICS, _CHARACTERS)
+        self.entities = Room("entities", ENTITIES, _CHARACTERS)
+        self.devices = Room("devices", DEVICES)
+
+    def __iter__(self) -> Iterator[Room]:
+        return iter((self.topics, self.entities, self.devices))
+
+    def look_up_anew(self) -> None:
+        """Find every device out anew with its next message."""
+        self.entities.clear()
+        self.devices.clear()
 
 
 class Nobody:
@@ -57,6 +79,7 @@ class Shared:
     raw: what is counted of the frames of each feed that brings any. radio: how well a sample of uplinks was heard, of
     each feed on which a network server speaks. frames: what the counters of all devices tell.
     watch: who notes that devices and gateways speak; to be set before any feed's stages are made.
+    rooms: for what is looked up by name.
     costs: seconds of processor time by connector. names: those that were made of an arrival lately. joins: how often
     devices are told to have asked to join, and gateway_events: gateways to have spoken of themselves, where nothing
     proves that it was them.
@@ -73,6 +96,7 @@ class Shared:
         self.frames = FrameLedger()
         self.watch: Watch = Blind()
         self.costs: dict[str, float] = {}
+        self.rooms = Rooms()
         self.joins = Allowance(_MOST_DEVICES)
         self.gateway_events = Allowance(_MOST_GATEWAYS, _NEW_GATEWAYS)
         self.names = GivenNames()

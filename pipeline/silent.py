@@ -23,6 +23,7 @@ _SLICE = 200  # looked at, and kept, in less than 1 ms
 _MOST = 131_072
 _MOST_KEYS = 8 * 1024**2  # characters of all keys of unregistered devices: one can have 2,400
 _FORGOTTEN = 7 * 86_400_000  # ms; whom no registry knows need not come back
+_SELDOM = 3  # gaps between words, below which a device is not known to be regular
 _KEEP_EVERY = 60_000  # ms
 _SHORTEST = 10_000.0  # ms; twice the time between two looks, or one could miss that somebody is back
 
@@ -60,7 +61,8 @@ class Silence:
 
     counts: as of the last look. silent: those that are, of late last. gone, back: who became so, and who spoke again,
     until somebody takes the lists away. changed: whether others are silent than before, until somebody says otherwise.
-    turned: told of each that becomes silent or speaks again.
+    turned: told of each that becomes silent or speaks again. kind, places, young, forgotten: as a `Room` has them, of
+    those that no registry has. made_room: called when some were forgotten, so that each that speaks is found anew.
     """
 
     def __init__(self, table: str, store: Store, clock: Callable[[], int], most: int = _MOST) -> None:
@@ -70,6 +72,8 @@ class Silence:
         self.back: list[str] = []
         self.changed = False
         self.turned: Callable[[Seen], None] = _untold
+        self.made_room: Callable[[], None] = _unasked
+        self.kind, self.places, self.forgotten = table, most, 0
         self._table = table
         self.patience = Patience()
         self._store = store
@@ -78,6 +82,11 @@ class Silence:
         self._room = most
         self._key_room = _MOST_KEYS
         self._crowded = False
+
+    @property
+    def young(self) -> int:
+        """How many that no registry has are known."""
+        return self.places - self._room
 
     def find(self, key: str, called: tuple[str, ...] = ()) -> Seen:
         """Return what is known of a device that speaks. key: as in entity ids. called: its connector and model."""
@@ -151,11 +160,16 @@ class Silence:
 
     def look(self) -> Iterator[None]:
         """Look who has spoken, and who is silent; pauses after each slice."""
-        counts, everybody = Counts(), list(self._seen.values())
+        counts, everybody, forgotten = Counts(), list(self._seen.values()), self.forgotten
         for start in range(0, len(everybody), _SLICE):
             self._look(everybody[start : start + _SLICE], self._clock(), counts)
             yield
-        self.counts, self._crowded = counts, False
+        self.counts = counts
+        if self._crowded:
+            yield from self._make_room()
+            self._crowded = False
+        if self.forgotten > forgotten:
+            self.made_room()
 
     def set_clock(self, by: int) -> Iterator[None]:
         """Judge as if the clock had always been as it is now. by: milliseconds that it was set forward."""
@@ -200,8 +214,25 @@ class Silence:
             self.back.append(seen.key)
             self.turned(seen)
 
+    def _make_room(self) -> Iterator[None]:
+        """Forget a quarter of those that nobody registered and that spoke seldom: once before twice, the oldest first.
+
+        So names that somebody makes up push out each other, and no device that speaks regularly.
+        """
+        for gaps in range(_SELDOM):
+            for number, seen in enumerate(list(self._seen.values()) if self._is_cramped() else ()):
+                if not seen.registered and seen.gaps <= gaps and self._is_cramped():
+                    self._forget(seen)
+                if number % _SLICE == 0:
+                    yield
+
+    def _is_cramped(self) -> bool:
+        return self._room * 4 < self.places or self._key_room * 4 < _MOST_KEYS
+
     def _forget(self, seen: Seen) -> None:
-        """Make room for others; only then, for a plan may still know it, and its next word would be overheard."""
+        """Make room for others; only then, and all plans look it up anew, or its next word would be overheard."""
+        self.forgotten += 1
+        self.changed = self.silent.pop(seen.key, None) is not None or self.changed
         del self._seen[seen.key]
         self._store.delete(self._table, seen.key)
         self._room += 1
@@ -221,4 +252,8 @@ class Silence:
 
 
 def _untold(_: Seen) -> None:
+    pass
+
+
+def _unasked() -> None:
     pass

@@ -13,7 +13,9 @@ from pipeline.dialect import Dialect, Event, Frame, Reader, Said
 from pipeline.errors import PayloadError, Reason
 from pipeline.json_guard import document
 from pipeline.message import INVALID_TOPIC, Message
+from pipeline.recent import Recent, Room
 from pipeline.refusals import Refusals, invalid_topic
+from pipeline.route import TOPICS
 from pipeline.uplink import Uplink
 
 Heard = tuple[Uplink, Message]
@@ -23,7 +25,6 @@ Caught = tuple[Frame, Message]
 Told = tuple[Event, Message]
 """An event, beside the message that told it."""
 
-_KEPT_TOPICS = 131_072
 _LONGEST_KEPT = 200  # characters; a longer topic is resolved each time, so that nobody can fill the memory
 
 
@@ -47,23 +48,31 @@ def _nothing() -> Sorted:
 class Unwrap(Stage[Message]):
     """Unwraps one feed's messages. dialects: the feed's one, or those among which each topic's is recognised."""
 
-    def __init__(self, dialects: Sequence[Dialect], ways: Ways, refusals: Refusals, *, max_payload: int) -> None:
+    def __init__(
+        self,
+        dialects: Sequence[Dialect],
+        ways: Ways,
+        refusals: Refusals,
+        *,
+        max_payload: int,
+        room: Room | None = None,
+    ) -> None:
         self._dialects = list(dialects)
         self._ways = ways
         self._refusals = refusals
         self._max_payload = max_payload
-        self._readers: dict[str, Reader] = {}
+        self._readers: Recent[str, Reader] = Recent(room or Room("topics", TOPICS))
 
     def put(self, batch: Batch[Message]) -> None:
         """Unwrap each message; what cannot be read is a dead letter."""
         found = _nothing()
-        readers, delivery, limit = self._readers, batch.delivery, self._max_payload
+        readers, delivery, limit = self._readers.young, batch.delivery, self._max_payload
         for message in batch.items:
             topic, payload, arrival, retained, _ = message
             try:
                 if len(payload) > limit:
                     too_large(payload, limit)
-                reader = readers.get(topic)
+                reader = readers.get(topic) or self._readers.get(topic)
                 said = self._recognised(message) if reader is None else reader(payload, arrival)
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
                 again = self._again(message, error)
@@ -137,16 +146,14 @@ class Unwrap(Stage[Message]):
         reader = dialect.reader(topic)
         said = reader(message.payload, message.arrival)
         if len(topic) <= _LONGEST_KEPT:
-            if len(self._readers) >= _KEPT_TOPICS:
-                self._readers.clear()
-            self._readers[topic] = reader
+            self._readers.put(topic, reader)
         return said
 
     def _again(self, message: Message, error: Exception) -> Sequence[Said] | Exception:
         """Return what a message says in another dialect than its topic spoke before, or why it is to be refused."""
         if len(message.payload) > self._max_payload:
             pass  # whichever dialect it speaks
-        elif len(self._dialects) > 1 and self._readers.pop(message.topic, None) is not None:
+        elif len(self._dialects) > 1 and self._readers.drop(message.topic) is not None:
             try:
                 return self._recognised(message)
             except Exception as second:  # noqa: BLE001 - as above

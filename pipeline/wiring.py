@@ -22,7 +22,7 @@ from pipeline.config.secrets import Tls as TlsConfig
 from pipeline.config.secrets import read_secret
 from pipeline.config.used import DEVICE, DEVICE_MODEL, UsedConnector
 from pipeline.config.values import host_port
-from pipeline.cost import Costs, MeteredRoute
+from pipeline.cost import MeteredRoute
 from pipeline.dead_letter import DeadLetters
 from pipeline.decode import Decode
 from pipeline.delivery import Stage
@@ -136,10 +136,10 @@ def router(
     refusals = Refusals(feed_name, letters, publisher, events)
     if feed.dialect is not None:
         return unwrap(config, feed, compiler, refusals, shared)
-    return _routes(config, compiler, shared.costs, refusals)
+    return _routes(config, compiler, shared, refusals)
 
 
-def _routes(config: Config, compiler: Compiler, costs: Costs, refusals: Refusals) -> Router:
+def _routes(config: Config, compiler: Compiler, shared: Shared, refusals: Refusals) -> Router:
     feed = config.feeds[refusals.feed]
     normalise = Normalise(refusals)
     fans: dict[str, Fan] = {}  # routes that lead to one connector share what is known of its devices
@@ -149,7 +149,8 @@ def _routes(config: Config, compiler: Compiler, costs: Costs, refusals: Refusals
         if route.connector is None:
             return Route(pattern, None)
         models = frozenset(config.connectors[route.connector].models) - {DEVICE_MODEL}  # whose content is constant
-        return Route(pattern, MeteredRoute(route.connector, decoding(route, route.connector, pattern), costs), models)
+        decoder = decoding(route, route.connector, pattern)
+        return Route(pattern, MeteredRoute(route.connector, decoder, shared.costs), models)
 
     def decoding(route: RouteConfig, connector: str, pattern: TopicPattern) -> Stage[Message]:
         declared = config.connectors[connector]
@@ -163,7 +164,7 @@ def _routes(config: Config, compiler: Compiler, costs: Costs, refusals: Refusals
             return FanOut(format_fan(plan, str(route.format), config.found), level=_level(plan, pattern), **how)
         return Decode(plan, level=_level(plan, pattern), out=normalise, **how)
 
-    return Router([stage(route) for route in feed.routes], refusals)
+    return Router([stage(route) for route in feed.routes], refusals, shared.rooms.topics)
 
 
 def _level(plan: Plan, pattern: TopicPattern) -> Callable[[str], str | None]:

@@ -62,7 +62,7 @@ class Spread:
 class RawLedger:
     """One feed's counts of raw frames, for the life of the process.
 
-    gateways: how many receptions each brought; those that came first are forgotten first. packets, packets_ok:
+    gateways: how many receptions each brought; those silent for longest are forgotten first. packets, packets_ok:
     what gateways have received by their own account, and of that with a right checksum. gateway_events_limited: what
     gateways said of themselves, or others in their name, and was too often to be told.
     """
@@ -90,9 +90,9 @@ class RawLedger:
         self.snr.add([reception.snr for reception in receptions])
         gateways = self.gateways
         for gateway, times in Counter([reception.gateway for reception in receptions]).items():
-            if gateway not in gateways and len(gateways) >= _MOST_GATEWAYS:
+            gateways[gateway] = gateways.pop(gateway, 0) + times  # as the newest
+            if len(gateways) > _MOST_GATEWAYS:
                 del gateways[next(iter(gateways))]
-            gateways[gateway] = gateways.get(gateway, 0) + times
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ Layout (Kafka protocol guide, "Record Batch"; org.apache.kafka.common.record.Def
     attributes i16 | last offset i32 | first and latest timestamp i64 | producer id i64, epoch i16 | first sequence i32
     | number of records i32 | the records, compressed together                    <- the body, which the CRC covers
 
-The hot loop joins pieces that are ready (`Destination.prefix`, `Record.body`, `VARINTS`) and only adds up
+The hot loop joins pieces that are ready (`Destination.key`, `Record.body`, `VARINTS`) and only adds up
 their lengths; nothing of a record is copied before the one join.
 """
 
@@ -78,16 +78,19 @@ def encode_records(records: Sequence[Record]) -> tuple[list[bytes], int]:
             latest = max(latest, last)
             stamp = b"\0" + varint(last - base)
             fixed = len(stamp)
-        prefix = destination.prefix
+        key = destination.key
+        length = len(key)
         try:
+            named = table[length]
             lead = table[size]
             offset = table[index]
-            start = table[fixed + len(offset) + len(prefix) + len(lead) + len(body)]
+            start = table[fixed + len(offset) + len(named) + length + len(lead) + len(body)]
         except IndexError:
+            named = varint(length)
             lead = varint(size)
             offset = varint(index)
-            start = varint(fixed + len(offset) + len(prefix) + len(lead) + len(body))
-        parts += (start, stamp, offset, prefix, lead, body)
+            start = varint(fixed + len(offset) + len(named) + length + len(lead) + len(body))
+        parts += (start, stamp, offset, named, key, lead, body)
     return parts, latest
 
 

@@ -48,7 +48,7 @@ class _Cache(dict[Destination, Slot]):
                 self.clear()
                 self._bytes = 0
             self[destination] = slot
-            self._bytes += len(destination.prefix)
+            self._bytes += destination.size
         return slot
 
 
@@ -121,7 +121,7 @@ class Intake:
 
     def _place(self, slot: Slot, record: Record, delivery: Delivery) -> None:
         # By its own key: another device's longer one must not make a record too large that Kafka would take.
-        alone = len(record.body) + len(record.destination.prefix) + RECORD_OVERHEAD
+        alone = len(record.body) + record.destination.size + RECORD_OVERHEAD
         too_long = record.value_size > MAX_VALUE and record.message is not None
         if too_long or OVERHEAD + alone > self.limits[slot.topic]:
             letter = self._too_large(slot, record)
@@ -153,7 +153,7 @@ class Intake:
 
     def _fitting(self, slot: Slot, letter: Record) -> Record:
         """Cut a dead letter's value to what the topic takes."""
-        others = len(letter.headers) + len(letter.destination.prefix) + RECORD_OVERHEAD + OVERHEAD + _SIZES
+        others = len(letter.headers) + letter.destination.size + RECORD_OVERHEAD + OVERHEAD + _SIZES
         return shortened(letter, max(self.limits[slot.topic] - others, 0), "RECORD_TOO_LARGE")
 
     def _chunk_limit(self, topic: str) -> int:
@@ -168,7 +168,7 @@ class Intake:
         if slot is None:
             slot = self.slots[topic, partition] = Slot(topic, partition, self._chunk_limit(topic))
         if destination.lasting:
-            slot.each = max(slot.each, len(destination.prefix) + RECORD_OVERHEAD)
+            slot.each = max(slot.each, destination.size + RECORD_OVERHEAD)
         return slot
 
 

@@ -71,7 +71,7 @@ def published(connector: Connector, observation: Observation, fields: Fields) ->
     entity = plan.entity("device-1")
     record = plan.normalise(fields, entity, Message("t", b"", ARRIVAL), recorded_header(ARRIVAL), 0)
     headers = decode_headers(record.headers)
-    made = assert_record(record.value, headers, entity.destination.key)
+    made = assert_record(record.value, headers, entity.key)
     assert "ce_quality" not in dict(headers)
     model = MODELS[observation.model]
     return {name: value for name, value in simplified(made).items() if name not in {*BESIDES, *model.time}}

@@ -16,6 +16,7 @@ from pipeline.message import Message
 from pipeline.models import MODELS
 from pipeline.normalise import Normalise
 from pipeline.plan import Plan, Terms
+from pipeline.recent import Room
 from pipeline.record import Record, decode_headers
 from pipeline.refusals import Refusals
 from pipeline.route import Route, Router
@@ -58,7 +59,7 @@ AIR = Binding(
 )
 
 
-def plan_of(binding: Binding = AIR, **changes: Any) -> Plan:
+def plan_of(binding: Binding = AIR, room: Room | None = None, **changes: Any) -> Plan:
     binding = replace(binding, **changes)
     model = MODELS[binding.model]
     return Plan(
@@ -69,6 +70,7 @@ def plan_of(binding: Binding = AIR, **changes: Any) -> Plan:
         feed="city",
         topic=f"bench.{model.name}.v1",
         terms=Terms("public", "https://creativecommons.org/licenses/by/4.0/"),
+        room=room,
     )
 
 

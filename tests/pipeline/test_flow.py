@@ -5,12 +5,12 @@ from typing import Any
 import orjson
 import pytest
 
-from pipeline import plan as plan_module
 from pipeline.binding import Fields, FromTopic
 from pipeline.dead_letter import DeadLetters, Keep
 from pipeline.delivery import Fate
 from pipeline.errors import PayloadError, Reason
 from pipeline.message import Broken, Cut, Message
+from pipeline.recent import Room
 from pipeline.record import Record
 from pipeline.topics import TopicPattern
 from tests.pipeline.flow import READING, Flow, headers_of, plan_of
@@ -183,15 +183,14 @@ def test_long_topics_are_not_remembered() -> None:
     flow.put(reading(), topic="city/aq/" + "x" * 60_000)
     assert not flow.router._known
     flow.put(reading())
-    assert list(flow.router._known) == ["city/aq/0001"]
+    assert list(flow.router._known.young) == ["city/aq/0001"]
 
 
-def test_entities_are_bounded_by_the_size_of_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan_module, "_KEPT_KEYS", 12_000)
-    plan = plan_of()
+def test_entities_are_bounded_by_the_size_of_their_names() -> None:
+    plan = plan_of(room=Room("entities", 1000, characters=12_000))
     flow = Flow(plan)
     for number in range(100):
         [record] = flow.put(reading(device=f"{number:03d}" + "\U0001f600" * 100))
         assert record.message is not None
         assert len(plan.entities) <= 10
-    assert plan.entities
+    assert 0 < len(plan._entities) <= 20

@@ -9,6 +9,7 @@ from pipeline.delivery import Fate, Lane, Ledger
 from pipeline.errors import Reason
 from pipeline.lorawan.ledger import RawLedger
 from pipeline.metrics import LATENCY_BUCKETS, Buckets, Metrics
+from pipeline.recent import Room
 
 GOLDEN = Path(__file__).parent / "golden" / "metrics.catalogue"
 
@@ -63,6 +64,7 @@ def busy() -> tuple[Metrics, Ledger]:
     gates.connected(up=True)
     gates.datagrams(Seen.PUSH_DATA, 3)
     gates.dropped(2)
+    metrics.remembered = [Room("topics", 1)]
     metrics.raw["gates"] = RawLedger()
     publish = metrics.publish
     publish.confirmed("t.v1", 10, 1234, [(0.004, 7), (0.2, 3)], 3.0)

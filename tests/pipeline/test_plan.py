@@ -28,8 +28,8 @@ def made(plan: Plan, fields: Any, message: Message = MESSAGE) -> tuple[dict[str,
     entity = plan.entity(fields.get("device", "aq-0001"))
     record = plan.normalise(fields, entity, message, recorded_header(message.arrival), crc32c(message.payload))
     pairs = decode_headers(record.headers)
-    assert_record(record.value, pairs, entity.destination.key)
-    assert (record.destination, record.timestamp, record.message) == (entity.destination, message.arrival, message)
+    assert_record(record.value, pairs, entity.key)
+    assert (record.destination, record.timestamp, record.message) == (entity, message.arrival, message)
     return json.loads(record.value), {name: text.decode() for name, text in pairs}
 
 

@@ -101,7 +101,7 @@ def test_what_was_kept_by_a_clock_that_was_ahead_is_of_now() -> None:
 
 def test_who_came_once_makes_room_after_a_week() -> None:
     bench = Bench()
-    bench.watch.devices._room = 3
+    bench.watch.devices.places = bench.watch.devices._room = 3
     bench.speak("a", "b", "c")
     bench.after(6 * 86_400)
     bench.speak("c")
@@ -114,6 +114,33 @@ def test_who_came_once_makes_room_after_a_week() -> None:
     assert bench.watch.devices._seen.keys() == {"c", "real"}
     assert dict(bench.store.items("seen")).keys() == {"c", "real"}
     assert bench.watch.devices.counts.seen == 2
+
+
+def test_made_up_names_push_out_no_device_that_speaks_regularly() -> None:
+    """Three times as many as there is room for, each once; a device comes while there is none, and is found too."""
+    bench = Bench(None, Device("registered", interval=600))
+    devices = bench.watch.devices
+    devices.places = devices._room = 400
+    made_room: list[int] = []
+    devices.made_room = lambda: made_room.append(bench.now)
+    for _ in range(5):
+        bench.now += 60_000
+        bench.speak("registered", "regular")
+        bench.look()
+    for number in range(1200):
+        bench.speak(f"made-up-{number}")
+        if number == 700:
+            assert bench.watch.find("newcomer", ()) is UNSEEN
+        if number % 300 == 299:
+            bench.now += 5_000
+            bench.speak("regular", *(["newcomer"] if number > 700 else []))
+            bench.look()
+            bench.speak(*(["newcomer"] if number > 700 else []))
+    assert made_room
+    assert devices.forgotten >= 200
+    assert devices.young <= 400
+    assert {"registered", "regular", "newcomer"} <= devices._seen.keys()
+    assert "regular" in bench.after(3600)
 
 
 def test_overdue_by_three_intervals_and_back() -> None:

@@ -61,7 +61,7 @@ def publish(model: Model, attribute: ModelAttribute, unit: Unit | None, value: A
     message = Message("city/aq/0001", b"", ARRIVAL)
     record = plan.normalise({**READING, "x": value}, entity, message, recorded_header(ARRIVAL), 0)
     pairs = decode_headers(record.headers)
-    published = assert_record(record.value, pairs, entity.destination.key)
+    published = assert_record(record.value, pairs, entity.key)
     return published[attribute.name], dict(pairs).get("ce_quality", b"").decode()
 
 

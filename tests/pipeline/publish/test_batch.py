@@ -39,7 +39,7 @@ def check(batch: list[Record], compression: Compression) -> None:
         (record.destination.key, record.value, decode_headers(record.headers), record.timestamp) for record in batch
     ]
     if compression == "none":
-        most = sum(len(each.value) + len(each.headers) + len(each.destination.prefix) for each in batch)
+        most = sum(len(each.value) + len(each.headers) + each.destination.size for each in batch)
         assert len(head) + len(body) <= most + OVERHEAD + RECORD_OVERHEAD * len(batch)
 
 
