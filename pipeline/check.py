@@ -11,7 +11,7 @@ from pipeline.config import Loaded, inline, vendors
 from pipeline.config.connectors import AttributeSource, InlineConnector
 from pipeline.config.findings import Finding, Place
 from pipeline.config.root import AnyConnector, Config
-from pipeline.config.used import DEVICE
+from pipeline.config.used import DEVICE, UsedConnector
 from pipeline.config.values import Section, spell_seconds
 from pipeline.connector import Attribute
 from pipeline.files import HANDMADE, content_and_mode
@@ -19,6 +19,7 @@ from pipeline.models import MODELS
 from pipeline.models.base import ModelAttribute
 from pipeline.units import Conversion
 
+_ADDED = "  (by `attributes` of this file)"
 _EXAMPLES = {"P1": 45.2, "C62": 0.452, "FAH": 68.0, "KEL": 294.65, "PAL": 101_325.0, "59": 420.0, "61": 31.5}
 """Numbers that look like readings of their unit; others show 21.5."""
 _OWNER_AND_GROUP = 0o640
@@ -116,8 +117,9 @@ def _registry(told: Registered) -> str:
 def _uses(config: Config, name: str, connector: AnyConnector) -> Iterator[Use]:
     heard = networks.heard(config, name)
     for model, attributes, period in _observations(connector):
+        added = connector.attributes if isinstance(connector, UsedConnector) else {}
         lines = [
-            _line(source.field, MODELS[model].attribute(key), conversion)
+            _line(source.field, MODELS[model].attribute(key), conversion) + (_ADDED if key in added else "")
             for key, source, conversion in inline.conversions(attributes, MODELS[model])
         ]
         yield Use(
@@ -173,6 +175,8 @@ def _example(conversion: Conversion, attribute: ModelAttribute) -> float:
 
 def _device(connector: AnyConnector) -> str:
     source = connector.device
+    if source is None:
+        return networks.DEVICE_OF
     return f"field {source.field}" if source.field else f"topic level {{{source.topic}}}"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import commands
-from pipeline.config import known
+from pipeline.config import extended, known
 from pipeline.config.findings import did_you_mean
 from pipeline.connector import Connector, Observation
 from pipeline.errors import ConfigError, StartError
@@ -116,8 +116,10 @@ def _show(parsed: argparse.Namespace) -> int:
         lines.append(f"    {each.model}")
         for name, source in each.attributes.items():
             lines.append(f"        {source.field}{f' [{source.unit}]' if source.unit else ''} -> {name}")
+    spare = extended.unmapped(connector)
+    lines += [f"    not mapped: {', '.join(spare)} (`attributes` beside `use` maps them)"] if spare else []
     lines += [f"    example   {example.name}" for example in connector.examples]
-    _write(parsed, _plain(found), lines)
+    _write(parsed, {**_plain(found), "not_mapped": spare}, lines)
     return commands.OK
 
 

@@ -112,7 +112,8 @@ def parse(text: str, file: str, environment: Mapping[str, str], devices: str | N
         raise InvalidConfigError(file, errors)
     context = {"folder": folder, "registry": registry, "devices": file_of_devices.devices}
     config = Config.model_validate(draft.value, context=context)
-    found = [*rules.warnings(config), *vendors.broken(config, registry), *file_of_devices.findings]
+    doubts = [*vendors.broken(config, registry), *vendors.doubts(config)]
+    found = [*rules.warnings(config), *doubts, *file_of_devices.findings]
     return Loaded(file, config, tuple(_placed(document, found)), document, file_of_devices.devices, registry)
 
 

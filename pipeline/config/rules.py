@@ -168,8 +168,16 @@ def _routes(config: Config, name: str, feed: MqttFeed, names: frozenset[str]) ->
                 (*place, "connector"), f"`{route.connector}` is not under `connectors`.", _meant(route, names)
             )
         elif route.connector in config.connectors:
+            yield from _nameless(config, route.connector)
             yield from _level(config, place, route)
             yield from _format(config, place, route)
+
+
+def _nameless(config: Config, name: str) -> Iterator[Finding]:
+    if config.connectors[name].device is None:
+        fix = "Add `device: {topic: device}`, a level of the route's topic, or `device: {field: id}`."
+        said = "is missing: a route leads here, and nothing says whose its messages are."
+        yield Finding(("connectors", name, "device"), said, fix)
 
 
 def _format(config: Config, place: Place, route: Route) -> Iterator[Finding]:
@@ -185,7 +193,8 @@ def _meant(route: Route, names: frozenset[str]) -> str:
 
 
 def _level(config: Config, place: tuple[str | int, ...], route: Route) -> Iterator[Finding]:
-    wanted = config.connectors[str(route.connector)].device.topic
+    device_of = config.connectors[str(route.connector)].device
+    wanted = None if device_of is None else device_of.topic
     if wanted and f"{{{wanted}}}" not in route.topic.split("/"):
         source = f"connectors.{route.connector}.device"
         said = f"`{route.topic}` has no level {{{wanted}}}, from which `{source}` takes the name."

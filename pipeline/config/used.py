@@ -6,15 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
 
-from pipeline.config.connectors import DeviceSource, Location, Observed, Period
+from pipeline.config.connectors import AttributeSource, DeviceSource, Location, Observed, Period
+from pipeline.config.extended import DEVICE, extended
 from pipeline.config.findings import did_you_mean
 from pipeline.config.values import Duration, FieldPath, Section, VendorDevice, durations
 from pipeline.connector import Connector
 from pipeline.registry import Registry
 
+__all__ = ["DEVICE", "DEVICE_INTERVAL", "DEVICE_MODEL", "PayloadSource", "UsedConnector", "connector_kind"]
+
 DEVICE_INTERVAL = 3600.0  # seconds; also of connectors without an entry of their own, and of gateways
-DEVICE = "Device"
-"""The model of what a connector tells of the device itself."""
 DEVICE_MODEL = "DeviceModel"
 """The model of what is known of the device's family; a Device refers to it."""
 
@@ -50,8 +51,9 @@ class UsedConnector(Section):
 
     use: VendorDevice = Field(examples=["acme/th-1"])
     """The device, as `headrace connectors list` shows it: `vendor/device`."""
-    device: DeviceSource = Field(examples=[{"topic": "device"}])
-    """Where the device's name comes from; a field is one of the JSON that wraps the payload, else of the decoded."""
+    device: DeviceSource | None = Field(default=None, examples=[{"topic": "device"}])
+    """Where the device's name comes from, if a route leads here: a field of the JSON that wraps the payload, else of
+    the decoded. An uplink of a network says itself whose it is."""
     payload: Payload = Field(default="raw", examples=["hex", {"field": "data", "encoding": "base64"}])
     """How the device's bytes stand in the message: as they are, as text, or in a field of a JSON object."""
     port: FieldSource | None = Field(default=None, examples=[{"field": "fPort"}])
@@ -64,22 +66,32 @@ class UsedConnector(Section):
     """What time one reading covers, for a model with a beginning and an end; absent, as the connector says."""
     location: Location | None = Field(default=None, examples=[[3.7174, 51.0543]])
     """Where the device is: fields, or a constant [longitude, latitude(, altitude)]; absent, as the connector says."""
+    attributes: dict[str, AttributeSource] = Field(default={}, examples=[{"rssi": {"field": "signal", "unit": "dBm"}}])
+    """Further attributes, from fields that the decoder yields (`headrace connectors show`), or the vendor's anew."""
     device_interval: Annotated[Duration, durations(1, 366 * 86_400)] = Field(default=DEVICE_INTERVAL, examples=["1h"])
     """How often a device's state (battery, firmware, signal) and its DeviceModel are published though unchanged."""
 
+    _own: Connector | None = PrivateAttr(default=None)
     _connector: Connector | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _resolve(self, info: ValidationInfo) -> UsedConnector:
         registry: Registry | None = (info.context or {}).get("registry") if isinstance(info.context, dict) else None
         found = None if registry is None else registry.get(self.use)
-        self._connector = None if found is None else found.connector
+        self._own = self._connector = None if found is None else found.connector
+        if self._own is not None and self.attributes:
+            self._connector = extended(self._own, self.attributes)
         return self
 
     @property
     def connector(self) -> Connector | None:
-        """The vendor's declaration; None where there is none of that name, which is an error of the configuration."""
+        """The vendor's declaration, with what `attributes` adds; None where there is none, which is an error."""
         return self._connector
+
+    @property
+    def vendors_own(self) -> Connector | None:
+        """The vendor's declaration as it stands, without `attributes`."""
+        return self._own
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -104,4 +116,4 @@ def connector_kind(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
     if not isinstance(value, dict):
         return "<inline>"
     like_use = any(did_you_mean(str(key), ["use"]) for key in value)
-    return "<use>" if "use" in value or (like_use and not {"model", "attributes"} & value.keys()) else "<inline>"
+    return "<use>" if "use" in value or (like_use and "model" not in value) else "<inline>"

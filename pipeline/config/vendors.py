@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path as File
 
 from pipeline.binding import Binding, Fixed, FromField, FromTopic, ObservedAt, Path, Position, Source
+from pipeline.config import extended
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of, shown
 from pipeline.config.inline import device_of, location_of, observed_at_of
 from pipeline.config.root import AnyConnector, Config
@@ -22,6 +23,8 @@ from pipeline.models.device import controlled_properties
 from pipeline.registry import Registry
 
 _SHOWN = 12
+_OF_UPLINK = FromField(Path("the DevEUI", ()))
+"""Of an entry that no route leads to: an uplink says itself whose it is."""
 
 
 def judge(
@@ -43,6 +46,7 @@ def judge(
     if connector is None:
         yield _absent((*place, "use"), config.use, registry)
         return
+    yield from (each for each in _added(name, config) if each.severity == "error")
     if config.location is None and connector.place is None and "location" not in supplied:
         needy = [each.model for each in connector.observed() if models[each.model].location_required]
         if needy:
@@ -50,6 +54,18 @@ def judge(
             fix = "Add `location: [lon, lat]`, where the devices stand, or the fields that say so."
             yield Finding((*place, "location"), said, fix)
     yield from _period(place, config, models)
+
+
+def _added(name: str, config: UsedConnector) -> Iterator[Finding]:
+    if config.vendors_own is not None:
+        yield from extended.judge(("connectors", name, "attributes"), config.vendors_own, config.attributes)
+
+
+def doubts(config: Config) -> Iterator[Finding]:
+    """Yield a warning for each attribute whose field no example of its connector shows, but a payload may have."""
+    for name, used in config.connectors.items():
+        if isinstance(used, UsedConnector):
+            yield from (each for each in _added(name, used) if each.severity == "warning")
 
 
 def _period(place: Place, config: UsedConnector, models: Mapping[str, Model]) -> Iterator[Finding]:
@@ -192,7 +208,7 @@ def _sources(attributes: Mapping[str, Attribute]) -> dict[str, Source]:
 
 def device(config: UsedConnector) -> FromField | FromTopic:
     """Return where the device's name comes from."""
-    return device_of(config.device, _within(config))
+    return _OF_UPLINK if config.device is None else device_of(config.device, _within(config))
 
 
 def observed_at(config: AnyConnector) -> ObservedAt | None:

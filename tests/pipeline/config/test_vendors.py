@@ -39,7 +39,10 @@ def without(key: str) -> dict[str, Any]:
         ({**TH1, "payload": {"field": "data"}}, "connectors.th.payload.encoding is missing"),
         ({**TH1, "device_intervall": "1h"}, "connectors.th.device_intervall is no key of this section. Did you mean"),
         ({**without("use"), "uses": "acme/th-1"}, "connectors.th.uses is no key of this section. Did you mean `use`?"),
-        ({**TH1, "attributes": {"a": {"field": "b"}}}, "connectors.th.attributes means nothing beside the other keys"),
+        (
+            {**TH1, "attributes": {"a": {"field": "b"}}},
+            "connectors.th.attributes.a is no attribute of ",
+        ),
         ({**TH1, "device": {"topic": "sensor"}}, "feeds.city.routes[0].topic `city/th/{device}` has no level {sensor}"),
     ],
 )
