@@ -60,6 +60,11 @@ def tagged(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if name and (ROOT / name).exists():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tree / name, follow_symlinks=False)
+    changelog = tree / "CHANGELOG.md"
+    text = changelog.read_text(encoding="utf-8")
+    assert text.count("## Unreleased\n") == 1
+    # After a release nothing is unreleased until the next change.
+    changelog.write_text(text.replace("## Unreleased\n", "## Unreleased\n\n- Something.\n"), encoding="utf-8")
     done = step(tree, "prepare", VERSION)
     assert done.returncode == 0, done.stderr
     for arguments in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "Release"), ("tag", "-am", "", f"v{VERSION}")):
