@@ -67,6 +67,7 @@ class Worker:
         self._failpoint = failpoint.from_environment(os.environ)
         self._publisher = Publisher(wiring.kafka_options(config), self._refused, self._metrics.publish, self._failpoint)
         self._metrics.gauges = self._publisher.gauges
+        self._directory = directory = Directory(config.registered)
         self._lag = LoopLag()
         self._metrics.lag = self._lag.worst
         self._health = Health(_version(), self._lag, lambda: self._publisher.trouble)
@@ -76,7 +77,6 @@ class Worker:
         self._admin = Admin(pages(self._metrics.exposition, self._health), wiring.admin_token(config), self._page())
         self._systemd = Systemd()
         state = wiring.state_folder(config)
-        directory = Directory(config.registered)
         self._unknown = UnknownDevices(state)
         self._guard = CrashGuard(state)
         self._metrics.store = self._store = Store(state)
@@ -111,7 +111,16 @@ class Worker:
         self._publisher.seen_by(newest.note, letters.note)
         known, silent = lambda: about(self._config), lambda: self._silent.latest(_SILENT_SHOWN)
         return Page(
-            Sources(known, self._metrics, self._health.diagnosis, letters, newest, silent, self._health.remarks)
+            Sources(
+                about=known,
+                metrics=self._metrics,
+                not_ready=self._health.diagnosis,
+                letters=letters,
+                newest=newest,
+                silent=silent,
+                remarks=self._health.remarks,
+                find=self._directory.find,
+            )
         )
 
     def _refused(self, record: Record, reason: Reason, detail: str) -> Record | None:

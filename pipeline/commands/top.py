@@ -13,17 +13,18 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline import commands, config
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, StartError
 
 _HOME, _REST_OF_LINE, _BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 _OTHER_SCREEN, _BACK = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
+_WAITING = "The worker does not answer; these figures are its last. Waiting for it."
 _HELP = f"""examples:
   headrace top city.yaml
   headrace top city.yaml --count 1
   headrace top city.yaml --count 1 --format json
 
 The figures are those of the status page, which stands at `/` of `admin.listen`; the token of `admin.token_file` is
-sent where there is one. Ctrl-C ends it.
+sent where there is one. Ctrl-C ends it; a worker that is restarted is waited for.
 
 {commands.EXIT_CODES}"""
 
@@ -64,7 +65,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _follow(ask: Callable[[], dict[str, Any]], parsed: argparse.Namespace, *, live: bool) -> None:
-    told = ask()
+    told = ask()  # that no worker answers at all is an error
     sys.stdout.write(_OTHER_SCREEN if live else "")
     try:
         shown = 0
@@ -75,9 +76,25 @@ def _follow(ask: Callable[[], dict[str, Any]], parsed: argparse.Namespace, *, li
             if shown == parsed.count:
                 return
             time.sleep(1.0)
-            told = ask()
+            told = _next(ask, live=live)
     finally:
         sys.stdout.write(_BACK if live else "")
+
+
+def _next(ask: Callable[[], dict[str, Any]], *, live: bool) -> dict[str, Any]:
+    """Return the next figures, and wait for a worker that is restarted, saying so."""
+    said = False
+    while True:
+        try:
+            return ask()
+        except StartError as away:
+            if live:
+                sys.stdout.write(f"{_HOME}{_WAITING}{_REST_OF_LINE}\n")
+            elif not said:
+                sys.stderr.write(f"{away}\n{_WAITING}\n")
+            sys.stdout.flush()
+            said = True
+            time.sleep(1.0)
 
 
 def _drawn(told: dict[str, Any], form: str, *, live: bool) -> str:
@@ -86,6 +103,6 @@ def _drawn(told: dict[str, Any], form: str, *, live: bool) -> str:
     lines: Any = importlib.import_module("pipeline.page.text").lines
     size = shutil.get_terminal_size((120, 60))
     if not live:
-        return "\n".join(lines(told, 10 * size.columns)) + "\n\n"
+        return "\n".join(lines(told, size.columns)) + "\n\n"
     shown = lines(told, size.columns)[: size.lines - 1]
     return _HOME + "".join(f"{line}{_REST_OF_LINE}\n" for line in shown) + _BELOW

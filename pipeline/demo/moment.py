@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -34,6 +34,7 @@ class Moment:
     quiet: int
     events: Mapping[str, int]
     newest: StoredRecord | None
+    trouble: Sequence[str] = ()
 
 
 class Watch:
@@ -41,6 +42,7 @@ class Watch:
 
     def __init__(self, city: City, publisher: MqttPublisher, consumer: Consumer) -> None:
         self._city, self._publisher, self._consumer = city, publisher, consumer
+        self.trouble: Sequence[str] = ()  # what is wrong with brokers and worker, a sentence each
         self._started = monotonic()
         self._looks: deque[tuple[float, Figures]] = deque([(self._started, Figures())])
 
@@ -82,6 +84,7 @@ class Watch:
             quiet=self._consumer.quiet(QUIET_SECONDS),
             events=dict(self._consumer.events),
             newest=self._consumer.newest,
+            trouble=tuple(self.trouble),
         )
 
     def latency(self, share: float) -> float | None:

@@ -40,6 +40,11 @@ class Part:
         """None while it runs."""
         return self._process.poll()
 
+    @property
+    def ended(self) -> bool:
+        """Whether it runs no more."""
+        return self.exit_code is not None
+
     async def ready(self, ready: Callable[[], Awaitable[bool]], seconds: float) -> None:
         """Wait until it is ready.
 

@@ -55,7 +55,7 @@ class Screen:
         )
         right.split_column(Layout(_lorawan(moment), size=_LORAWAN), Layout(_newest(moment)))
         body.split_row(left, right)
-        layout.split_column(Layout(title, size=1), body, *self._drawn_hints())
+        layout.split_column(Layout(title, size=1), *_trouble(moment), body, *self._drawn_hints())
         return layout
 
     def _drawn_hints(self) -> list[Layout]:
@@ -65,6 +65,13 @@ class Screen:
         height = sum(-(-len(line) // (size.width - 4)) for line in self._hints.splitlines()) + 2
         panel = Panel(Text(self._hints, overflow="fold"), title="try next, in a second terminal", border_style="dim")
         return [Layout(panel, size=height + 1)]
+
+
+def _trouble(moment: Moment) -> list[Layout]:
+    if not moment.trouble:
+        return []
+    text = Text("\n".join(moment.trouble), "bold red", overflow="ellipsis", no_wrap=True)
+    return [Layout(Panel(text, title="messages do not all flow", border_style="red"), size=len(moment.trouble) + 2)]
 
 
 def _rows(title: str, rows: list[tuple[str, str]]) -> Panel:

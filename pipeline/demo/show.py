@@ -120,6 +120,7 @@ class Demo:
         figures = await scrape(self._stack.admin_port)
         if figures is not None:
             watch.learn(figures)
+        watch.trouble = await self._stack.trouble()
 
     def _see_that_all_run(self, *tasks: asyncio.Task[None]) -> None:
         # SIGHUP goes to the terminal's first process only, which may be a `make` that waits for us.

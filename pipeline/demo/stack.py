@@ -59,6 +59,15 @@ class Stack:
                     raise
         raise AssertionError
 
+    async def trouble(self) -> list[str]:
+        """Return what is wrong with the parts, a sentence each: a broker that has ended, and what the worker says."""
+        ended = [f"The {part.name} has ended (exit code {part.exit_code})." for part in self._brokers if part.ended]
+        page = await get(self.admin_port, "/readyz")
+        if page is None:
+            return [*ended, "The worker does not answer."]
+        status, reasons = page
+        return ended if status == _READY else [*ended, *(line for line in reasons.splitlines() if line.strip())]
+
     async def stop_worker(self) -> int:
         """Let the worker drain; return its exit code."""
         return -1 if self.worker is None else await self.worker.terminate(_DRAIN_SECONDS)

@@ -41,6 +41,8 @@ class Lines:
         if moment.seconds < self._next:
             return
         self._next = moment.seconds + _LINE_SECONDS
+        for sentence in moment.trouble:
+            say(f"{moment.seconds:4.0f} s  ! {sentence}")
         tally, copies = moment.tally, moment.tally.worker.fate(Fate.DEDUPLICATED)
         say(
             f"{moment.seconds:4.0f} s  in {moment.rate_in:4.0f}/s  out {moment.rate_out:4.0f}/s  "

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from time import time
 from typing import Any
+from urllib.parse import unquote
 
 from pipeline.clock import CLOCK
+from pipeline.devices import Device
 from pipeline.errors import Reason
 from pipeline.lorawan.ledger import Spread
 from pipeline.metrics import Metrics
@@ -16,10 +18,15 @@ from pipeline.page.history import History
 from pipeline.page.letters import Letters
 from pipeline.page.newest import Newest
 from pipeline.page.samples import Samples
+from pipeline.page.verdict import verdict
 from pipeline.silent_device import SilentDevice
 
 _GATEWAYS = 12
 _EXPLAINED = {reason.value: reason.explanation for reason in Reason}
+
+
+def _nobody(_: str) -> None:
+    """Find no device: there is no registry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,7 @@ class Sources:
     """Where the page looks. about: the configuration in force. not_ready: why messages do not flow.
 
     silent: some of those that are overdue, of late last. remarks: what wants mending though messages flow.
+    find: a device of the registry, by any name of it.
     """
 
     about: Callable[[], About]
@@ -36,6 +44,7 @@ class Sources:
     newest: Newest
     silent: Callable[[], Sequence[SilentDevice]]
     remarks: Callable[[], Sequence[str]] = tuple
+    find: Callable[[str], Device | None] = _nobody
 
 
 def snapshot(sources: Sources, history: History, started: float) -> dict[str, Any]:
@@ -45,7 +54,7 @@ def snapshot(sources: Sources, history: History, started: float) -> dict[str, An
     the history. started: seconds since 1970.
     """
     about, samples = sources.about(), Samples(sources.metrics.samples())
-    return {
+    told = {
         "time": CLOCK.now(),
         "uptime": round(time() - started),
         "version": next(iter(samples.by("version", "headrace_build_info")), ""),
@@ -62,8 +71,11 @@ def snapshot(sources: Sources, history: History, started: float) -> dict[str, An
         "connectors": [*_connectors(about, samples, sources)],
         "dead_letters": [*_dead_letters(samples, sources.letters)],
         "samples": about.samples,
-        "wrong": sources.letters.wrong(),
-        "doubtful": [*reversed(sources.newest.doubtful.values())],
+        "wrong": [{**each, "device": _named(sources, each["topic"].split("/"))} for each in sources.letters.wrong()],
+        "doubtful": [
+            {**each, "device": _named(sources, [each["id"].rpartition(":")[2]])}
+            for each in reversed(sources.newest.doubtful.values())
+        ],
         "topics": [*_topics(samples)],
         "kafka": _kafka(samples),
         "devices": {
@@ -79,6 +91,16 @@ def snapshot(sources: Sources, history: History, started: float) -> dict[str, An
         },
         "entities": sources.newest.entities(),
     }
+    return {**told, "verdict": verdict(told, history.points)}
+
+
+def _named(sources: Sources, words: Sequence[str]) -> str | None:
+    """Return what the registry calls the device that one of the words names, or None."""
+    for word in words:
+        device = sources.find(unquote(word))
+        if device is not None:
+            return device.key if device.name is None else f"{device.name} ({device.key})"
+    return None
 
 
 def _feeds(about: About, samples: Samples) -> Iterator[dict[str, Any]]:

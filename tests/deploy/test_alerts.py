@@ -45,6 +45,34 @@ def test_each_alert_fires_and_is_quiet(tmp_path: Path) -> None:
     assert not said, said
 
 
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "restarted",
+    [
+        {"received": "0+10x30 0 0+400x30", "dead_lettered": "0+10x30 0 800+400x30"},
+        {"received": "0+10x30 _x3 0+10x30", "dead_lettered": "0+10x30 _x3 50+10x30"},
+    ],
+    ids=["a backlog", "a gap"],
+)
+def test_the_ratio_of_dead_letters_is_never_above_one(tmp_path: Path, restarted: dict[str, str]) -> None:
+    """After a restart two counters of their own had different histories, and 134.6 % were told."""
+    labels = 'job="h", instance="a", feed="city"'
+    series = [
+        {"series": f"headrace_received_messages_total{{{labels}}}", "values": restarted["received"]},
+        {"series": f'headrace_messages_total{{{labels}, fate="dead_lettered"}}', "values": restarted["dead_lettered"]},
+    ]
+    whole: list[dict[str, Any]] = [
+        {"expr": "feed:headrace_dead_letters:ratio15m > 1", "eval_time": f"{at}m"} for at in range(20, 60)
+    ]
+    sample = {"labels": 'feed:headrace_dead_letters:ratio15m{job="h", feed="city"}', "value": 1}
+    one = {"expr": "feed:headrace_dead_letters:ratio15m", "eval_time": "45m", "exp_samples": [sample]}
+    test = {"interval": "1m", "input_series": series, "promql_expr_test": [*whole, one]}
+    file = tmp_path / "ratio.test.yaml"
+    file.write_text(yaml.safe_dump({"rule_files": list(map(str, RULES)), "evaluation_interval": "1m", "tests": [test]}))
+    said = run_rules(file)
+    assert not said, said
+
+
 def test_every_case_is_an_alert() -> None:
     assert list(CASES) == list(ALERTS)
 

@@ -126,6 +126,28 @@ def test_two_at_once_are_two() -> None:
             assert books(text)[0] > 300 * 5
 
 
+def test_a_dead_kafka_is_said() -> None:
+    with demo() as process:
+        running = parts(process)
+        [kafka] = [each for each in running if "tansu" in each.name()]
+        assert process.stdout is not None
+        while " s  in" not in (line := process.stdout.readline()):
+            assert line, "it ended by itself"
+        kafka.kill()
+        said: set[str] = set()
+        while not {"The Kafka broker has ended", "Kafka"} <= said:
+            line = process.stdout.readline()
+            assert line, "it ended by itself"
+            if "! The Kafka broker has ended (exit code" in line:
+                said.add("The Kafka broker has ended")
+            elif re.search(r"^ *\d+ s  ! .*Kafka", line):
+                said.add("Kafka")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=90)
+        assert process.returncode == 1, "what could not be delivered is not accounted for"
+    assert gone(running, 5)
+
+
 def test_ctrl_c_ends_it_in_order() -> None:
     with demo() as process:
         running = parts(process)

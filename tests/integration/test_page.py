@@ -23,6 +23,16 @@ from tests.support.prometheus import get
 pytestmark = pytest.mark.real
 expect.set_options(timeout=60_000)
 
+BROKEN_WORDS = """() => [...document.querySelectorAll("th, td, h2, h3, dt")].flatMap((element) => {
+    const broken = [], walk = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) for (const word of walk.currentNode.data.matchAll(/[^\\s-]+/g)) {
+        const range = document.createRange();
+        range.setStart(walk.currentNode, word.index);
+        range.setEnd(walk.currentNode, word.index + word[0].length);
+        if (new Set([...range.getClientRects()].map((line) => Math.round(line.top))).size > 1) broken.push(word[0]);
+    }
+    return broken;
+})"""
 WELL = re.compile("All is well")
 TOKEN = "0123456789abcdef"
 # The contrast of each text that is seen, by WCAG 2.2 (1.4.3): the worst one, and whose it is.
@@ -185,12 +195,36 @@ def test_it_is_good_to_read_and_to_use(bench: WorkerBench, chromium: Browser, tm
             expect(window.page.locator("#throughput polyline")).to_have_count(3)
             window.page.screenshot(path=tmp_path / f"{size[0]}-{scheme}.png", full_page=True)
             assert window.page.evaluate("document.documentElement.scrollWidth") == size[0]
+            assert window.page.evaluate(BROKEN_WORDS) == []
             assert_readable(window)
             assert_told_aloud(window)
             assert_usable_by_keyboard(window)
             assert_usable_by_finger(window)
             assert (window.complaints, window.elsewhere) == ([], [])
             window.page.close()
+    assert worker.stop() == 0
+
+
+def test_a_second_with_one_value_is_seen_in_a_plot(bench: WorkerBench, chromium: Browser) -> None:
+    """A line needs two; a city with a reading a minute has one, and nothing before and after it."""
+    worker = bench.worker()
+    window = open_window(chromium, worker.admin)
+    points = "[[1e12, null], [1e12 + 1000, 5], [1e12 + 2000, null], [1e12 + 3000, 6], [1e12 + 4000, 7]]"
+    drawn = window.page.evaluate(
+        f"""async () => {{
+            const {{ Plot }} = await import("./plot.js");
+            const figure = document.querySelector("main").appendChild(document.createElement("figure"));
+            const plot = new Plot(figure, ["one"], String, 1);
+            plot.show({points});
+            while (!figure.querySelector("polyline")) await new Promise(requestAnimationFrame);
+            const [dot] = figure.querySelectorAll("circle.point");
+            return [figure.querySelectorAll("circle.point").length, dot.getBoundingClientRect().width];
+        }}"""
+    )
+    assert drawn[0] == 1
+    assert drawn[1] >= 4
+    assert (window.complaints, window.elsewhere) == ([], [])
+    window.page.close()
     assert worker.stop() == 0
 
 

@@ -22,9 +22,9 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// A long name, which may be broken after its dots and slashes.
+// A long name, which may be broken where its words end: after dots, slashes and dashes, and before capital letters.
 export function foldable(text) {
-  return text.split(/(?<=[./:])/).flatMap((part) => [part, make("wbr")]).slice(0, -1);
+  return text.split(/(?<=[./:_-])|(?<=[a-z])(?=[A-Z])/).flatMap((part) => [part, make("wbr")]).slice(0, -1);
 }
 
 // Calls `then` with an element's width in pixels, now and whenever it changes, so that a drawing's text keeps its size.

@@ -6,8 +6,6 @@ import { ago, bytes, count, counts, lasted, plain, rate, seconds, short } from "
 
 const POINTS = 300;
 const FULL = 0.9; // of a lane
-const MANY_DEAD = 0.05; // of the messages of a minute
-const MANY_SILENT = 0.05; // of the devices
 
 const throughput = new Plot(byId("throughput"), ["received", "published", "dead letters"], short, 1);
 const latency = new Plot(byId("latency"), ["median", "99th percentile"], seconds, 4);
@@ -20,7 +18,7 @@ function show(now) {
   say(byId("tenant"), now.tenant);
   say(byId("since"), `up ${lasted(now.uptime)}`);
   say(byId("version"), `Headrace ${now.version}`);
-  verdict(now);
+  judge(now.verdict.kind, now.verdict.words, now.verdict.reasons);
   tiles(now);
   throughput.show(points);
   latency.show(points);
@@ -35,28 +33,8 @@ function show(now) {
   plan.show(now.entities, now.time);
 }
 
-const STEPS = [0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600];
-const step = (s) => STEPS.findLast((each) => each <= s) ?? 0; // a text that changed each second would be read aloud each second
 const last = (column) => points.slice(-10).map((point) => point[column]).findLast((value) => value !== null);
 const summed = (column, n) => points.slice(-n).reduce((sum, point) => sum + point[column], 0);
-
-function verdict(now) {
-  const bad = [...now.not_ready];
-  if (!now.conserved) bad.push("A message is unaccounted for. Please report it: it is a bug of Headrace.");
-  const warnings = now.config_refused.length ? ["The configuration file was refused at the last reload; the one before it is in force."] : [];
-  warnings.push(...now.remarks);
-  warnings.push(...now.feeds.filter((feed) => feed.in_flight > FULL * feed.limit).map((feed) => `The lane of feed ${feed.name} is nearly full: Kafka confirms more slowly than messages come.`));
-  warnings.push(...now.feeds.filter((feed) => feed.oldest > feed.patience).map((feed) => `A message of feed ${feed.name} has waited for more than ${seconds(step(feed.oldest))}: Kafka has not confirmed it.`));
-  const quiet = now.devices.silent_gateways;
-  if (quiet) warnings.push(`${count(quiet)} ${quiet === 1 ? "gateway is" : "gateways are"} silent.`);
-  const known = now.devices.seen + (now.devices.silent.never ?? 0);
-  if (overdue(now) > MANY_SILENT * known) warnings.push(`${count(overdue(now))} of ${count(known)} devices ${overdue(now) === 1 ? "is" : "are"} silent.`);
-  const [dead, received] = [summed(3, 60), summed(1, 60)];
-  if (dead > MANY_DEAD * received) warnings.push("Of the last minute's messages more than 5 % became dead letters: see the reasons below.");
-  const all = [...bad, ...warnings];
-  const words = bad.length ? "Messages do not all flow" : warnings.length ? "Messages flow; something wants a look" : "All is well: every feed is connected, and Kafka takes what comes";
-  judge(bad.length ? "bad" : warnings.length ? "" : "good", words, all);
-}
 
 function judge(kind, words, reasons) {
   const element = byId("verdict");
@@ -74,7 +52,7 @@ function tiles(now) {
     ["Latency, median", seconds(last(4))],
     ["Latency, 99th percentile", seconds(last(5))],
     ["In flight", count(now.in_flight)],
-    ["Devices heard of", count(now.devices.seen)],
+    ["Devices seen", count(now.devices.seen)],
     ["Silent devices", count(overdue(now)), "", overdue(now) ? "warn" : ""],
     ["Dead letters, last 5 min", count(dead), "", dead ? "warn" : ""],
   ]);
@@ -165,23 +143,24 @@ const HIDDEN = "what was wrong with it is in its headers (headrace tail --dead-l
 function faulty(now) {
   byId("faulty").hidden = !now.wrong.length && !now.doubtful.length;
   byId("doubt").hidden = !now.doubtful.length;
-  list(byId("wrong"), now.wrong, (each) => `${each.feed} ${each.topic}`, (each) => because(each.topic), (item, each) => {
+  list(byId("wrong"), now.wrong, (each) => `${each.feed} ${each.topic} ${each.device}`, (each) => because(each.topic, each.device), (item, each) => {
     say(item.firstChild.lastChild, count(each.count));
     say(item.lastChild, `${each.reason}, ${ago(each.at, now.time)}: ${each.detail || HIDDEN}`);
   });
-  list(byId("doubtful"), now.doubtful, (each) => each.id, (each) => because(each.id), (item, each) => {
+  list(byId("doubtful"), now.doubtful, (each) => `${each.id} ${each.device}`, (each) => because(each.id, each.device), (item, each) => {
     say(item.lastChild, `${each.quality}, ${ago(each.at, now.time)}`);
   });
 }
 
-function because(who) {
-  return make("li", {}, make("h3", {}, make("span", {}, ...foldable(who)), make("span")), make("p", { class: "why" }));
+function because(source, device) {
+  const named = device ? [make("small", {}, device)] : [];
+  return make("li", {}, make("h3", {}, make("span", {}, ...foldable(source), ...named), make("span")), make("p", { class: "why" }));
 }
 
 function connectors(now) {
   list(byId("connectors"), now.connectors, (each) => each.name, (each) => {
     const line = row(each.name, make("td"), make("td", { class: "n" }), make("td", { class: "n" }));
-    if (each.models.length) line.firstChild.append(make("small", {}, each.models.join(", ")));
+    if (each.models.length) line.firstChild.append(make("small", {}, ...foldable(each.models.join(", "))));
     return line;
   }, (line, each) => {
     say(line.children[1], ago(each.heard, now.time));

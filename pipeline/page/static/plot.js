@@ -101,7 +101,8 @@ export class Plot {
     for (const each of runs.filter((found) => found.length)) {
       const [first, last] = [each[0].split(",")[0], each.at(-1).split(",")[0]];
       if (i === 0) yield draw("polygon", { class: "fill", points: `${first},${y(0)} ${each.join(" ")} ${last},${y(0)}` });
-      yield draw("polyline", { class: `line s${i}`, points: each.length > 1 ? each.join(" ") : `${each[0]} ${Number(first) + 1},${each[0].split(",")[1]}` });
+      if (each.length > 1) yield draw("polyline", { class: `line s${i}`, points: each.join(" ") });
+      else yield draw("circle", { class: `point s${i}`, cx: first, cy: each[0].split(",")[1], r: 2.5 });
     }
   }
 

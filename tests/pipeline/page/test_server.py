@@ -24,9 +24,11 @@ TOKEN = "0123456789abcdef"
 
 @asynccontextmanager
 async def serving(
-    token: Callable[[], str] | None = None, not_ready: Callable[[], list[str]] = lambda: ["Away."]
+    token: Callable[[], str] | None = None,
+    not_ready: Callable[[], list[str]] = lambda: ["Away."],
+    port: int | None = None,
 ) -> AsyncIterator[int]:
-    port = free_port()
+    port = free_port() if port is None else port
     page = Page(Sources(lambda: About("ghent"), Metrics("1", []), not_ready, Letters(), Newest(), list))
     admin = Admin({}, token, page)
     await admin.start(LOOPBACK, port)

@@ -14,6 +14,8 @@ import pytest
 from pipeline import config
 from pipeline.dead_letter import DeadLetters
 from pipeline.delivery import Fate, Lane, Ledger
+from pipeline.devices import Device, Devices
+from pipeline.directory import Directory
 from pipeline.errors import Reason
 from pipeline.lorawan.ledger import RawLedger
 from pipeline.lorawan.overheard import Radio
@@ -162,6 +164,23 @@ def test_entities_whose_newest_record_is_doubtful() -> None:
     newest.look()
     assert [each["id"].rpartition(":")[2] for each in newest.doubtful.values()] == [str(n) for n in range(32, 39)]
     assert {each["quality"] for each in newest.doubtful.values()} == {"clock"}
+
+
+def test_the_registrys_name_stands_beside_topic_and_entity() -> None:
+    known = Devices([Device("hall-3", name="Town hall", aliases=("aq 1",)), Device("2")])
+    looked = replace(sources(), find=Directory(known).find)
+    for topic in ("city/aq/aq%201", "city/2/up", "city/strange"):
+        looked.letters.note(letter(Reason.MALFORMED, message=message(topic)))
+    looked.newest.note(entity(2, headers=[("ce_quality", b"clock")]))
+    looked.letters.look(samples=False)
+    looked.newest.look()
+    told = snapshot(looked, History(looked.metrics), 0.0)
+    assert {each["topic"]: each["device"] for each in told["wrong"]} == {
+        "city/aq/aq%201": "Town hall (hall-3)",
+        "city/2/up": "2",
+        "city/strange": None,
+    }
+    assert [each["device"] for each in told["doubtful"]] == ["2"]
 
 
 def test_throughput_and_latency_by_the_second() -> None:
