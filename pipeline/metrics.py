@@ -88,6 +88,8 @@ class PublishMetrics:
         self._rebuilt = Counter(
             "headrace_producer_rebuilds", "Sequences given up for a new producer id.", ["error"], registry=registry
         )
+        said = "Partitions of each topic that is written to; when it changes, devices move to others."
+        self._partitions = Gauge("headrace_topic_partitions", said, ["topic"], registry=registry)
         self._bisected = Counter("headrace_bisections", "Refused batches cut in halves.", registry=registry)
 
     def confirmed(
@@ -123,6 +125,10 @@ class PublishMetrics:
     def bisected(self, topic: str) -> None:  # noqa: ARG002 - the event's shape
         """Count a batch cut in halves."""
         self._bisected.inc()
+
+    def partitions(self, topic: str, count: int) -> None:
+        """Note how many partitions a topic has."""
+        self._partitions.labels(topic).set(count)
 
 
 class FeedMetrics:

@@ -72,6 +72,7 @@ def exercised(troubles: Sequence[Enum], kinds: Sequence[Enum]) -> Metrics:
     metrics.clock.learn(0.0, 0.0)
     publish = metrics.publish
     publish.confirmed("t.v1", 1, 100, [(0.004, 1)], 3.0)
+    publish.partitions("t.v1", 6)
     publish.failed("t.v1", "REQUEST_TIMED_OUT")
     publish.refused("t.v1", "MESSAGE_TOO_LARGE")
     publish.rebuilt("t.v1", "OUT_OF_ORDER_SEQUENCE_NUMBER")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from pipeline.delivery import Delivery, Fate
@@ -45,6 +45,13 @@ class Chunk:
         """Drop the encoded bytes: they hold a producer id that is no longer ours."""
         self.head = self.body = b""
         self.uncertain = False
+
+    def owed(self) -> Iterator[tuple[Record, Delivery]]:
+        """Yield every record with the delivery that it owes its fate to."""
+        ends = [start for _, _, start in self.runs[1:]]
+        ends.append(len(self.records))
+        for (delivery, _, start), end in zip(self.runs, ends, strict=True):
+            yield from ((record, delivery) for record in self.records[start:end])
 
     def retime(self, at: Callable[[float], int | None]) -> None:
         """Let every record have the time at which its message was received, or none.
@@ -157,6 +164,15 @@ class Slot:
         self.attempts = 0
         self.not_before = 0.0
         self.trouble = ""
+
+    def clear(self, *, wire: bool) -> list[Chunk]:
+        """Give up all that is here, in order; what was sent only if `wire` says so."""
+        self.cut()
+        left = [*([self.wire] if wire and self.wire is not None else []), *self.pieces]
+        self.pieces.clear()
+        if wire:
+            self.done()
+        return left
 
     def waiting(self) -> int:
         """Count the records that are open or in closed chunks."""

@@ -187,6 +187,8 @@ class Cluster:
         self.controller = response.controller_id
         self.codes = {topic[1]: topic[0] for topic in response.topics}
         for _, topic, _, partitions in response.topics:
+            for gone in range(len(partitions), self.partitions.get(topic, 0) if partitions else 0):
+                self._leaders.pop((topic, gone), None)
             for part in partitions:
                 if part[2] >= 0:
                     self._leaders[topic, part[1]] = part[2]

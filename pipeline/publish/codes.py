@@ -76,7 +76,7 @@ TOO_LARGE: Final = frozenset({10, 18})
 
 _PERHAPS: Final = frozenset({-1, 7, 13, 20, 56})
 _REMEDIES: Final[dict[int, str]] = {
-    3: "Create topic {topic}, or wait until Kafka has brought its partition back.",
+    3: "Create topic {topic} anew (`headrace topics CONFIG --format sh` prints how); the worker follows by itself.",
     17: "Topic {topic} is no valid topic's name: change the configuration.",
     29: "Grant this client's principal WRITE on topic {topic}.",
     31: "Grant this client's principal IDEMPOTENT_WRITE on the cluster, or set `idempotent: false`.",

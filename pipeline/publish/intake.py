@@ -6,7 +6,7 @@ chunk, a dead letter, a record that is too large) takes the slower `place`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Final
 
@@ -55,14 +55,14 @@ class _Cache(dict[Destination, Slot]):
 class Intake:
     """All slots, and the way into them. `opened` and `full` are told of slots that have something to send."""
 
-    def __init__(self, chunk_bytes: int, partitions: Mapping[str, int], dead_letter: DeadLetter) -> None:
+    def __init__(self, chunk_bytes: int, dead_letter: DeadLetter) -> None:
         self.slots: dict[tuple[str, int], Slot] = {}
         self.limits: dict[str, int] = {}  # topic -> max.message.bytes
         self.opened: Callable[[Slot], None] = _ignore
         self.full: Callable[[], None] = _nothing
         self.dead: Callable[[Record], object] = _unseen
         self._chunk_bytes = chunk_bytes
-        self._partitions = partitions
+        self._partitions: dict[str, int] = {}  # topic -> how many, for all records until `regroup`
         self._dead_letter = dead_letter
         self._cache = _Cache(self._find)
 
@@ -92,15 +92,28 @@ class Intake:
         """Take one record."""
         self._place(self._cache[record[0]], record, delivery)
 
-    def learn(self, limits: Mapping[str, int]) -> None:
-        """Take note of how large a batch each topic takes."""
+    def learn(self, limits: Mapping[str, int], partitions: Mapping[str, int]) -> None:
+        """Take note of how large a batch each topic takes, and of the partitions of those that are new."""
         self.limits.update(limits)
+        self._partitions = {**partitions, **self._partitions}
         for slot in self.slots.values():
             slot.limit = self._chunk_limit(slot.topic)
 
-    def forget(self) -> None:
-        """Look up partitions anew: a topic has more of them. What is open stays where it is."""
+    def regroup(self, topic: str, partitions: int, left: Sequence[Chunk]) -> None:
+        """Follow a topic that has another number of partitions.
+
+        Args:
+            topic: Its name.
+            partitions: How many it has now.
+            left: What waited in its slots; it goes to the partitions of now, before all that comes later.
+        """
+        self._partitions[topic] = partitions
         self._cache.clear()
+        for gone in [place for place in self.slots if place[0] == topic and place[1] >= partitions]:
+            del self.slots[gone]
+        for chunk in left:
+            for record, delivery in chunk.owed():
+                self._place(self._cache[record.destination], record, delivery)
 
     def refuse(self, slot: Slot, chunk: Chunk, code: int) -> bool:
         """Find another way for the one record that Kafka refused with `code`; say whether there was one."""

@@ -62,11 +62,11 @@ class Publisher:
     ) -> None:
         self._cluster = cluster if cluster is not None else Cluster(options)
         self._failpoint = failpoint
-        self._intake = Intake(options.chunk_bytes, self._cluster.partitions, dead_letter)
+        self._intake = Intake(options.chunk_bytes, dead_letter)
         self._sender = Sender(self._cluster, options, events, failpoint, self._intake.refuse)
         self._intake.opened = self._sender.opened
         self._intake.full = self._sender.hurry
-        self._sender.regrouped = self._intake.forget
+        self._sender.regrouped = self._intake.regroup
         self._sender.refreshed = self._relearn
         self._cluster.lost = self._sender.stale.set  # a Kafka that goes shows at once, though nothing is sent to it
         self._time = Timekeeper(self._cluster, clock)
@@ -92,7 +92,8 @@ class Publisher:
             StartError: a sentence that names the broker or the topic, and what to do.
         """
         try:
-            self._intake.learn(await prepare(self._cluster, topics))
+            self._intake.learn(await prepare(self._cluster, topics), self._cluster.partitions)
+            self._sender.follow()
             self._learned = monotonic()
             await self._sender.start()
             await self._time.ask()
@@ -115,7 +116,8 @@ class Publisher:
         before, options = list(self._intake.limits), self._cluster.options
         self._cluster.options = replace(options, create_topics=create)
         try:
-            self._intake.learn(await prepare(self._cluster, {*before, *topics}))
+            self._intake.learn(await prepare(self._cluster, {*before, *topics}), self._cluster.partitions)
+            self._sender.follow()
         except BaseException:
             self._cluster.options = options
             self._cluster.follow(before)
@@ -191,5 +193,5 @@ class Publisher:
     async def _relearn(self) -> None:
         """Read the topics' limits again from time to time: one may have changed, and refusals made chunks small."""
         if monotonic() - self._learned >= self._cluster.options.metadata_max_age:
-            self._intake.learn(await limits_of(self._cluster, self._intake.limits))
+            self._intake.learn(await limits_of(self._cluster, self._intake.limits), self._cluster.partitions)
             self._learned = monotonic()

@@ -32,6 +32,7 @@ _BUSY: Final = 1.0  # seconds between tries while Kafka is busy or away: reconne
 _STUBBORN: Final = 30.0  # while a person has to act
 _PATIENCE: Final = 3  # tries before a person is told, or damaged bytes are taken apart
 _QUIET: Final = 60.0
+_NO_TOPIC: Final = 3
 _NO_ANSWER: Final = 13
 _TAKEN_APART: Final = frozenset({Answer.REFUSED, Answer.RETIME})
 
@@ -58,13 +59,20 @@ class PublishEvents(Protocol):
     def bisected(self, topic: str) -> None:
         """Count a batch that Kafka refused and that goes on in halves."""
 
+    def partitions(self, topic: str, count: int) -> None:
+        """Take note of how many partitions a topic has: at the start, and when that changes."""
+
 
 class Link(Protocol):
     """What the sender asks of the cluster; tests script it."""
 
     @property
     def partitions(self) -> Mapping[str, int]:
-        """How many partitions each topic has."""
+        """How many partitions each topic has; one that is away keeps its number."""
+
+    @property
+    def codes(self) -> Mapping[str, int]:
+        """The error code of the last look at each topic."""
 
     def leader(self, topic: str, partition: int) -> int | None:
         """Who leads a partition."""
@@ -109,7 +117,7 @@ class Sender:
         self.broken: BaseException | None = None
         self.broke = asyncio.Event()
         self.producer: tuple[int, int] | None = None
-        self.regrouped: Callable[[], None] = _nothing  # a topic has more partitions now
+        self.regrouped: Callable[[str, int, Sequence[Chunk]], None] = _nowhere  # a topic has other partitions now
         self.refreshed: Callable[[], Awaitable[None]] = _no_more
         self.untimely: Callable[[], None] = _nothing  # Kafka refused a time of ours
         self.stored: Callable[[int, float], None] = _unseen  # Kafka's time of storing, and when it was sent
@@ -125,6 +133,10 @@ class Sender:
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at = float("inf")
         self._tending: asyncio.Task[None] | None = None
+        self._counts: dict[str, int] = {}  # topic -> partitions that records are sent to
+        self._shrinking: set[str] = set()  # topics with fewer, while something for one is on the wire
+        self._away: set[str] = set()  # topics that were not there at the last look
+        self._absence = ""
         self._said: dict[tuple[object, ...], float] = {}
         self._closed = False
 
@@ -145,6 +157,12 @@ class Sender:
                 await asyncio.sleep(_SOON)
         self._tending = asyncio.create_task(self._tend())
         self._tending.add_done_callback(self._ended)
+
+    def follow(self) -> None:
+        """Take note of the topics' partitions; those of a topic that was known before are followed by `_tend`."""
+        for topic, count in self._link.partitions.items():
+            if self._counts.setdefault(topic, count) == count:
+                self._events.partitions(topic, count)
 
     def opened(self, slot: Slot) -> None:
         """Take note of a slot's first record: it goes when the linger is over."""
@@ -173,7 +191,7 @@ class Sender:
         leading = {slot.leader for slot in self.active}  # a broker that left the cluster troubles nobody
         nodes = (node.trouble for number, node in self._nodes.items() if number in leading)
         slots = (slot.trouble for slot in self.active)
-        return next((text for text in (self.trouble, *nodes, *slots) if text), "")
+        return next((text for text in (self.trouble, self._absence, *nodes, *slots) if text), "")
 
     def _arm(self, when: float) -> None:
         if when >= self._wake_at or self._closed:
@@ -207,7 +225,7 @@ class Sender:
         for slot in self.active:
             if slot.leader is None:
                 self.stale.set()
-            elif not slot.flying:
+            elif not slot.flying and slot.topic not in self._shrinking:
                 groups.setdefault(slot.leader, []).append(slot)
         return groups
 
@@ -232,6 +250,7 @@ class Sender:
             if not slot.idle():
                 self.active[slot] = None
         self._ended(task)
+        self._shrink()
         if not self.active:
             self.emptied.set()
         self.pump()
@@ -324,6 +343,9 @@ class Sender:
         if self._options.idempotent:
             slot.sequence = (slot.sequence + records) & SEQUENCES
         slot.done()
+        if self._away == {slot.topic}:  # it is there, whatever the last look has said
+            self._away = set()
+            self._all_there()
         waits = chunk.waits(monotonic())
         age = chunk.age(self.clock.now() / 1000)
         chunk.seal()
@@ -387,7 +409,6 @@ class Sender:
                 async with asyncio.timeout(self._options.metadata_max_age):
                     await self.stale.wait()
             self.stale.clear()
-            before = dict(self._link.partitions)
             try:
                 await self._link.refresh()
                 await self.refreshed()
@@ -401,10 +422,72 @@ class Sender:
                 self.trouble = ""
                 for slot in self.active:
                     slot.leader = self._link.leader(slot.topic, slot.partition)
-                if before != self._link.partitions:
-                    self.regrouped()
+                self._look_for_topics()
+                self._regroup()
                 self.pump()
             await asyncio.sleep(_backoff(attempts, _BUSY))
+
+    def _look_for_topics(self) -> None:
+        """Say which topics are gone, once two looks agree, and go on at once with those that are back."""
+        away = {topic for topic in self._counts if self._link.codes.get(topic) == _NO_TOPIC}
+        for slot in self.active:
+            if slot.topic in self._away - away:
+                slot.not_before, slot.attempts, slot.trouble = 0.0, 0, ""
+        gone = ", ".join(sorted(away & self._away))
+        if gone:
+            advice = remedy(_NO_TOPIC, gone)
+            self._absence = f"Kafka has no topic {gone} any more: its records wait here. {advice}"
+            self._say("A topic is gone; its records wait.", topic=gone, fix=advice)
+        if away:
+            asyncio.get_running_loop().call_later(_BUSY, self.stale.set)
+        else:
+            self._all_there()
+        self._away = away
+
+    def _all_there(self) -> None:
+        if self._absence:
+            self._absence = ""
+            _LOG.info("Every topic is there again.")
+
+    def _regroup(self) -> None:
+        """Follow topics whose number of partitions has changed: devices have other partitions from now on."""
+        for topic, count in self._link.partitions.items():
+            before = self._counts.setdefault(topic, count)
+            if count == before or topic in self._shrinking:
+                continue
+            self._events.partitions(topic, count)
+            said = {"topic": topic, "before": before, "now": count}
+            _LOG.warning("A topic has another number of partitions: devices move to others.", **said)
+            if count < before:  # Kafka takes no partition away: the topic was made anew
+                self._shrinking.add(topic)
+            else:
+                self._move(topic, whole=False)
+        self._shrink()
+
+    def _shrink(self) -> None:
+        """Move what waits for topics with fewer partitions, once nothing of it is on the wire: so its order stays."""
+        for topic in list(self._shrinking):
+            if not any(slot.flying for slot in self.active if slot.topic == topic):
+                self._shrinking.discard(topic)
+                self._move(topic, whole=True)
+
+    def _move(self, topic: str, *, whole: bool) -> None:
+        """Let what waits for a topic go to the partitions that it has now.
+
+        Args:
+            topic: Its name.
+            whole: Also what was sent and not confirmed: to the topic that was there before, or to this one. What this
+                one has may then come twice, and no other records may take its sequence numbers.
+        """
+        left: list[Chunk] = []
+        for slot in [slot for slot in self.active if slot.topic == topic]:
+            left += slot.clear(wire=whole)
+            if whole:
+                self.producer, slot.producer = None, NO_PRODUCER
+            if slot.idle():
+                del self.active[slot]
+        self._counts[topic] = count = self._link.partitions[topic]
+        self.regrouped(topic, count, left)
 
     def _say(self, message: str, **fields: object) -> None:
         """Log an event, but not the same one twice a minute."""
@@ -429,6 +512,10 @@ def _unseen(_: int, __: float) -> None:
 
 
 def _unknown(_: float) -> None:
+    pass
+
+
+def _nowhere(_: str, __: int, ___: Sequence[Chunk]) -> None:
     pass
 
 

@@ -28,6 +28,7 @@ class Counted:
     failures: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
     rebuilds: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, int] = field(default_factory=dict)
 
     def confirmed(
         self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]], age: float | None
@@ -51,6 +52,9 @@ class Counted:
 
     def bisected(self, topic: str) -> None:
         assert topic
+
+    def partitions(self, topic: str, count: int) -> None:
+        self.counts[topic] = count
 
 
 class Real:

@@ -69,6 +69,7 @@ def busy() -> tuple[Metrics, Ledger]:
     publish = metrics.publish
     publish.confirmed("t.v1", 10, 1234, [(0.004, 7), (0.2, 3)], 3.0)
     metrics.costs = {"city-aq": 0.5}
+    publish.partitions("t.v1", 6)
     publish.failed("t.v1", "REQUEST_TIMED_OUT")
     publish.refused("t.v1", "MESSAGE_TOO_LARGE")
     publish.rebuilt("t.v1", "OUT_OF_ORDER_SEQUENCE_NUMBER")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.abc import AbstractTokenProvider
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.helpers import create_ssl_context
 from aiokafka.protocol.admin import CreateAclsRequest
@@ -81,6 +81,14 @@ class KafkaClient:
                     raise AssertionError(f"topic {name} was not created: error {code} {message}")
 
         self._administer(create)
+
+    def raise_partitions(self, name: str, total: int) -> None:
+        async def add(admin: Any) -> None:
+            answer = await admin.create_partitions({name: NewPartitions(total)})
+            for topic, code, *message in answer.topic_errors:
+                assert not code, f"topic {topic} has no {total} partitions: error {code} {message}"
+
+        self._administer(add)
 
     def delete_topic(self, name: str) -> None:
         async def delete(admin: Any) -> None:

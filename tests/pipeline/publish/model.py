@@ -65,11 +65,12 @@ class ModelCluster(Cluster):
         self.latest = 1 << 60
         self.time_told = -1  # with each answer, as for a topic of LogAppendTime
         self.next_id = 100
+        self.away: set[str] = set()
         self.flying = 0
 
     async def refresh(self) -> None:
-        self.partitions.update(self.counts)
-        self.codes = dict.fromkeys(self.counts, 0)
+        self.partitions.update({topic: count for topic, count in self.counts.items() if topic not in self.away})
+        self.codes = {topic: 3 if topic in self.away else 0 for topic in self.counts}
 
     def leader(self, topic: str, partition: int) -> int | None:
         del topic
@@ -97,7 +98,8 @@ class ModelCluster(Cluster):
             assert partition % self.nodes == node
             step = self.script.popleft() if self.script else "stored:0"
             stored, _, rest = step.rpartition(":") if isinstance(step, str) else ("", "", step)
-            code = self._store(topic, partition, head + body) if stored else 0
+            there = topic not in self.away and partition < self.counts[topic]
+            code = 0 if not stored else self._store(topic, partition, head + body) if there else 3
             if rest == "lost":
                 raise LinkError("The connection broke.", uncertain=True)
             answers.append((topic, partition, code or int(rest)))
@@ -105,6 +107,13 @@ class ModelCluster(Cluster):
 
     def values(self, topic: str = TOPIC) -> list[bytes]:
         return [each.value for (name, _), log in sorted(self.logs.items()) if name == topic for each in log]
+
+    def made_anew(self, topic: str, partitions: int) -> None:
+        """Delete a topic and make it again: its records and what is known of its producers are gone."""
+        self.away.discard(topic)
+        self.counts[topic] = partitions
+        self.logs = {place: log for place, log in self.logs.items() if place[0] != topic}
+        self.producers = {key: known for key, known in self.producers.items() if key[1] != topic}
 
     def _store(self, topic: str, partition: int, data: bytes) -> int:
         batch, records = read_batch(data)
@@ -134,6 +143,7 @@ class Counted:
     failures: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     rebuilds: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
 
     def confirmed(
         self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]], age: float | None
@@ -160,6 +170,9 @@ class Counted:
 
     def bisected(self, topic: str) -> None:
         assert topic
+
+    def partitions(self, topic: str, count: int) -> None:
+        self.counts[topic] = count
 
 
 def dead_letter(record: Record, reason: Reason, detail: str) -> Record | None:
