@@ -272,8 +272,7 @@ def _unknown(loaded: Loaded) -> tuple[object, list[str]]:
 def _row(loaded: Loaded, device: Any) -> dict[str, Any]:  # noqa: ANN401 - an UnknownDevice, whose module is imported late
     enrol: Any = importlib.import_module("pipeline.enrol")
     [newcomer] = enrol.noted([device])
-    told = dict(enrol.described(newcomer, loaded.config))
-    return {**told, "connector": told.get("connector") or "vendor/device"}
+    return dict(enrol.described(newcomer, loaded.config))
 
 
 def _silent(loaded: Loaded) -> tuple[object, list[str]]:

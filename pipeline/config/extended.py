@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from pipeline.config.connectors import AttributeSource
+from pipeline.config.document import yaml_text
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of
 from pipeline.config.inline import judge_attribute
 from pipeline.config.values import field_path
@@ -92,7 +93,8 @@ def _unyielded(place: Place, field: str, fields: Sequence[Steps], connector: Con
     texts = [spelled(each) for each in fields]
     meant = did_you_mean(field, texts)
     more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
-    fix = (f"Did you mean `{meant}`? " if meant else "") + f"It yields {one_of(texts[:_SHOWN])}{more}."
+    shown = one_of(map(yaml_text, texts[:_SHOWN]))
+    fix = (f"Did you mean `{yaml_text(meant)}`? " if meant else "") + f"It yields {shown}{more}."
     name = f"{connector.vendor}/{connector.devices[0]}"
     said = f"`{field}` is no field that the decoder of `{name}` yields in any of its examples."
     return Finding(place, said, fix, severity="warning" if _open(connector) else "error")
@@ -129,7 +131,7 @@ def unmapped(connector: Connector) -> list[str]:
     place = connector.place
     taken += [] if place is None else [text for text in (place.longitude, place.latitude, place.altitude) if text]
     used = {_plain(field_path(text).steps) for text in taken}
-    return sorted({spelled(each) for each in known_fields(connector) if _plain(each) not in used})
+    return sorted({yaml_text(spelled(each)) for each in known_fields(connector) if _plain(each) not in used})
 
 
 def _decoded(connector: Connector, payload: bytes, port: int | None) -> Sequence[Any]:

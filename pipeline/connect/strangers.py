@@ -57,7 +57,7 @@ class Strangers:
             return "Name a registry, `devices: devices.csv`, and add them: `headrace devices add CONFIG --key ...`."
         told = described(self._first, self._config)
         registry = device_text.of(self._config.devices)
-        row = printable(registry.advice({**told, "connector": told.get("connector") or "vendor/device"}))
+        row = printable(registry.advice(told))
         many = "or `headrace devices import CONFIG --from unknown`, once a worker has noted them"
         return f"Add each to {registry.name}, with its location and connector, such as `{row}`; {many}."
 

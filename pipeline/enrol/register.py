@@ -210,8 +210,9 @@ def _accepted(
 
 
 def described(newcomer: Newcomer, config_of: Config) -> Values:
-    """Return a device as the row that would add it, for a person to complete."""
-    return _values(newcomer, Choice(connectors_of(config_of)), set())
+    """Return a device as the row that would add it, for a person to complete; one of a network needs a connector."""
+    values = _values(newcomer, Choice(connectors_of(config_of)), set())
+    return values if newcomer.plain else {**values, "connector": values["connector"] or "vendor/device"}
 
 
 def _values(newcomer: Newcomer, choice: Choice, taken: set[str]) -> dict[str, Any]:

@@ -113,8 +113,7 @@ class Networks:
     def _row(self, uplink: Uplink) -> str:
         """Return the row that would register a device, as the registry's own file has it."""
         told = described(stranger(uplink.device, uplink.names()), self._config)
-        registry = device_text.of(self._config.devices)
-        row = registry.advice({**told, "connector": told.get("connector") or "vendor/device"})
+        row = device_text.of(self._config.devices).advice(told)
         where = self._registry or "a file that the configuration names by `devices: devices.yaml`"
         return f"To register it, write this row into {where}, with its location:  {row}"
 

@@ -13,10 +13,13 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from pipeline import config
 from pipeline.__main__ import main
-from pipeline.config.device_text import RegistryText
+from pipeline.config.device_text import RegistryText, rows_of
+from pipeline.connect.strangers import Strangers
 from pipeline.enrol import noted, read
 from pipeline.errors import ConfigError
 from pipeline.unknown_devices import UnknownDevices
@@ -285,6 +288,31 @@ def test_a_configuration_without_a_registry_or_that_is_not_there(city: City) -> 
     city.file.unlink()
     assert "cannot be read" in city("add", "--key", "a")[1]
     assert "Name the export" in city("import")[1]
+
+
+@pytest.mark.parametrize("file", ["devices.csv", "devices.yaml"])
+@given(name=st.text(st.characters(blacklist_categories=["C", "Z"], whitelist_characters=" "), min_size=1))
+@example(name="a, \"b\"; #c: {d} [e] 'f'")
+@example(name="0x10")
+def test_any_name_reads_back_from_the_row_that_was_added(file: str, name: str) -> None:
+    before = "key,name,longitude,latitude\nth-1,,,\n" if file.endswith(".csv") else YAML
+    made = RegistryText(file, before).with_rows([{"key": "th-2", "name": name, "location": (3.7174, -51.05)}])
+    assert made.startswith(before)
+    *_, row = rows_of(file.endswith(".csv"), made)
+    written = name.strip() if file.endswith(".csv") else name
+    assert row.values.get("name") == (written or None)
+    assert row.values["location"] == ["3.7174", "-51.05"]
+
+
+def test_check_connect_advises_a_row_of_the_file_too(city: City) -> None:
+    city.has("devices.csv", "connector,key,dev_eui\n")
+    strangers = Strangers(city.loaded().config)
+    strangers.note("0011223344556612", Names(name="h"), 0)
+    [found] = strangers.findings(("feeds", "server"))
+    assert (
+        "Add each to devices.csv, with its location and connector, such as `vendor/device,h,0011223344556612`"
+        in found.fix
+    )
 
 
 def test_every_advice_is_a_row_of_the_file_that_there_is(city: City, capsys: pytest.CaptureFixture[str]) -> None:
