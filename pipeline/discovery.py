@@ -92,6 +92,8 @@ def installed(group: str = GROUP) -> Iterator[Found | Broken | OwnFormat]:
             yield loaded
         elif isinstance(loaded, ModuleType):
             yield from _walk(point.module, file.parent if file.name == "__init__.py" else file, "package")
+        elif isinstance(loaded, Format):
+            yield OwnFormat(loaded, str(file), SourceLines(file).assignment({"FORMAT"}))
         else:
             yield from _declared(loaded, file, "package", f"entry point {point.name}")
 

@@ -21,6 +21,7 @@ from pipeline.config.device_uses import Uses
 from pipeline.config.devices import DevicesFile
 from pipeline.config.document import Document
 from pipeline.config.findings import Finding, InvalidConfigError
+from pipeline.config.formats import formats
 from pipeline.config.kafka import Kafka
 from pipeline.config.root import AnyConnector, AnyFeed, Config
 from pipeline.config.shape import Draft
@@ -131,7 +132,14 @@ def _uses_vendors(value: Mapping[str, object]) -> bool:
         return True
     connectors, feeds = (_mappings(value.get(key)) for key in ("connectors", "feeds"))
     networked = any("dialect" in feed or feed.get("kind") == "semtech_udp" for feed in feeds)
-    return networked or any("use" in each for each in connectors)
+    return networked or any("use" in each for each in connectors) or any(map(_own_format, feeds))
+
+
+def _own_format(feed: Mapping[str, object]) -> bool:
+    """Say whether a route names a format that does not come with Headrace: an installed package may bring it."""
+    routes = feed.get("routes")
+    named = [route.get("format") for route in routes if isinstance(route, dict)] if isinstance(routes, list) else []
+    return any(isinstance(each, str) and each not in formats() for each in named)
 
 
 def _mappings(value: object) -> list[dict[str, object]]:

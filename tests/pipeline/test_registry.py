@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
-from pipeline import discovery
+from pipeline import config, discovery
 from pipeline.config import folder_form, known
+from pipeline.errors import ConfigError
 from pipeline.registry import Broken, Found, OwnFormat, Registry
 
 VENDORS = Path(__file__).resolve().parents[1] / "support" / "vendors"
+EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "examples" / "bench.yaml"
 TH1 = (VENDORS / "acme" / "th1.py").read_text(encoding="utf-8")
 YAML = (VENDORS / "plain" / "connector.yaml").read_text(encoding="utf-8")
 
@@ -160,6 +163,33 @@ nothing = vendor_of_test.absent
     assert ["vendor_of_test.absent" in each.error for each in registry.broken] == [True]
     for name in [name for name in sys.modules if name.startswith("vendor_of_test")]:
         monkeypatch.delitem(sys.modules, name)
+
+
+def test_an_installed_package_brings_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a module, or as the format itself; a configuration that names it needs no other reason to look for it."""
+    source = "from headrace import Format\nFORMAT = Format('pairs', lambda payload, at: {'t': 1.5})\n"
+    files = {
+        "format_of_test/__init__.py": "",
+        "format_of_test/pairs.py": source,
+        "format_of_test/more.py": source.replace("pairs", "triples"),
+        "format_of_test-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: format-of-test\nVersion: 1\n",
+        "format_of_test-1.dist-info/entry_points.txt": (
+            "[headrace.connectors]\nmodule = format_of_test.pairs\nobject = format_of_test.more:FORMAT\n"
+        ),
+    }
+    monkeypatch.syspath_prepend(str(written(tmp_path, files)))
+    known._own.cache_clear()
+    content = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    content["feeds"]["city"]["routes"][0]["format"] = "pairs"
+    try:
+        read = config.parse(yaml.safe_dump(content), "city.yaml", {})
+        assert sorted(read.connectors.formats) == ["pairs", "triples"]
+        with pytest.raises(ConfigError, match="is not allowed"):
+            config.parse(yaml.safe_dump(content).replace("format: pairs", "format: pears"), "city.yaml", {})
+    finally:
+        known._own.cache_clear()
+        for name in [name for name in sys.modules if name.startswith("format_of_test")]:
+            monkeypatch.delitem(sys.modules, name)
 
 
 def test_the_tree_is_whole() -> None:
