@@ -31,7 +31,11 @@ __all__ = [
 ]
 
 Decoded = Fields | Sequence[Fields]
-"""One reading, or several, each with its own time: a device may send what it has kept."""
+"""One reading, or several, each with its own time: a device may send what it has kept.
+
+An empty list: the frame is as the data sheet says, and tells nothing to publish (settings that were asked for, a reply
+to a command). It is filtered, not a dead letter.
+"""
 MOST_READINGS = 1000
 """Of one message; a connector that makes more has a bug."""
 MOST_VALUES = 5 * MOST_READINGS
@@ -80,6 +84,8 @@ class Format:
         readings = self.parse(uplink.payload, uplink.received_at)
         if not isinstance(readings, Mapping) and len(readings) > MOST_READINGS:
             raise too_many(MOST_READINGS, "readings", len(readings))
+        if not readings:
+            raise PayloadError("Expected at least one reading, got none.", Reason.NOTHING_MEASURED)
         return readings
 
 

@@ -121,7 +121,7 @@ class Fan:
             if outcome.made > MOST_MADE and number < len(readings):
                 outcome.stop(number, len(readings))
                 break
-        if not outcome.records and not outcome.heard and outcome.refusal is None:
+        if readings and not outcome.records and not outcome.heard and outcome.refusal is None:
             outcome.refusal = nothing_measured([plan.slots for plan in self.plans], readings)
         return outcome
 

@@ -26,8 +26,11 @@ PASSED_OVER |= {0x15: 2, 0x16: 2, 0x17: 4, 0x18: 2, 0x19: 2, 0x1A: 1, 0x1B: 4, 0
 SIZES = PASSED_OVER | {kind: size for kind, (_, size, _, _) in NUMBERS.items()}
 
 
-def decode(uplink: Uplink) -> dict[str, Any]:
-    """Return one reading, with the fields of whatever the device measures."""
+SETTINGS = 0x3E
+
+
+def decode(uplink: Uplink) -> dict[str, Any] | list[dict[str, Any]]:
+    """Return one reading, with the fields of whatever the device measures; none, of settings that were asked for."""
     payload = uplink.payload
     if not payload:
         raise PayloadError("expected a type and its data, got an empty payload")
@@ -35,6 +38,8 @@ def decode(uplink: Uplink) -> dict[str, Any]:
     at = 0
     while at < len(payload):
         kind = payload[at]
+        if kind == SETTINGS:  # what follows is theirs, to the end
+            break
         if kind not in SIZES:
             raise PayloadError(f"expected a type of the data sheet at byte {at}, got {kind:#04x}")
         data = payload[at + 1 : at + 1 + SIZES[kind]]
@@ -44,7 +49,7 @@ def decode(uplink: Uplink) -> dict[str, Any]:
             name, _, signed, steps = NUMBERS[kind]
             fields[name] = int.from_bytes(data, "big", signed=signed) / steps
         at += 1 + SIZES[kind]
-    return fields
+    return fields or []
 
 
 PUBLISHED = "https://github.com/TheThingsNetwork/lorawan-devices, vendor/elsys/"
@@ -88,6 +93,13 @@ connector = Connector(
             port=1,
             expect={"IndoorEnvironmentObserved": {"temperature": 22.6, "relativeHumidity": 0.41, "illuminance": 39.0}},
             source=f"{PUBLISHED}ers-sound-codec.yaml",
+        ),
+        Example(
+            "settings",
+            hex="3e0c07000000a00b000000",
+            port=6,
+            expect=[],
+            source="the type SETTINGS (3e) of the vendor's decoder, https://www.elsys.se/en/elsys-payload/",
         ),
         Example("cut within carbon dioxide", hex="0100e2022904002705060603", port=1, expect=PayloadError),
         Example("an unknown type", hex="0100e2ee29", port=1, expect=PayloadError),

@@ -29,11 +29,14 @@ NUMBERS = {
 TEMPERATURE = "0367"
 LIGHT = "0665"  # lux, visible and infrared, infrared: two bytes each
 ABOUT = {"ff01": 1, "ff09": 2, "ff0a": 2, "ff0b": 1, "ff0f": 1, "ff16": 8, "ff18": 2, "fffe": 1, "ffff": 2}
+# of a reply to a command, on channel fe or ff: how many bytes follow its type
+REPLIES = {"03": 2, "06": 9, "10": 1, "11": 4, "17": 2, "27": 1, "2d": 1, "2f": 1, "3b": 1, "68": 1, "69": 1, "6a": 3}
+ABOUT |= {f"{channel}{kind}": size for channel in ("fe", "ff") for kind, size in REPLIES.items()}
 SIZES = ABOUT | {TEMPERATURE: 2, LIGHT: 6} | {key: size for key, (_, size, _) in NUMBERS.items()}
 
 
-def decode(uplink: Uplink) -> dict[str, Any]:
-    """Return one reading, with the fields of whatever the model measures."""
+def decode(uplink: Uplink) -> dict[str, Any] | list[dict[str, Any]]:
+    """Return one reading, with the fields of whatever the model measures; none, where nothing is told of either."""
     payload = uplink.payload
     fields: dict[str, Any] = {}
     at = 0
@@ -54,7 +57,7 @@ def decode(uplink: Uplink) -> dict[str, Any]:
             name, _, steps = NUMBERS[key]
             fields[name] = int.from_bytes(data, "little") / steps
         at += 2 + SIZES[key]
-    return fields
+    return fields or []
 
 
 def about(key: str, data: bytes) -> dict[str, Any]:
@@ -144,6 +147,13 @@ connector = Connector(
             port=85,
             expect={"Device": {"hardwareVersion": "2.0", "firmwareVersion": "1.1", "serialNumber": "6136c40091605408"}},
             source="https://www.milesight.com/products/docs/en/am103/protocol/am100/am10x-uplink.html",
+        ),
+        Example(
+            "a reply to a new interval",
+            hex="fe03b004",
+            port=85,
+            expect=[],
+            source="https://github.com/Milesight-IoT/SensorDecoders, am103-decoder.js, report_interval",
         ),
         Example("cut within carbon dioxide", hex="0367ee0004687c077da8", port=85, expect=PayloadError),
         Example("kept readings", hex="20ce9e74466310015d0001", port=85, expect=PayloadError),

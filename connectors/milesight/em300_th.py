@@ -9,6 +9,9 @@ from typing import Any
 from headrace import Attribute, Connector, Example, PayloadError, Time, Uplink
 
 ABOUT = {"ff01": 1, "ff09": 2, "ff0a": 2, "ff0b": 1, "ff0f": 1, "ff16": 8, "ff18": 2, "fffe": 1, "ffff": 2}
+# of a reply to a command, on channel fe or ff: how many bytes follow its type
+REPLIES = {"02": 2, "03": 2, "06": 9, "10": 1, "27": 1, "28": 1, "68": 1, "69": 1, "6a": 3, "6d": 1, "79": 6, "ea": 3}
+ABOUT |= {f"{channel}{kind}": size for channel in ("fe", "ff") for kind, size in REPLIES.items()}
 SIZES = ABOUT | {"0175": 1, "0367": 2, "0468": 1, "20ce": 8}
 
 
@@ -115,6 +118,13 @@ connector = Connector(
                 {"Device": {"hardwareVersion": "2.0", "firmwareVersion": "1.1", "serialNumber": "6136c40091605408"}}
             ],
             source="https://www.milesight.com/products/docs/en/am103/protocol/am100/am10x-uplink.html, the same items",
+        ),
+        Example(
+            "a reply to a new interval",
+            hex="fe03b004",
+            port=85,
+            expect=[],
+            source="https://github.com/Milesight-IoT/SensorDecoders, em300-th-decoder.js, report_interval",
         ),
         Example("cut within the temperature", hex="01755c036734", port=85, expect=PayloadError),
         Example("a channel of another device", hex="01755c0567340104", port=85, expect=PayloadError),

@@ -12,6 +12,8 @@ from headrace import Attribute, Connector, Example, PayloadError, Uplink
 
 SOUND = struct.Struct("<BHHH")  # weighting, level, equivalent level, highest level; tenths of a decibel
 A_WEIGHTED = {1, 5}  # without and with fast time weighting
+# of a reply to a command, on channel fe or ff: how many bytes follow its type
+REPLIES = {"10": 1, "11": 4, "17": 2, "1d": 2, "2d": 1, "3b": 1}
 SIZES = {
     "0175": 1,
     "055b": SOUND.size,
@@ -24,9 +26,10 @@ SIZES = {
     "fffe": 1,
     "ffff": 2,
 }
+SIZES |= {f"{channel}{kind}": size for channel in ("fe", "ff") for kind, size in REPLIES.items()}
 
 
-def decode(uplink: Uplink) -> dict[str, Any]:
+def decode(uplink: Uplink) -> dict[str, Any] | list[dict[str, Any]]:
     """Return the levels, or what the device says of itself when it joins."""
     payload = uplink.payload
     fields: dict[str, Any] = {}
@@ -40,7 +43,7 @@ def decode(uplink: Uplink) -> dict[str, Any]:
             raise PayloadError(f"expected {SIZES[key]} bytes after {key} at byte {at}, got {len(data)}")
         fields |= read(key, data)
         at += 2 + SIZES[key]
-    return fields
+    return fields or []
 
 
 def read(key: str, data: bytes) -> dict[str, Any]:
@@ -89,6 +92,13 @@ connector = Connector(
             port=85,
             expect={"Device": {"hardwareVersion": "1.0", "firmwareVersion": "1.2", "serialNumber": "6743c13353300001"}},
             source=GUIDE,
+        ),
+        Example(
+            "a reply to a restart",
+            hex="fe10ff",
+            port=85,
+            expect=[],
+            source="https://github.com/Milesight-IoT/SensorDecoders, ws302-decoder.js, reboot",
         ),
         Example("C-weighted", hex="017564055b063f02da016a02", port=85, expect=PayloadError),
         Example("cut within the levels", hex="017564055b053f02da01", port=85, expect=PayloadError),

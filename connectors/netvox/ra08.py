@@ -14,19 +14,25 @@ from headrace import Attribute, Connector, Example, Observation, PayloadError, U
 SIZE = 11
 VERSION, TYPE = 1, 0xA0
 LOW_BATTERY = 0x80
+ABOUT = 0  # the report of versions, when it joins
+REPLY_PORT, ANSWER = 7, 0x80
 CLIMATE = struct.Struct(">hHHB")  # temperature, humidity, carbon dioxide, occupied
 AIR = struct.Struct(">HH3s")  # particles, volatile organic compounds
 ABSENT = 0xFFFF
 
 
-def decode(uplink: Uplink) -> dict[str, Any]:
-    """Return one report; pressure is in hectopascal."""
+def decode(uplink: Uplink) -> dict[str, Any] | list[dict[str, Any]]:
+    """Return one report, or none of a reply to a command; pressure is in hectopascal."""
     payload = uplink.payload
+    if uplink.port == REPLY_PORT and payload[1:2] == bytes([TYPE]) and payload[0] & ANSWER:
+        return []
     if len(payload) != SIZE:
         raise PayloadError(f"expected {SIZE} bytes, got {len(payload)}")
     version, kind, report, battery = payload[:4]
     if (version, kind) != (VERSION, TYPE):
         raise PayloadError(f"expected version 1 and device type a0, got {version} and {kind:02x}")
+    if report == ABOUT:
+        return {"firmware": f"{battery / 10}", "hardware": str(payload[4])}
     state = "low battery" if battery & LOW_BATTERY else "ok"
     found = {"state": state, **read(report, payload[4:])}
     return {name: value for name, value in found.items() if value is not None}
@@ -48,7 +54,9 @@ def read(report: int, data: bytes) -> dict[str, Any]:
             return {"pm2_5": known(pm2_5), "pm10": known(pm10), "tvoc": compounds}
         case 4:
             return {"formaldehyde": known(int.from_bytes(data[:2], "big"))}
-    raise PayloadError(f"expected report 1 to 4, got {report}")
+        case 5:  # which thresholds were passed: nothing measured
+            return {}
+    raise PayloadError(f"expected report 0 to 5, got {report}")
 
 
 def known(word: int) -> int | None:
@@ -56,6 +64,7 @@ def known(word: int) -> int | None:
     return None if word == ABSENT else word
 
 
+REPORTS = "the layout of all of Netvox: github.com/TheThingsNetwork/lorawan-devices, vendor/netvox/payload/ra02a.js"
 MANUAL = "RA08B series user manual, page 10, examples of uplinks"
 
 connector = Connector(
@@ -83,7 +92,11 @@ connector = Connector(
             },
         ),
     ),
-    device={"deviceState": Attribute("state")},
+    device={
+        "deviceState": Attribute("state"),
+        "firmwareVersion": Attribute("firmware"),
+        "hardwareVersion": Attribute("hardware"),
+    },
     examples=(
         Example(
             "report 1",
@@ -107,6 +120,21 @@ connector = Connector(
             source=MANUAL,
         ),
         Example("cut", hex="01a0019f097a15", expect=PayloadError),
-        Example("thresholds, which are no reading", hex="01a0059f00000000000000", expect=PayloadError),
+        Example(
+            "thresholds, which are no reading",
+            hex="01a0059f00000000000000",
+            port=6,
+            expect={"Device": {"deviceState": "low battery"}},
+            source=f"{MANUAL}, with report 5",
+        ),
+        Example(
+            "versions, when it joins",
+            hex="01a0000a01202209150000",
+            port=6,
+            expect={"Device": {"firmwareVersion": "1.0", "hardwareVersion": "1"}},
+            source=REPORTS,
+        ),
+        Example("a reply to new intervals", hex="81a0000000000000000000", port=7, expect=[], source=REPORTS),
+        Example("an unknown report", hex="01a0099f00000000000000", port=6, expect=PayloadError),
     ),
 )

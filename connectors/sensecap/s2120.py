@@ -18,8 +18,8 @@ GUST = struct.Struct(">HI")  # gust, rain
 SIZES = {0x01: 10, 0x02: 8, 0x03: 1, 0x04: 9, 0x05: 4, 0x06: 1, 0x10: 9, 0x4A: 10, 0x4B: 8, 0x4C: 6}
 
 
-def decode(uplink: Uplink) -> dict[str, Any]:
-    """Return one reading; pressure is in pascal."""
+def decode(uplink: Uplink) -> dict[str, Any] | list[dict[str, Any]]:
+    """Return one reading, or none of frames that tell of intervals and failures only; pressure is in pascal."""
     payload = uplink.payload
     if not payload:
         raise PayloadError("expected a frame, got an empty payload")
@@ -34,7 +34,7 @@ def decode(uplink: Uplink) -> dict[str, Any]:
             raise PayloadError(f"expected {SIZES[frame]} bytes after frame {frame:02x} at byte {at}, got {len(data)}")
         fields |= read(frame, data)
         at += 1 + SIZES[frame]
-    return fields
+    return fields or []
 
 
 def read(frame: int, data: bytes) -> dict[str, Any]:

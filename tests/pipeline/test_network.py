@@ -346,6 +346,39 @@ def test_a_datagram_of_many_broken_frames_is_one_dead_letter(tmp_path: Path) -> 
     assert network.ledger.in_flight() == 0
 
 
+STATUS = {  # frames that vendors document and that measure nothing: which become a Device, and which nothing at all
+    "dragino/lht65n": (("0b010001000b3a", 5, "firmwareVersion"), ("0cb6010ac30ac4", 3, None)),
+    "milesight/em300-th": (("ff0a0101", 85, "firmwareVersion"), ("fe03b004", 85, None), ("ff0bff", 85, None)),
+    "milesight/am103": (("ff0a0101", 85, "firmwareVersion"), ("fe03b004", 85, None)),
+    "milesight/ws302": (("ff0a0101", 85, "firmwareVersion"), ("fe10ff", 85, None)),
+    "netvox/ra08b": (("01a0000a01202209150000", 6, "firmwareVersion"), ("81a0000000000000000000", 7, None)),
+    "sensecap/s2120": (("0364", 3, "batteryLevel"), ("0600", 3, None)),
+    "elsys/ers": (("3e0c07000000a00b000000", 6, None),),
+}
+
+
+@pytest.mark.parametrize("connector", STATUS)
+def test_status_frames_of_each_family_are_no_dead_letters(tmp_path: Path, connector: str) -> None:
+    device = {"key": "a", "dev_eui": messages.DEVICE, "connector": connector, "location": [4.9, 52.3]}
+    network = flow(tmp_path, [device])
+    topic, uplink = CHIRPSTACK
+
+    def sent(payload: str, port: int, f_cnt: int) -> list[Record]:
+        data = b64encode(bytes.fromhex(payload)).decode()
+        return network.put((topic, uplink | {"data": data, "fPort": port, "fCnt": f_cnt}))
+
+    for f_cnt, (payload, port, attribute) in enumerate(STATUS[connector], 10):
+        first, filtered = sent(payload, port, f_cnt), network.ledger.fates[Fate.FILTERED]
+        # At first sight a device is published, whatever its frame tells.
+        kinds = {entity["type"]: entity for entity in map(orjson.loads, (record.value for record in first))}
+        assert set(kinds) <= {"Device", "DeviceModel"}
+        if attribute is not None:
+            assert attribute in kinds["Device"]
+        assert sent(payload, port, f_cnt + 100) == []
+        assert network.ledger.fates[Fate.FILTERED] == filtered + 1
+    assert network.ledger.fates[Fate.DEAD_LETTERED] == 0
+
+
 def test_events_of_one_datagram_have_ids_of_their_own(tmp_path: Path) -> None:
     network = flow(tmp_path, [DEVICE], dialect="semtech_udp")
     joins = [b64encode(join_request(messages.DEVICE, nonce=nonce)).decode() for nonce in (1, 2)]
