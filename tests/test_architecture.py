@@ -126,7 +126,7 @@ def test_imports_point_one_way() -> None:
 
 @pytest.mark.parametrize("edge", ["pipeline.feeds", "pipeline.publish"])
 def test_feeds_and_publisher_meet_the_rest_in_the_delivery_contract_only(edge: str) -> None:
-    shared = {"apart", "clock", "delivery", "files", "message", "record", "errors", "logs"}
+    shared = {"apart", "clock", "delivery", "files", "message", "record", "errors", "logs", "slice"}
     for module, names in IMPORTS.items():
         if module.startswith(edge):
             ours = {name.split(".")[1] for name in names if name.startswith("pipeline.") and not name.startswith(edge)}

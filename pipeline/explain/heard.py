@@ -18,6 +18,7 @@ _VERDICTS = {
     Outcome.FOREIGN: "no session in the registry has its DevAddr; most likely somebody else's device",
     Outcome.FOREIGN_JOIN: "no device in the registry has its DevEUI; most likely somebody else's",
     Outcome.MIC_INVALID: "a session in the registry has its DevAddr, but no keys fit its MIC",
+    Outcome.TOO_EXPENSIVE: "too many frames of its DevAddr wait already to be tried under the keys of its sessions",
     Outcome.CRC_INVALID: "the gateway says that its checksum is wrong",
     Outcome.FRAME_INVALID: "it is nothing that a LoRaWAN device sends",
 }

@@ -16,9 +16,9 @@ from pipeline.feeds.mqtt_frames import Frames, ProtocolError
 from pipeline.feeds.mqtt_options import FeedEvents, MqttOptions, Trouble
 from pipeline.feeds.mqtt_socket import READ_SIZE, BrokerSocket, pending, read_size, refuses_us
 from pipeline.feeds.mqtt_writer import Writer
-from pipeline.feeds.slice import Slice
 from pipeline.logs import Log
 from pipeline.message import Message
+from pipeline.slice import Slice
 
 T = TypeVar("T")
 _LOG = Log(__name__)

@@ -23,9 +23,9 @@ from pipeline.clock import CLOCK
 from pipeline.delivery import Batch, Fate, Lane, Ledger, Stage
 from pipeline.errors import StartError
 from pipeline.feeds.semtech_datagram import Identifier, parse
-from pipeline.feeds.slice import Slice
 from pipeline.logs import Log
 from pipeline.message import Message
+from pipeline.slice import Slice
 
 _LOG = Log(__name__)
 _MOST = 512  # datagrams of one read, so that a flood leaves the loop to the others

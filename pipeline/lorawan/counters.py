@@ -8,9 +8,10 @@ again: whoever sends them has recorded them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain, islice
 
 from pipeline.devices import Device, Session
 from pipeline.directory import Directory
@@ -19,8 +20,7 @@ from pipeline.lorawan.crypto import Keys
 from pipeline.lorawan.frames import DataUp
 from pipeline.lorawan.journal import ROWS, Journal, Keeper
 from pipeline.lorawan.ledger import Counted
-
-_FIRST_TRIES = 1024  # for a frame: a DevAddr that very many share costs no more until some of them were heard
+from pipeline.lorawan.tries import FREE, MOST, Tries
 
 
 @dataclass(slots=True)
@@ -41,7 +41,8 @@ class Known:
 class Counters:
     """The sessions of all devices by DevAddr, with their counters; one for each worker, whatever feeds bring frames."""
 
-    def __init__(self, directory: Directory, keeper: Keeper) -> None:
+    def __init__(self, directory: Directory, keeper: Keeper, tries: Tries | None = None) -> None:
+        self.tries = tries or Tries()
         self._directory = directory
         self._keeper = keeper
         self._journal = Journal(keeper)
@@ -50,7 +51,11 @@ class Counters:
         directory.on_change(self._changed)
 
     def match(self, frame: DataUp) -> tuple[Known, int] | None:
-        """Find the session that verifies a frame, and the whole counter; several devices may share a DevAddr."""
+        """Find the session that verifies a frame, and the whole counter; several devices may share a DevAddr.
+
+        Raises:
+            PutOffError: that would take more tries than are left to its DevAddr now.
+        """
         sessions = self._known.get(frame.address) or self._sessions(frame)
         if len(sessions) == 1:  # as nearly always: the likeliest meaning, without the way to the others
             known, low = sessions[0], frame.f_cnt
@@ -59,11 +64,18 @@ class Counters:
                 f_cnt = last + ((low - last) & 0xFFFF)
                 if f_cnt - last <= MAX_FCNT_GAP and f_cnt < TOP and known.keys.verifies(frame, f_cnt):
                     return known, f_cnt
-        rolls = FIRST_ROLLS if len(sessions) * FIRST_ROLLS <= _FIRST_TRIES else _rolls(sessions)
-        for known in sessions:
-            for f_cnt in meanings(known.counter.last, frame.f_cnt, rolls):
-                if known.keys.verifies(frame, f_cnt):
-                    return known, f_cnt
+        tries, count = _likeliest_first(sessions, frame.f_cnt)
+        for known, f_cnt in islice(tries, FREE):
+            if known.keys.verifies(frame, f_cnt):
+                return known, f_cnt
+        left = count - FREE
+        if left > 0:
+            self.tries.take(frame.address, left)
+        for known, f_cnt in tries:
+            left -= 1
+            if known.keys.verifies(frame, f_cnt):
+                self.tries.give_back(frame.address, left)
+                return known, f_cnt
         return None
 
     def knows(self, frame: DataUp) -> bool:
@@ -113,10 +125,23 @@ class Counters:
         self._journal.save([counter for counter in gone if counter.accepted])
 
 
+def _likeliest_first(sessions: Sequence[Known], low: int) -> tuple[Iterator[tuple[Known, int]], int]:
+    """Return whose a frame with these 16 bits may be, with which counter, and how many such tries there are."""
+    rolls = FIRST_ROLLS if len(sessions) * FIRST_ROLLS <= MOST else _rolls(sessions)
+    heard = [(known, last, meanings(last, low)) for known in sessions if (last := known.counter.last) is not None]
+    heard.sort(key=lambda each: abs(each[2][0] - each[1]))
+    first = [(known, counts[0]) for known, _, counts in heard]
+    others = [(known, f_cnt) for known, _, counts in heard for f_cnt in counts[1:]]
+    unheard = [known for known in sessions if known.counter.last is None]
+    first += [(known, low) for known in unheard]
+    rolled = ((known, low + (roll << 16)) for roll in range(1, rolls) for known in unheard)
+    return chain(first, others, rolled), len(first) + len(others) + (rolls - 1) * len(unheard)
+
+
 def _rolls(sessions: Sequence[Known]) -> int:
     """Return how many roll-overs each session may have behind it that was never heard."""
     unheard = sum(1 for known in sessions if known.counter.last is None)
-    return max(1, min(FIRST_ROLLS, _FIRST_TRIES // max(1, unheard)))
+    return max(1, min(FIRST_ROLLS, MOST // max(1, unheard)))
 
 
 def place_of(session: Session) -> str:

@@ -23,6 +23,7 @@ from pipeline.lorawan.frames import LONGEST
 from pipeline.lorawan.ledger import Outcome, RawLedger
 from pipeline.message import Message
 from pipeline.refusals import Refusals
+from pipeline.slice import Slice
 from pipeline.unwrap import Caught
 from pipeline.uplink import Reception
 
@@ -32,7 +33,7 @@ Refused = Literal["filter", "dead_letter"]
 _REMEMBER_SECONDS = 60.0
 _MOST_REMEMBERED = 16_384
 _MOST_KEPT = 65_536
-_MOST_AT_ONCE = 512  # transmissions, so that a flood leaves the loop to the others
+_MOST_AT_ONCE, _FEWEST_AT_ONCE = 512, 16  # transmissions, so that a flood leaves the loop to the others
 _GRAIN_SECONDS = 0.025  # so that those due one after the other go on together
 
 Key = tuple[bytes, int, str]
@@ -76,6 +77,7 @@ class Dedupe(Stage[Caught]):
         self._refusals = refusals
         self._known: dict[Key, Copies | _Gone] = {}  # in order of first arrival: those that went on come first
         self._waiting: list[Copies] = []
+        self._slice = Slice(_MOST_AT_ONCE, _FEWEST_AT_ONCE)
         self._kept = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -106,16 +108,17 @@ class Dedupe(Stage[Caught]):
         self._ledger.count(Outcome.COPY, copies)
         self._kept += len(waiting) - before + copies
         if self._kept > _MOST_KEPT:
-            self._pass_on(now, len(self._waiting))
+            self._pass_on(now, min(len(self._waiting), max(self._kept - _MOST_KEPT, self._slice.size)))
         self._wind(now)
 
     def kept(self) -> int:
         """How many frames wait for others' copies, or for the fate of theirs."""
         return self._kept
 
-    async def drain(self, deadline: float) -> None:  # noqa: ARG002 - nothing here takes time
+    async def drain(self, deadline: float) -> None:
         """Pass on what waits: no copy is worth a wait any more."""
         self._pass_on(asyncio.get_running_loop().time(), len(self._waiting))
+        await self._out.drain(deadline)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -147,8 +150,11 @@ class Dedupe(Stage[Caught]):
         self._timer = None
         now = asyncio.get_running_loop().time()
         due = bisect_right(self._waiting, now, key=attrgetter("due"))
-        self._pass_on(now, min(due, _MOST_AT_ONCE))
-        if due > _MOST_AT_ONCE:
+        at_once = self._slice.size
+        self._slice.begin()
+        self._pass_on(now, min(due, at_once))
+        self._slice.over()
+        if due > at_once:
             self._timer = asyncio.get_running_loop().call_later(0, self._ring)
         else:
             self._wind(now)

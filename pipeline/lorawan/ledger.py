@@ -37,6 +37,7 @@ class Outcome(Enum):
     FOREIGN = "foreign"  # no session has that DevAddr
     FOREIGN_JOIN = "foreign_join"
     MIC_INVALID = "mic_invalid"
+    TOO_EXPENSIVE = "too_expensive"  # too many frames of its DevAddr wait for the tries that they take: a flood
     CRC_INVALID = "crc_invalid"
     FRAME_INVALID = "frame_invalid"
 

@@ -6,10 +6,12 @@ acknowledged is never accepted again, not after a SIGKILL either. A duplicate is
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import Any, Literal, Protocol
 
 from pipeline.allowance import Allowance
@@ -22,6 +24,7 @@ from pipeline.lorawan.dedupe import Copies, Refused
 from pipeline.lorawan.frames import DataUp, JoinRequest, parse
 from pipeline.lorawan.journal import Keeper
 from pipeline.lorawan.ledger import FrameLedger, Outcome, RawLedger
+from pipeline.lorawan.tries import PutOffError, Waiting
 from pipeline.message import Message
 from pipeline.refusals import Refusals
 from pipeline.unwrap import Heard, Told
@@ -30,6 +33,7 @@ from pipeline.uplink import Aside, Reception, Uplink
 Accepted = list[tuple[Counter, int]]
 """The frames of a batch, to be kept when their records are confirmed."""
 _ASIDE = Aside(tuple)
+_AGAIN_SECONDS = 0.25  # between tries of what was put off: one frame of each DevAddr
 _NOW_AND_THEN = 63  # of 64 frames one: then the ledger is told that the device is still heard of
 
 
@@ -93,6 +97,8 @@ class Sessions(Stage[Copies]):
         self._joins = joins
         self._kept = 0
         self._held: deque[Batch[Copies]] = deque()
+        self._later = Waiting()
+        self._timer: asyncio.TimerHandle | None = None
 
     def put(self, batch: Batch[Copies]) -> None:
         """Pass on what each transmission says, in order; or hold it, while its counter cannot be kept."""
@@ -110,7 +116,7 @@ class Sessions(Stage[Copies]):
         if self._held:
             self._store.when_written(self._go_on, insist=True)
 
-    def _take(self, batch: Batch[Copies]) -> None:
+    def _take(self, batch: Batch[Copies]) -> None:  # noqa: C901 - one loop: a call for each frame would cost a tenth of it
         found, delivery = _Found(), batch.delivery
         match, received = self._counters.match, self._frames.received
         for copies in batch.items:
@@ -133,6 +139,8 @@ class Sessions(Stage[Copies]):
                     continue
                 self._accept(known, frame, f_cnt, copies, found)
                 known.counter.accept(f_cnt, mark)
+            except PutOffError as busy:
+                self._put_off(busy.address, copies, delivery)
             except PayloadError as refusal:
                 self._refuse(self._policy.invalid, Outcome.FRAME_INVALID, delivery, copies.message, refusal)
             except Exception as error:  # noqa: BLE001 - nothing in a frame may stop the ones beside it
@@ -144,11 +152,41 @@ class Sessions(Stage[Copies]):
             self._events.put(Batch(delivery, found.joins))
 
     def kept(self) -> int:
-        """How many duplicates wait for the fate of their originals, and how many transmissions are held."""
-        return self._kept + sum(len(batch.items) for batch in self._held)
+        """How many duplicates wait for the fate of their originals, and how many transmissions are held or put off."""
+        return self._kept + len(self._later) + sum(len(batch.items) for batch in self._held)
 
     async def drain(self, deadline: float) -> None:
-        """Nothing here can be passed on: the duplicates go with their originals."""
+        """Try what was put off; nothing else can be passed on: the duplicates go with their originals."""
+        self._counters.tries.unbounded = True
+        while self._later and monotonic() < deadline:
+            self._try_again()
+            await asyncio.sleep(0)
+
+    def _put_off(self, address: bytes, copies: Copies, delivery: Delivery) -> None:
+        """Try a frame later, when its DevAddr has had fewer tries of late; refuse it when too many wait."""
+        if self._later.add(address, copies, delivery):
+            self._wind()
+            return
+        self._ledger.count(Outcome.TOO_EXPENSIVE)
+        refusal = PayloadError(
+            f"Expected frames of the DevAddr {address[::-1].hex()} that its sessions' next counters fit, got so many "
+            "others that not all could be tried: most likely they are forged.",
+            Reason.TOO_EXPENSIVE,
+        )
+        self._refusals.refuse(delivery, copies.message, refusal, "sessions")
+
+    def _wind(self) -> None:
+        if self._later and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._try_again()
+        self._wind()
+
+    def _try_again(self) -> None:
+        for copies, delivery in self._later.take(self._counters.tries.enough):
+            self.put(Batch(delivery, [copies]))
 
     def _fresh(self, known: Known, f_cnt: int, mark: bytes, message: Message, delivery: Delivery) -> bool:
         """Say whether a frame that is not above the last is to be published; if not, its fate is seen to."""

@@ -16,6 +16,7 @@ from pipeline.lorawan.counters import Counters
 from pipeline.lorawan.dedupe import Dedupe, Refused
 from pipeline.lorawan.ledger import FrameLedger, RawLedger
 from pipeline.lorawan.sessions import Policy, Sessions
+from pipeline.lorawan.tries import Tries
 from pipeline.message import Message
 from pipeline.record import Record
 from pipeline.refusals import Refusals
@@ -182,7 +183,7 @@ class Worker:
     ) -> None:
         self.file = file or File()
         self.directory = Directory(Devices(devices))
-        self.counters = Counters(self.directory, self.file)
+        self.counters = Counters(self.directory, self.file, Tries(lambda: asyncio.get_running_loop().time()))
         self.frames = FrameLedger()
         self.joins = Allowance(1000)
         self.uplinks, self.events, self.letters = End(late=late), End(late=late), End(late=late)

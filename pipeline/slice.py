@@ -1,4 +1,4 @@
-"""How much a feed hands over before the event loop has its turn: what a message costs shows only when it is done.
+"""How much is handed over before the event loop has its turn: what a message costs shows only when it is done.
 
 One read may hold a thousand cheap messages, or fifty that each become a thousand records. A slice is bounded in bytes.
 It is halved, and more, when it took too long, and doubled when it was quick, so that costly messages go one by one
@@ -20,10 +20,13 @@ _SMALLEST = 256
 
 
 class Slice:
-    """The size of a feed's next slice, learned from those before. clock: seconds."""
+    """The size of the next slice, learned from those before: bytes, or whatever else is counted. clock: seconds."""
 
-    def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
-        self.size = LARGEST
+    def __init__(
+        self, largest: int = LARGEST, smallest: int = _SMALLEST, clock: Callable[[], float] = perf_counter
+    ) -> None:
+        self.size = largest
+        self._largest, self._smallest = largest, smallest
         self._clock = clock
         self._began = self._slice_began = clock()
 
@@ -37,7 +40,7 @@ class Slice:
         took = now - self._slice_began
         self._slice_began = now
         if took > BUDGET:
-            self.size = max(_SMALLEST, int(self.size * BUDGET / took) // 2)
+            self.size = max(self._smallest, int(self.size * BUDGET / took) // 2)
         elif took < BUDGET / 4:
-            self.size = min(LARGEST, self.size * 2)
+            self.size = min(self._largest, self.size * 2)
         return now - self._began > BUDGET

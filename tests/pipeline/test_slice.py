@@ -1,7 +1,7 @@
 """How much a feed hands over at once, learned from what it cost."""
 
 from pipeline.feeds.mqtt_frames import Frames
-from pipeline.feeds.slice import BUDGET, LARGEST, Slice
+from pipeline.slice import BUDGET, LARGEST, Slice
 from tests.pipeline.feeds.scripted_broker import publish
 
 
@@ -14,7 +14,7 @@ class Clock:
 
 def test_costly_messages_go_one_by_one_and_cheap_ones_together_again() -> None:
     clock = Clock()
-    slices = Slice(clock)
+    slices = Slice(clock=clock)
     sizes = [slices.size]
     for took in (30 * BUDGET, 2 * BUDGET, BUDGET / 2, *[BUDGET / 100] * 9):
         slices.begin()
@@ -29,7 +29,7 @@ def test_costly_messages_go_one_by_one_and_cheap_ones_together_again() -> None:
 
 def test_many_cheap_slices_give_the_loop_its_turn_too() -> None:
     clock = Clock()
-    slices = Slice(clock)
+    slices = Slice(clock=clock)
     slices.begin()
     turns = []
     for _ in range(12):
