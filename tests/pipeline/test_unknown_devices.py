@@ -68,7 +68,8 @@ def test_a_damaged_file_costs_the_memory_only(tmp_path: Path, content: str) -> N
 
 
 def test_a_folder_that_is_away_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    unknown = UnknownDevices(tmp_path / "away")
+    (tmp_path / "file").write_text("")
+    unknown = UnknownDevices(tmp_path / "file" / "away")
     for at in range(3):
         unknown.note("a", Names(), at)
         unknown.close()
