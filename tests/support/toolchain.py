@@ -30,6 +30,8 @@ RECIPE = "1"
 
 BROKER = ("mosquitto", "mosquitto-clients")
 METRICS = ("prometheus",)
+# What a newer Debian has in a package of its own: promtool, since Debian 13.
+APART = {"prometheus": ("promtool",)}
 CLOCK = ("libfaketime",)
 UNITS = ("systemd",)
 BROWSER = ("chromium", "chromium-common", "fonts-liberation")
@@ -288,7 +290,8 @@ def _unpack(folder: Path, packages: Sequence[str], *, libraries_too: bool) -> No
         if shutil.which(command) is None:
             raise MissingToolError(f"no {command} here: install {' and '.join(packages)} in your system's own way")
     _need_lists(packages[0])
-    names = [*packages, *(_missing_libraries(packages) if libraries_too else [])]
+    apart = filter(_known, APART.get(packages[0], ()))
+    names = [*packages, *apart, *(_missing_libraries(packages) if libraries_too else [])]
     with tempfile.TemporaryDirectory(dir=cache(), prefix=".debs-") as debs:
         done = _run(["apt-get", "download", *names], cwd=Path(debs))
         if done.returncode != 0:
@@ -309,13 +312,18 @@ def _lead_links_inside(folder: Path) -> None:
 
 def _need_lists(package: str) -> None:
     """Fetch the package lists where a new machine has none yet; only root can."""
-    if "Candidate: (none)" not in (policy := _run(["apt-cache", "policy", package]).stdout) and "Candidate" in policy:
+    if _known(package):
         return
     if os.geteuid() != 0:
         raise MissingToolError(f"apt knows no {package}: run `sudo apt-get update`")
     done = _run(["apt-get", "update"])
     if done.returncode != 0:
         raise MissingToolError(f"`apt-get update` failed: {_last_line(done)}")
+
+
+def _known(package: str) -> bool:
+    policy = _run(["apt-cache", "policy", package]).stdout
+    return "Candidate" in policy and "Candidate: (none)" not in policy
 
 
 def _missing_libraries(packages: Sequence[str]) -> list[str]:
