@@ -1,4 +1,4 @@
-"""`python -m loadtests bench|report|profile|reading`: see README.md in this folder."""
+"""`python -m loadtests bench|report|profile|names|reading`: see README.md in this folder."""
 
 import argparse
 import asyncio
@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from loadtests import cardinality
 from loadtests.bench import bench
 from loadtests.cases import cases
 from loadtests.contenders import CONTENDERS, Contender
@@ -28,6 +29,8 @@ def main() -> int:
     elif arguments.command == "profile":
         chosen = next(each for each in EVERYONE if each.name == arguments.contender)
         asyncio.run(profile(_folder(arguments.out), chosen, arguments.messages, _options(arguments)))
+    elif arguments.command == "names":
+        print(cardinality.measure())
     elif arguments.command == "reading":
         print(measure())
     elif arguments.command == "payloads":
@@ -83,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     look.add_argument("--messages", type=int, default=200_000)
     ours = [each.name for each in EVERYONE if each.headrace]
     look.add_argument("--contender", choices=ours, default="headrace", help="Headrace, on plain JSON or LoRaWAN")
+    commands.add_parser("names", help="how much memory one more device of a plain feed takes")
     commands.add_parser("reading", help="how long large configurations and registries take to read and check")
     commands.add_parser("payloads", help="how long the worst payloads of 256 KiB take to parse")
     tell = commands.add_parser("report", help="render results.json as Markdown")
