@@ -69,8 +69,10 @@ class Fan:
         """Return the readings of one uplink, held against what a connector may return.
 
         Raises:
-            PayloadError: the payload is not what the data sheet says, or the connector failed.
+            PayloadError: there is no payload, it is not what the data sheet says, or the connector failed.
         """
+        if not uplink.payload and not uplink.fields:  # `int.from_bytes(b"")` is 0, and a decoder may take that for one
+            raise PayloadError("Expected a payload, got none: the device measured nothing.", Reason.NOTHING_MEASURED)
         try:
             decoded = self.decode(uplink)
         except (PayloadError, KeyboardInterrupt):

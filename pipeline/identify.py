@@ -140,6 +140,8 @@ class Identify(Stage[Heard]):
         entity, (_, _, arrival, _, traceparent) = device.entity, message
         if entity is None or arrival >= device.due or uplink.raw is device.unwanted or traceparent is not None:
             return None
+        if not uplink.payload and not uplink.fields:
+            return None
         time = uplink.time
         uplink.received_at = arrival if time is None else time
         try:

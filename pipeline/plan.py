@@ -200,8 +200,8 @@ class Plan:
         return record or self.carefully(fields, entity, message, recorded, digest, uplink=uplink)
 
     def measures(self, fields: Fields) -> bool:
-        """Say whether a reading has any of the attributes."""
-        return any(slot.path.find(fields) is not None for slot in self.slots)
+        """Say whether a reading has any of the attributes that are measured."""
+        return any(slot.measured and slot.path.find(fields) is not None for slot in self.slots)
 
     def discriminator(self, fields: Fields, arrival: int, digest: int) -> tuple[int, ...]:
         """Return what tells a reading's `ce_id` from others of its message; raises as `carefully` does."""
@@ -299,19 +299,20 @@ class Plan:
 
     def _attributes(self, fields: Fields, moment: bytes, flags: list[str]) -> list[bytes]:
         parts: list[bytes] = []
-        seen = False
+        seen = measured = False
         for slot in self.slots:
             value = slot.path.find(fields)
             if value is None:
                 continue
-            seen = True
+            seen = seen or slot.measured
             try:
                 text = slot.render(value, flags)
             except ValueRefusedError as refusal:
                 flags.append(f"{refusal}:{slot.name}")
                 continue
             parts.append(slot.opening() + text + slot.closing() + moment + PROPERTY_CLOSING)
-        if self.slots and not parts:
+            measured = measured or slot.measured
+        if self.slots and not measured:
             raise _nothing_left(flags, self.slots, fields) if seen else nothing_measured([self.slots], [fields])
         return parts
 
@@ -371,7 +372,8 @@ def _degrees(value: object, limit: float) -> bool:
 
 def nothing_measured(plans: Sequence[tuple[Slot, ...]], readings: Sequence[Fields]) -> PayloadError:
     """Return why nothing of a message is published: none of the attributes of any plan is in any reading."""
-    return PayloadError(lacking((slot.path for slots in plans for slot in slots), readings), Reason.NOTHING_MEASURED)
+    paths = (slot.path for slots in plans for slot in slots if slot.measured)
+    return PayloadError(lacking(paths, readings), Reason.NOTHING_MEASURED)
 
 
 def _nothing_left(flags: list[str], slots: tuple[Slot, ...], fields: Fields) -> PayloadError:

@@ -155,7 +155,7 @@ def compile_fast_uplink(plan: Plan) -> FastUplink:
 
 
 def _compiled(source: _Source, plan: Plan, *, uplink: bool) -> Any:  # noqa: ANN401 - Fast or FastUplink
-    if not _location(source, plan):
+    if not _location(source, plan) or not any(slot.measured for slot in plan.slots):
         return _decline
     for number, slot in enumerate(plan.slots):
         if not _attribute(source, slot, f"v{number}"):

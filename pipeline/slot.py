@@ -25,7 +25,8 @@ class Slot:
     """A mapped attribute. `low`..`high` is what the model's schema allows, in the canonical unit.
 
     likely: what the physical world allows; outside it a value is published and flagged as implausible.
-    conversion: None when the device sends the canonical unit. code: the unitCode, or "" without one.
+    conversion: None when the device sends the canonical unit. code: the unitCode, or "" without one. measured: whether
+    it is what was measured, or says something of how.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Slot:
     wrap: bool = False
     choices: tuple[str, ...] = ()
     shortest: int = 0
+    measured: bool = True
 
     def opening(self) -> bytes:
         """Return the text of the entity before the value."""
@@ -149,6 +151,7 @@ def _slot(name: str, attribute: Source, model: Model) -> Slot:
         wrap=known.wrap,
         choices=known.choices,
         shortest=known.shortest,
+        measured=known.measured,
     )
 
 

@@ -92,6 +92,16 @@ def judge_attribute(place: Place, key: str, source: AttributeSource, model: Mode
         yield _without_unit(place, attribute)
 
 
+def unmeasured(connectors: Mapping[str, object], models: Mapping[str, Model]) -> Iterator[Finding]:
+    """Yield a warning for each connector of the file none of whose attributes is a measurement."""
+    for name, connector in connectors.items():
+        if isinstance(connector, InlineConnector) and models[connector.model].tells_nothing(connector.attributes):
+            model = models[connector.model]
+            measured = one_of([attribute.name for attribute in model.attributes if attribute.measured])
+            said = "say how or where something was measured, and none says what: nothing is published."
+            yield Finding(("connectors", name, "attributes"), said, f"Add {measured}.", severity="warning")
+
+
 def _unknown(place: Place, key: str, model: Model) -> Finding:
     made = {**dict.fromkeys(model.time, "observed_at"), "location": "location"}
     if model.device:

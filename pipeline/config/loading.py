@@ -113,7 +113,7 @@ def parse(text: str, file: str, environment: Mapping[str, str], devices: str | N
         raise InvalidConfigError(file, errors)
     context = {"folder": folder, "registry": registry, "devices": file_of_devices.devices}
     config = Config.model_validate(draft.value, context=context)
-    doubts = [*vendors.broken(config, registry), *vendors.doubts(config)]
+    doubts = [*vendors.broken(config, registry), *vendors.doubts(config), *inline.unmeasured(config.connectors, MODELS)]
     found = [*rules.warnings(config), *doubts, *file_of_devices.findings]
     return Loaded(file, config, tuple(_placed(document, found)), document, file_of_devices.devices, registry)
 

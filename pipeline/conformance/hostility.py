@@ -48,12 +48,16 @@ def faults(bench: Bench, examples: tuple[Example, ...], seed: str) -> Iterator[F
 
 
 def payloads(examples: tuple[Example, ...], seed: str) -> Iterator[tuple[bytes, int | None]]:
-    """Yield every truncation of each example, and at least `PAYLOADS` random payloads, the same for a seed."""
+    """Yield no bytes on each port, every truncation of each example, and at least `PAYLOADS` random payloads.
+
+    They are the same for a seed.
+    """
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
     given = [(example.payload(), example.port) for example in examples] or [(b"", None)]
-    for payload, port in given:
-        yield from ((payload[:size], port) for size in range(len(payload)))
     ports = [None, 0, 1, 223, *{port for _, port in given}]
+    yield from ((b"", port) for port in dict.fromkeys(ports))
+    for payload, port in given:
+        yield from ((payload[:size], port) for size in range(1, len(payload)))
     for _ in range(PAYLOADS):
         payload, port = chance.choice(given)
         yield _random(chance, payload), chance.choice([port, port, *ports])
@@ -95,6 +99,9 @@ def _judged(bench: Bench, decoded: object, payload: bytes, port: int | None) -> 
     except PayloadError as refused:
         said = f"expected fields, or a list of at most {MOST_READINGS}: {refused} Payload {_shown(payload, port)}"
         return Fault(bench.found.where, "result", said)
+    if not payload and any(plan.measures(reading) for plan in fan.plans for reading in readings):
+        said = f"expected PayloadError for a payload of no bytes, got {str(decoded)[:_SHOWN]}; port {port}"
+        return Fault(bench.found.where, "measures nothing", said)
     for reading in readings:
         refusal = outcome(fan, reading, payload).refusal
         if refusal is not None and refusal.reason.value == "internal_error":

@@ -5,6 +5,7 @@ Written from the facts of the official schemas; the tests hold each definition a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -40,6 +41,7 @@ class ModelAttribute(BaseModel):
     published and flagged.
     wrap: an angle is brought into the schema's range by whole turns, instead of being refused.
     choices: the schema's enum. shortest: the fewest characters that the schema allows a text.
+    measured: False for what says how or where something was measured; an entity of such attributes alone says nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +55,7 @@ class ModelAttribute(BaseModel):
     wrap: bool = False
     choices: tuple[str, ...] = ()
     shortest: int = 0
+    measured: bool = True
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -98,6 +101,11 @@ class Model(BaseModel):
     def attribute(self, name: str) -> ModelAttribute | None:
         """Return the attribute of that name, or None."""
         return next((attribute for attribute in self.attributes if attribute.name == name), None)
+
+    def tells_nothing(self, names: Iterable[str]) -> bool:
+        """Say whether attributes of these names only tell how or where something was measured, and not what."""
+        known = [attribute for attribute in map(self.attribute, names) if attribute is not None]
+        return bool(known) and not any(attribute.measured for attribute in known)
 
     @property
     def covers(self) -> bool:

@@ -147,12 +147,14 @@ _STATION = (
         description="How reliable the observation is, a fraction from 0 to 1.",
         units=("C62",),
         allowed=_FRACTION,
+        measured=False,
     ),
     ModelAttribute(
         name="typeofLocation",
         kind="text",
         description="Whether the sensor is inside.",
         choices=("indoor", "outdoor"),
+        measured=False,
     ),
     ModelAttribute(
         name="charge",
@@ -161,6 +163,7 @@ _STATION = (
         units=("VLT",),
         allowed=_POSITIVE,
         plausible={"VLT": between(0, 60)},
+        measured=False,
     ),
 )
 

@@ -25,6 +25,9 @@ def _measured(name: str, what: str, plausible: dict[str, Bounds], allowed: Bound
     return ModelAttribute(name=name, kind="number", description=what, units=units, allowed=allowed, plausible=plausible)
 
 
+_HEIGHT = _measured("sensorHeight", "Height of the sensor above the floor.", {"MTR": between(0, 100)}, between(0))
+
+
 INDOOR_ENVIRONMENT_OBSERVED = Model(
     name=_NAME,
     subject=ENVIRONMENT,
@@ -41,7 +44,13 @@ INDOOR_ENVIRONMENT_OBSERVED = Model(
         _measured("atmosphericPressure", "Atmospheric pressure.", {"A97": between(500, 1100)}, between(0)),
         _measured("illuminance", "Light on a surface.", {"LUX": between(0, 200_000)}, between(0)),
         _measured("peopleCount", "People in the room.", {"": between(0, 100_000)}, between(0)),
-        _measured("sensorHeight", "Height of the sensor above the floor.", {"MTR": between(0, 100)}, between(0)),
-        ModelAttribute(name="sensorPlacement", kind="text", description="Where the sensor is.", choices=_PLACES),
+        _HEIGHT.model_copy(update={"measured": False}),
+        ModelAttribute(
+            name="sensorPlacement",
+            kind="text",
+            description="Where the sensor is.",
+            choices=_PLACES,
+            measured=False,
+        ),
     ),
 )

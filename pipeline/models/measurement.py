@@ -1,8 +1,9 @@
 """DeviceMeasurement: any one quantity, for what has no model of its own (a tank's level, a current, a count).
 
 numValue takes whatever dimension it is mapped with, each in one canonical unit, and has its unitCode as every other
-number has; a pure count is mapped without a unit. `unit` is the schema's own text for a unit, for a device that sends
-one; nothing converts by it. What was measured stands in controlledProperty, in the sender's words.
+number has; a pure count is mapped without a unit. Without numValue or textValue nothing was measured. `unit` is the
+schema's own text for a unit, for a device that sends one; nothing converts by it. What was measured stands in
+controlledProperty, in the sender's words.
 
 Left out: what GSMA-Commons brings (who owns and names a thing).
 """
@@ -20,8 +21,8 @@ _UNITS = (
 )  # fmt: skip
 
 
-def _text(name: str, what: str) -> ModelAttribute:
-    return ModelAttribute(name=name, kind="text", description=what)
+def _text(name: str, what: str, *, measured: bool = False) -> ModelAttribute:
+    return ModelAttribute(name=name, kind="text", description=what, measured=measured)
 
 
 DEVICE_MEASUREMENT = Model(
@@ -41,11 +42,16 @@ DEVICE_MEASUREMENT = Model(
             units=_UNITS,
             plausible=dict.fromkeys(_UNITS, between(-1e9, 1e12)),
         ),
-        _text("textValue", "The value, if it is a text."),
+        _text("textValue", "The value, if it is a text.", measured=True),
         _text("controlledProperty", "What was measured."),
         _text("measurementType", "How it was measured."),
         _text("deviceType", "What kind of device measured it."),
         _text("unit", "The unit as the device names it."),
-        ModelAttribute(name="outlier", kind="boolean", description="Whether the device marks the value as unusual."),
+        ModelAttribute(
+            name="outlier",
+            kind="boolean",
+            description="Whether the device marks the value as unusual.",
+            measured=False,
+        ),
     ),
 )

@@ -20,7 +20,7 @@ def _level(name: str, what: str) -> ModelAttribute:
 
 
 def _text(name: str, what: str, *choices: str) -> ModelAttribute:
-    return ModelAttribute(name=name, kind="text", description=what, choices=choices)
+    return ModelAttribute(name=name, kind="text", description=what, choices=choices, measured=False)
 
 
 NOISE_LEVEL_OBSERVED = Model(

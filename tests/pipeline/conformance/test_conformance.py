@@ -47,6 +47,12 @@ def test_a_good_one_reaches_checked_and_a_source_makes_it_field() -> None:
         (hostile.struct_error, "uplink.payload[3] / 10", "escapes IndexError", "got IndexError: index out of range"),
         (hostile.returns_text, "", "result", "expected fields, or a list of at most 1000"),
         (hostile.floods, "", "result", "returned 100000 readings"),
+        (
+            hostile.measures_nothing,
+            "",
+            "measures nothing",
+            "expected PayloadError for a payload of no bytes, got {'t': -32",
+        ),
         (hostile.says_nothing, "", "silent", "expected a sentence in PayloadError, got none"),
         (hostile.slow, "", "example 'good'", "expected at most 1 ms, got 3."),
         (hostile.forgets_nothing, "", "example 'good'", "expected the same each time, got {'t': "),

@@ -45,13 +45,16 @@ def typical(attribute: ModelAttribute, unit: str) -> Any:
 
 def publish(model: Model, attribute: ModelAttribute, unit: Unit | None, value: Any) -> tuple[dict[str, Any], str]:
     """Return the record's attribute and its quality flags."""
-    source = Source(path("x"), unit.symbol if unit else None)
+    sources = {attribute.name: Source(path("x"), unit.symbol if unit else None)}
+    if not attribute.measured:  # alone it would say nothing
+        other = next(each for each in model.attributes if each.measured and each.kind == "number")
+        sources[other.name] = Source(path("no2"), UNITS[other.units[0]].symbol)
     binding = Binding(
         name="every",
         version="1",
         model=model.name,
         device=AIR.device,
-        attributes={attribute.name: source},
+        attributes=sources,
         observed_at=AIR.observed_at,
         period=300 if len(model.time) > 1 else None,
         location=AIR.location,

@@ -51,6 +51,10 @@ def never_ends(uplink: Uplink) -> Any:
     return {"t": 21.5}
 
 
+def measures_nothing(uplink: Uplink) -> Any:
+    return {"t": int.from_bytes(uplink.payload[:2]) / 10 - 32}
+
+
 def slow(uplink: Uplink) -> Any:
     if len(uplink.payload) != 4:
         raise PayloadError("expected 4 bytes")
