@@ -15,7 +15,7 @@ from pipeline.errors import PayloadError, Reason
 from pipeline.message import INVALID_TOPIC, Message
 from pipeline.recent import Recent, Room
 from pipeline.refusals import Refusals, invalid_topic
-from pipeline.topics import TopicPattern
+from pipeline.topics import TopicPattern, TopicTree
 
 TOPICS = 131_072
 """How many topics are always known, of all feeds together."""
@@ -39,6 +39,7 @@ class Router(Stage[Message]):
 
     def __init__(self, routes: Sequence[Route], refusals: Refusals, room: Room | None = None) -> None:
         self._routes = routes
+        self._tree = TopicTree(route.pattern.levels for route in routes)
         self._refusals = refusals
         self._ignore: Stage[Message] = _Ignore()
         self._unrouted: Stage[Message] = _Unrouted(self)
@@ -75,10 +76,8 @@ class Router(Stage[Message]):
     def _resolve(self, topic: str) -> Stage[Message]:
         if (known := self._known.get(topic)) is not None:
             return known
-        route = None
-        if not topic.startswith(INVALID_TOPIC):
-            route = next((route for route in self._routes if route.pattern.matches(topic)), None)
-        stage = self._unrouted if route is None else route.stage or self._ignore
+        number = None if topic.startswith(INVALID_TOPIC) else self._tree.first(topic)
+        stage = self._unrouted if number is None else self._routes[number].stage or self._ignore
         if len(topic) <= _LONGEST_KEPT:
             self._known.put(topic, stage)
         return stage
