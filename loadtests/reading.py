@@ -25,6 +25,7 @@ BASE: dict[str, Any] = {
         "city-aq": {
             "model": "AirQualityObserved",
             "device": {"topic": "device"},
+            "observed_at": {"field": "ts", "unit": "ms"},
             "location": {"latitude": "lat", "longitude": "lon"},
             "attributes": {"temperature": {"field": "temperature", "unit": "degC"}},
         }

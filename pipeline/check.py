@@ -47,7 +47,21 @@ class Use:
 def uses(config: Config) -> list[Use]:
     """Return what each connector will do."""
     named = {**config.connectors, **networks.registered(config)}
-    return [use for name, connector in named.items() for use in _uses(config, name, connector)]
+    heard, formats = networks.heard(config, named), _formats(config)
+    return [
+        Use(
+            connector=name,
+            model=model,
+            topic=config.topic(model),
+            device=networks.DEVICE_OF if name in heard else _device(connector),
+            time=_time(connector, period, "when the network heard it" if name in heard else _ARRIVAL),
+            location="none" if model == DEVICE else _location(connector, registry=bool(config.devices)),
+            attributes=tuple(_lines(model, attributes, connector)),
+            formats=tuple(formats.get(name, ())),
+        )
+        for name, connector in named.items()
+        for model, attributes, period in _observations(connector)
+    ]
 
 
 def topics(config: Config) -> list[str]:
@@ -114,29 +128,20 @@ def _registry(told: Registered) -> str:
     return f"devices: {counts} {told.without_location:,} without location) in {told.file}; others {unknown}"
 
 
-def _uses(config: Config, name: str, connector: AnyConnector) -> Iterator[Use]:
-    heard = networks.heard(config, name)
-    for model, attributes, period in _observations(connector):
-        added = connector.attributes if isinstance(connector, UsedConnector) else {}
-        lines = [
-            _line(source.field, MODELS[model].attribute(key), conversion) + (_ADDED if key in added else "")
-            for key, source, conversion in inline.conversions(attributes, MODELS[model])
-        ]
-        yield Use(
-            connector=name,
-            model=model,
-            topic=config.topic(model),
-            device=networks.DEVICE_OF if heard else _device(connector),
-            time=_time(connector, period, "when the network heard it" if heard else _ARRIVAL),
-            location="none" if model == DEVICE else _location(connector, registry=bool(config.devices)),
-            attributes=tuple(lines),
-            formats=_formats(config, name),
-        )
+def _lines(model: str, attributes: Mapping[str, AttributeSource], connector: AnyConnector) -> Iterator[str]:
+    added = connector.attributes if isinstance(connector, UsedConnector) else {}
+    for key, source, conversion in inline.conversions(attributes, MODELS[model]):
+        line = _line(source.field, MODELS[model].attribute(key), conversion)
+        yield f"{line}{_ADDED}" if key in added else line
 
 
-def _formats(config: Config, name: str) -> tuple[str, ...]:
-    routes = [route for feed in config.feeds.values() for route in feed.routes if route.connector == name]
-    return tuple(dict.fromkeys(route.format for route in routes if route.format is not None))
+def _formats(config: Config) -> dict[str, dict[str, None]]:
+    """Return the formats that the routes to each connector name, in their order."""
+    formats: dict[str, dict[str, None]] = {}
+    for route in (route for feed in config.feeds.values() for route in feed.routes):
+        if route.connector is not None and route.format is not None:
+            formats.setdefault(route.connector, {})[route.format] = None
+    return formats
 
 
 def _observations(connector: AnyConnector) -> Iterator[tuple[str, Mapping[str, AttributeSource], float | None]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline.config import vendors
@@ -81,10 +81,10 @@ def registered(config: Config) -> dict[str, UsedConnector]:
     return {name: used for name, used in found.items() if used is not None}
 
 
-def heard(config: Config, connector: str) -> bool:
-    """Say whether a connector decodes what networks bring: no route leads to it."""
-    routed = any(route.connector == connector for feed in config.feeds.values() for route in feed.routes)
-    return config.networked and not routed
+def heard(config: Config, names: Iterable[str]) -> set[str]:
+    """Return which of the connectors decode what networks bring: no route leads to them."""
+    routed = {route.connector for feed in config.feeds.values() for route in feed.routes}
+    return set(names) - routed if config.networked else set()
 
 
 def _source(feed: MqttFeed | SemtechUdpFeed) -> str:

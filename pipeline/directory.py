@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from weakref import WeakMethod
 
 from pipeline.devices import Device, Devices
@@ -13,7 +14,8 @@ class Directory:
 
     def __init__(self, devices: Devices | None = None) -> None:
         self.devices = Devices() if devices is None else devices
-        self._changed: list[WeakMethod[Callable[[], None]]] = []
+        self._changed: dict[int, WeakMethod[Callable[[], None]]] = {}
+        self._numbers = count()
 
     def find(self, name: object) -> Device | None:
         """Return the device that a message calls so: by its key, an alias or its DevEUI."""
@@ -23,12 +25,12 @@ class Directory:
 
     def on_change(self, call: Callable[[], None]) -> None:
         """Call back a method when another registry is in force, as long as its object is used by anybody else."""
-        self._changed = [each for each in self._changed if each() is not None]
-        self._changed.append(WeakMethod(call))
+        number = next(self._numbers)
+        self._changed[number] = WeakMethod(call, lambda _: self._changed.pop(number, None))
 
     def take(self, devices: Devices) -> None:
         """Put another registry in force, between two messages."""
         self.devices = devices
-        for each in self._changed:
+        for each in list(self._changed.values()):
             if (call := each()) is not None:
                 call()

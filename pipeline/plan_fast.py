@@ -10,7 +10,9 @@ a person typed is ever compiled.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from math import isfinite
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -136,8 +138,14 @@ class _Source:
             "new": tuple.__new__,  # a named tuple, made in a third of the time
             "second_text": times.second_text,
         }
-        exec(compile("\n".join(lines), "<plan>", "exec"), names)  # noqa: S102 - see the module's docstring
+        exec(_code("\n".join(lines)), names)  # noqa: S102 - see the module's docstring
         return names["fast"]
+
+
+@lru_cache(maxsize=256)
+def _code(text: str) -> CodeType:
+    """Compile a text once: plans that differ in constants only, as those of many alike connectors, share it."""
+    return compile(text, "<plan>", "exec")
 
 
 def compile_fast(plan: Plan) -> Fast:

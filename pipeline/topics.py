@@ -78,6 +78,7 @@ class TopicTree:
         self._root = _Node()
         self._count = 0
         self._deepest = 0
+        self.steps = 0
         for levels in filters:
             self.add(levels)
 
@@ -128,15 +129,15 @@ class TopicTree:
                 waiting.append((named, at + 1))
         return None if best == _NONE else best
 
-    def meeting(self, levels: Sequence[str], most: int = _NONE) -> int | None:
-        """Return the number of a filter that some topic matches together with the given one: of the first, as a rule.
+    def meeting(self, levels: Sequence[str]) -> int | None:
+        """Return the number of the first filter that some topic matches together with the given one.
 
-        Where wildcards meet names every name is tried. After `most` steps the search ends with what it has.
+        Where wildcards meet names every name is tried: `steps` counts, so that a caller can stop asking.
         """
         best, first = _NONE, levels[0]
         waiting = [(self._root, 0)]
-        while waiting and most > 0:
-            most -= 1
+        while waiting:
+            self.steps += 1
             node, at = waiting.pop()
             if node.least >= best:
                 continue

@@ -143,6 +143,7 @@ def _routes(config: Config, compiler: Compiler, shared: Shared, refusals: Refusa
     feed = config.feeds[refusals.feed]
     normalise = Normalise(refusals)
     fans: dict[str, Fan] = {}  # routes that lead to one connector share what is known of its devices
+    plans: dict[str, Plan] = {}
 
     def stage(route: RouteConfig) -> Route:
         pattern = TopicPattern(route.topic)
@@ -159,7 +160,7 @@ def _routes(config: Config, compiler: Compiler, shared: Shared, refusals: Refusa
         if isinstance(declared, UsedConnector):
             fan = fans.get(connector) or fans.setdefault(connector, compiler.fan(declared))
             return FanOut(fan, level=_level(fan.plans[0], pattern), **how)
-        plan = compiler.plan(connector)
+        plan = plans.get(connector) or plans.setdefault(connector, compiler.plan(connector))
         if route.format not in {None, JSON}:
             return FanOut(format_fan(plan, str(route.format), config.found), level=_level(plan, pattern), **how)
         return Decode(plan, level=_level(plan, pattern), out=normalise, **how)

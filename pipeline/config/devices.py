@@ -41,7 +41,7 @@ from pipeline.files import content
 from pipeline.models import MODELS
 
 _LARGEST = 64 * 1024**2
-_MOST_FINDINGS = 200
+_MOST_FINDINGS = 50
 _KNOWN = frozenset(KEYS)
 _EVERYTHING = frozenset({"location", *(name for model in MODELS.values() for name in model.required)})
 _NOTHING: dict[str, Any] = {}  # shared by 100,000 devices; never written to

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +23,13 @@ Place = tuple[str | int, ...]
 _SECRET = re.compile(r"passw|secret|token|credential|private|api_?key|key_pass", re.IGNORECASE)
 _USER_INFO = re.compile(r"://[^/\s]*@")
 _LONGEST = 60
+_TOLD = 100
+"""So many findings are told: those first in the file, which may explain the others."""
+_LISTED = 60  # words of a list that a finding names
+_LONGEST_STEP = 200  # characters of a key
+_LONGEST_WORD = 64  # characters of a word that another is suggested for
+_COMPARED = 50_000  # words, in all that is said of one file
+_LEFT: ContextVar[list[int] | None] = ContextVar("words that may still be compared", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +85,21 @@ def spell(place: Place) -> str:
     """Write a place as a path, on one line whatever its keys hold; the root is empty."""
     text = ""
     for step in place:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+        text += f"[{step}]" if isinstance(step, int) else f".{_cut(step, _LONGEST_STEP)}"
     return printable(text.removeprefix("."))
 
 
 def listed(file: str, findings: Iterable[Finding]) -> str:
     """Write findings one below the other, in order of lines, each with its fix indented below it."""
     ordered = sorted(findings, key=lambda finding: (finding.file or "", finding.line or 0))
-    return "\n".join(_entry(finding.file or file, finding) for finding in ordered)
+    entries = [_entry(finding.file or file, finding) for finding in ordered[:_TOLD]]
+    if len(ordered) > _TOLD:
+        entries.append(f"and {len(ordered) - _TOLD:,} more, which mending these may mend too.")
+    return "\n".join(entries)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 def _entry(file: str, finding: Finding) -> str:
@@ -101,16 +117,33 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
-def did_you_mean(text: str, known: Iterable[str]) -> str | None:
+@contextmanager
+def few_suggestions() -> Iterator[None]:
+    """Bound what is compared for suggestions: a file with thousands of wrong names is answered in seconds, too."""
+    token = _LEFT.set([_COMPARED])
+    try:
+        yield
+    finally:
+        _LEFT.reset(token)
+
+
+def did_you_mean(text: str, known: Collection[str]) -> str | None:
     """Return the known word that `text` most likely stands for, or None."""
+    left = _LEFT.get()
+    if len(text) > _LONGEST_WORD or (left is not None and left[0] <= 0):
+        return None
+    if left is not None:
+        left[0] -= len(known)
     words = {word.lower(): word for word in sorted(known)}
     close = difflib.get_close_matches(text.lower(), words, n=1, cutoff=0.6)
     return words[close[0]] if close else None
 
 
 def one_of(words: Iterable[str]) -> str:
-    """List words: `a, b or c`."""
+    """List words: `a, b or c`; of many the first."""
     every = [f"`{word}`" for word in words]
+    if len(every) > _LISTED:
+        every[_LISTED:] = [f"{len(every) - _LISTED:,} others"]
     return every[0] if len(every) == 1 else f"{', '.join(every[:-1])} or {every[-1]}" if every else "nothing"
 
 
@@ -132,5 +165,5 @@ def shown(value: object, place: Place) -> str:
         return "this value (not shown)"
     if _USER_INFO.search(text):
         text = _USER_INFO.sub("://***@", text)
-    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    text = _cut(text, _LONGEST)
     return f"`{text.encode('unicode_escape', 'backslashreplace').decode() if not text.isprintable() else text}`"

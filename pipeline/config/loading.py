@@ -20,7 +20,7 @@ from pipeline.config import devices, inline, known, rules, vendors
 from pipeline.config.device_uses import Uses
 from pipeline.config.devices import DevicesFile
 from pipeline.config.document import Document
-from pipeline.config.findings import Finding, InvalidConfigError
+from pipeline.config.findings import Finding, InvalidConfigError, few_suggestions
 from pipeline.config.formats import formats
 from pipeline.config.kafka import Kafka
 from pipeline.config.root import AnyConnector, AnyFeed, Config
@@ -95,6 +95,7 @@ def read(
     return parse(_text(File(path)), str(path), environment, devices)
 
 
+@few_suggestions()
 def parse(text: str, file: str, environment: Mapping[str, str], devices: str | None = None) -> Loaded:
     """Return the configuration in `text`, which stood in `file`.
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from pydantic import SecretStr
 
 from pipeline.binding import Area
-from pipeline.config import network_rules
+from pipeline.config import network_rules, topic_rules
 from pipeline.config.feeds import MqttFeed, Route
 from pipeline.config.feeds_udp import SemtechUdpFeed
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of
 from pipeline.config.kafka import check_topic
 from pipeline.config.root import Config
-from pipeline.config.topics import covers_some, shape
 from pipeline.config.used import UsedConnector
 from pipeline.config.values import Section, host_port, loopback, spell_seconds
 from pipeline.models.base import Model
@@ -62,9 +62,7 @@ def warnings(config: Config) -> Iterator[Finding]:
         yield from _delivery(name, feed)
         yield from _session_expiry(name, feed)
         yield from _shared(name, feed)
-        yield from _subscriptions(name, feed)
-        yield from _unfed(name, feed)
-    yield from _shared_subscriptions(config)
+    yield from topic_rules.warnings(config)
     yield from network_rules.warnings(config)
     yield from _arrival(config)
     yield from _unused(config)
@@ -155,12 +153,9 @@ def _open(name: str, feed: SemtechUdpFeed) -> Iterator[Finding]:
 
 
 def _routes(config: Config, name: str, feed: MqttFeed, names: frozenset[str]) -> Iterator[Finding]:
-    seen: dict[str, int] = {}
+    yield from topic_rules.errors(name, feed)
     for at, route in enumerate(feed.routes):
         place = ("feeds", name, "routes", at)
-        first = seen.setdefault(shape(route.topic), at)
-        if first != at:
-            yield Finding((*place, "topic"), f"matches what routes[{first}] matches, which comes first.", "Remove one.")
         if route.connector is None:
             continue
         if route.connector not in names:
@@ -189,7 +184,12 @@ def _format(config: Config, place: Place, route: Route) -> Iterator[Finding]:
 
 def _meant(route: Route, names: frozenset[str]) -> str:
     meant = did_you_mean(str(route.connector), names)
-    return f"Did you mean `{meant}`?" if meant else f"There is {one_of(sorted(names))}."
+    return f"Did you mean `{meant}`?" if meant else _there_is(names)
+
+
+@lru_cache(maxsize=1)
+def _there_is(names: frozenset[str]) -> str:
+    return f"There is {one_of(sorted(names))}."
 
 
 def _level(config: Config, place: tuple[str | int, ...], route: Route) -> Iterator[Finding]:
@@ -287,33 +287,6 @@ def _placeholders(value: object, place: Place) -> Iterator[Finding]:
             yield from _placeholders(each, (*place, key))
 
 
-def _subscriptions(name: str, feed: MqttFeed) -> Iterator[Finding]:
-    for at, each in enumerate(feed.subscribe):
-        for earlier in feed.subscribe[:at]:
-            if covers_some(earlier, each):
-                said = f"`{each}` overlaps with `{earlier}`: some brokers send what both match twice."
-                yield _warning(("feeds", name, "subscribe", at), said, "Make them disjoint, or keep the wider one.")
-
-
-def _shared_subscriptions(config: Config) -> Iterator[Finding]:
-    feeds = list(config.mqtt_feeds.items())
-    for at, (name, feed) in enumerate(feeds):
-        for other, earlier in feeds[:at]:
-            if feed.broker[1:3] != earlier.broker[1:3]:
-                continue
-            both = [each for each in feed.subscribe for one in earlier.subscribe if covers_some(one, each)]
-            if both:
-                said = f"`{both[0]}` overlaps with a subscription of `feeds.{other}`: both publish what both receive."
-                yield _warning(("feeds", name, "subscribe"), said, "Make them disjoint.")
-
-
-def _unfed(name: str, feed: MqttFeed) -> Iterator[Finding]:
-    for at, route in enumerate(feed.routes):
-        if not any(covers_some(each, shape(route.topic)) for each in feed.subscribe):
-            said = f"`{route.topic}` matches nothing that is subscribed to ({one_of(feed.subscribe)})."
-            yield _warning(("feeds", name, "routes", at, "topic"), said, "Subscribe to it, or remove the route.")
-
-
 def _arrival(config: Config) -> Iterator[Finding]:
     for name, feed in config.feeds.items():
         for at, route in enumerate(feed.routes):
@@ -339,6 +312,7 @@ def _unused(config: Config) -> Iterator[Finding]:
     for name in config.connectors:
         if name not in used and not config.networked:  # a device of a network names its connector itself
             yield _warning(("connectors", name), "is used by no route.", "Add a route to it, or remove it.")
+    made = set(config.models)
     for name in config.streams:
-        if name not in config.models:
+        if name not in made:
             yield _warning(("streams", name), "describes a model that no connector makes.")

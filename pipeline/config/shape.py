@@ -6,7 +6,8 @@ removed or stood in for is `settled`: no finding about it, or below it, is worth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -35,7 +36,13 @@ class Draft:
         self._sentences = Sentences(shape, document)
         self.value: Any = document.value
         self.findings: list[Finding] = []
-        self.settled: set[Place] = {place for finding in document.findings for place in finding.settles}
+        self.settled: set[Place] = set()
+        self._around: set[Place] = set()  # each settled place, and all that it stands in
+        self._suggested: dict[Place, Place | None] = {}
+        self._copies: dict[int, Any] = {}
+        self._changes = 0
+        for place in (place for finding in document.findings for place in finding.settles):
+            self._settled(place)
 
     def repaired(self, lenient: type[Shape], context: Mapping[str, Any]) -> Shape | None:
         """Collect every finding and return what is right of the configuration; None if nothing can be made of it."""
@@ -43,10 +50,10 @@ class Draft:
             try:
                 return lenient.model_validate(self.value, context=context)
             except ValidationError as problem:
-                before = self.value
+                before = self._changes
                 for error in reversed(problem.errors(include_url=False)):
                     self._settle(error)
-                if self.value == before:
+                if self._changes == before:
                     break
         return None
 
@@ -56,28 +63,38 @@ class Draft:
             self.shape.model_validate(self.value, context=context)
         except ValidationError as problem:
             errors = problem.errors(include_url=False)
-            meant = {self._meant(place_of(error)) for error in errors if error["type"] == "extra_forbidden"}
-            for error in errors:
-                place = place_of(error)
-                inner = any(len(other) > len(place) and other[: len(place)] == place for other in map(place_of, errors))
-                if error["type"] == "too_short" and inner:
+            places = [place_of(error) for error in errors]
+            around = {place[:depth] for place in places for depth in range(len(place))}
+            meant = {
+                self._meant(place)
+                for error, place in zip(errors, places, strict=True)
+                if error["type"] == "extra_forbidden"
+            }
+            for error, place in zip(errors, places, strict=True):
+                if error["type"] == "too_short" and place in around:
                     continue  # pydantic counts the entries that were right
-                if place_of(error) not in meant and not self.knows(place_of(error)):
+                if place not in meant and not self.knows(place):
                     self.findings.append(self._sentences.finding(error))
 
     def knows(self, place: Place) -> bool:
         """Say whether a finding at `place` would repeat, or follow from, one that was made."""
-        return any(place[: len(settled)] == settled for settled in self.settled)
+        return any(place[:depth] in self.settled for depth in range(len(place) + 1))
 
     def add(self, finding: Finding) -> None:
         """Take a finding of a later rule, unless it follows from an earlier one."""
         if not any(self.knows(place) for place in (finding.place, *finding.rests_on)):
             self.findings.append(finding)
 
+    def _settled(self, place: Place) -> None:
+        self.settled.add(place)
+        self._around.update(place[:depth] for depth in range(len(place) + 1))
+
     def _meant(self, place: Place) -> Place | None:
-        known = known_keys(self.shape, place[:-1])
-        meant = None if place[-1] in known else did_you_mean(str(place[-1]), known)  # known: to another kind of section
-        return None if meant is None else (*place[:-1], meant)
+        if place not in self._suggested:
+            known = known_keys(self.shape, place[:-1])
+            meant = None if place[-1] in known else did_you_mean(str(place[-1]), known)  # known: to another section
+            self._suggested[place] = None if meant is None else (*place[:-1], meant)
+        return self._suggested[place]
 
     def _settle(self, error: ErrorDetails) -> None:
         place, kind = place_of(error), error["type"]
@@ -88,59 +105,60 @@ class Draft:
         if kind == "extra_forbidden":
             meant = self._meant(place)
             value = _get(self.value, place)
-            self.value = _without(self.value, place)
-            self.settled.add(place)
+            self._remove(place)
+            self._settled(place)
             if meant is not None and _get(self.value, meant) is None:
-                self.settled.add(meant)
-                self.value = _with(self.value, meant, value)
+                self._settled(meant)
+                self._set(meant, value)
             return
-        self.settled.add(place)
+        self._settled(place)
         field = field_at(self.shape, place) if kind == "missing" else None
         if "routes" in place[-2:-1]:
-            self.value = _with(self.value, place, {"topic": f"removed/{place[-1]}", "ignore": True})
+            self._set(place, {"topic": f"removed/{place[-1]}", "ignore": True})
         elif field is not None and field.examples:
-            self.value = _with(self.value, place, field.examples[0])
+            self._set(place, field.examples[0])
         elif place and isinstance(place[-1], int):
-            self.value = _without(self.value, place[:-1])
+            self._remove(place[:-1])
         else:
-            self.value = _without(self.value, place)
+            self._remove(place)
 
     def _disturbed(self, place: Place) -> bool:
-        return any(settled[: len(place)] == place for settled in self.settled)
+        return place in self._around
+
+    def _set(self, place: Place, new: Any) -> None:  # noqa: ANN401 - a file holds anything
+        container, missing = self._container(place), object()
+        if container is not None and _get(container, place[-1:], missing) != new:
+            with suppress(IndexError, TypeError):
+                container[place[-1]] = new
+                self._changes += 1
+
+    def _remove(self, place: Place) -> None:
+        container = self._container(place)
+        if isinstance(container, dict) and place[-1] in container:
+            del container[place[-1]]
+            self._changes += 1
+
+    def _container(self, place: Place) -> Any:  # noqa: ANN401
+        """Return what `place` stands in, to be changed: a copy, as an alias elsewhere in the file keeps its value."""
+        if not place or not isinstance(_get(self.value, place[:-1]), dict | list):
+            return None
+        self.value = container = self._copy(self.value)
+        for step in place[:-1]:
+            container[step] = container = self._copy(container[step])
+        return container
+
+    def _copy(self, container: Any) -> Any:  # noqa: ANN401
+        """Copy once what is changed many times."""
+        if id(container) not in self._copies:
+            container = container.copy()
+            self._copies[id(container)] = container
+        return container
 
 
-def _get(value: Any, place: Place) -> Any:  # noqa: ANN401 - a file holds anything
+def _get(value: Any, place: Place, otherwise: Any = None) -> Any:  # noqa: ANN401
     for step in place:
         try:
             value = value[step]
         except (KeyError, IndexError, TypeError):
-            return None
+            return otherwise
     return value
-
-
-def _with(value: Any, place: Place, new: Any) -> Any:  # noqa: ANN401
-    return _changed(value, place, lambda container, key: container.__setitem__(key, new))
-
-
-def _without(value: Any, place: Place) -> Any:  # noqa: ANN401
-    def remove(container: Any, key: str | int) -> None:  # noqa: ANN401
-        if isinstance(container, Mapping):
-            container.pop(key, None)  # type: ignore[attr-defined]
-
-    return _changed(value, place, remove)
-
-
-def _changed(value: Any, place: Place, change: Callable[[Any, str | int], None]) -> Any:  # noqa: ANN401
-    """Copy what lies on the way to `place` and change it there; an alias elsewhere in the file keeps its value."""
-    if not place or not isinstance(value, dict | list):
-        return value
-    copy: Any = value.copy()
-    step = place[0]
-    try:
-        if len(place) == 1:
-            change(copy, step)
-        else:
-            copy[step] = _changed(copy[step], place[1:], change)
-    except (KeyError, IndexError, TypeError):
-        return value
-    return copy

@@ -115,5 +115,8 @@ def connector_kind(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
         return "<use>"
     if not isinstance(value, dict):
         return "<inline>"
-    like_use = any(did_you_mean(str(key), ["use"]) for key in value)
-    return "<use>" if "use" in value or (like_use and "model" not in value) else "<inline>"
+    if "use" in value:
+        return "<use>"
+    if "model" in value:
+        return "<inline>"
+    return "<use>" if any(did_you_mean(str(key), ["use"]) for key in value) else "<inline>"
