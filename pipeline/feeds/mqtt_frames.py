@@ -40,7 +40,7 @@ class Frames:
         self._data = b""
         self._pos = 0
         self._apart: Packet | None = None
-        self._one_by_one = False
+        self._one_by_one = 0  # up to here in the data messages are taken singly, for one of them has no packet id
         self._topics: dict[bytes, str] = {}
         self.taken = 0  # bytes in memory of the packets that the last `messages` brought
 
@@ -53,6 +53,7 @@ class Frames:
         """Add what was read; at most one read, and what is kept of one incomplete packet, are ever held."""
         if self._apart is not None and self._apart.left:
             data = data[self._apart.feed(data) :]
+        self._one_by_one = max(self._one_by_one - self._pos, 0)
         self._data = self._data[self._pos :] + data if self._pos < len(self._data) else data
         self._pos = 0
 
@@ -65,11 +66,12 @@ class Frames:
         """
         if self._apart is None:
             start = self._pos
-            found, token = self._sound(min(limit, 1) if self._one_by_one else limit, arrival, most)
+            found, token = self._sound(min(limit, 1) if start < self._one_by_one else limit, arrival, most)
             if _NO_ID in token:
+                walked = self._pos
                 self._pos, self._apart = start, None
-                self._one_by_one = len(found) > 1
-                if self._one_by_one:
+                if len(found) > 1:
+                    self._one_by_one = walked
                     return self.messages(limit, arrival, most)
                 self._set_apart()
             elif found:

@@ -156,6 +156,27 @@ def test_a_publish_against_the_rules_is_read_past_and_its_start_is_kept(
     assert acknowledgement == puback(*range(1, good + 1)) + token + puback(9)
 
 
+@pytest.mark.parametrize("good", [0, 1, 50])
+def test_many_packet_ids_of_0_cost_each_message_two_looks_at_most(good: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each was once looked for from the beginning of the window: two minutes for a read of 256 KiB."""
+    looked, sound = 0, Frames._sound
+
+    def counted(frames: Frames, limit: int, arrival: int, most: int) -> tuple[list[Message], bytes]:
+        nonlocal looked
+        found = sound(frames, limit, arrival, most)
+        looked += len(found[0])
+        return found
+
+    monkeypatch.setattr(Frames, "_sound", counted)
+    one = b"".join(publish("a", b"x", number) for number in range(1, good + 1)) + publish("a", b"x", 0)
+    times = 2000 // (good + 1)
+    messages, acknowledgement, _ = split(one * times, [30_000 // 7])
+    assert len(messages) == times * (good + 1)
+    assert sum(isinstance(each.payload, Broken) for each in messages) == times
+    assert acknowledgement == puback(*range(1, good + 1)) * times
+    assert looked <= 2 * len(messages) + 10
+
+
 @pytest.mark.parametrize(
     "properties", [b"\x05\x01", b"\x02\x7f\x00", b"\x03\x26\x00\x01", b"\xff\xff\xff\xff\x01", b"", b"\x03\x03\x00\x09"]
 )
