@@ -90,6 +90,7 @@ class Worker:
         self._expect(config)
         self._metrics.raw, self._metrics.radio, self._metrics.frames = shared.raw, shared.radio, shared.frames
         self._metrics.costs = shared.costs
+        self._metrics.slow = shared.slow
         parts = (self._publisher, self._metrics, self._health, shared, self._guard, self._failpoint, state)
         self._feeds = FeedSet(config, Around(*parts))
         touched = Touched(self._feeds, self._publisher, self._admin, [directory, self._unknown], self._take)

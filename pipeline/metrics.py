@@ -221,6 +221,7 @@ class Metrics:
         self.store: metrics_state.Keeps = metrics_state.Nothing()
         self.publish = PublishMetrics(self.registry)
         self.costs: Mapping[str, float] = {}
+        self.slow: Mapping[str, int] = {}
         self.in_force = InForce()
         self.clock = Clock()
         self.lag: Callable[[], float] = lambda: 0.0
@@ -323,6 +324,11 @@ class _Live(Collector):
         for connector, seconds in self._metrics.costs.items():
             costs.add_metric([connector], seconds)
         yield costs
+        said = "Messages that held up the event loop for more than 0.25 s in a connector, of those measured."
+        slow = CounterMetricFamily("headrace_connector_slow_messages", said, labels=["connector"])
+        for connector in self._metrics.costs:
+            slow.add_metric([connector], self._metrics.slow.get(connector, 0))
+        yield slow
         yield from metrics_lorawan.collect(self._metrics.raw, self._metrics.radio, self._metrics.frames)
         yield from metrics_silent.collect(self._metrics.silent)
         yield from metrics_state.collect(self._metrics.store, self._metrics.remembered)

@@ -71,7 +71,7 @@ def unwrap(
         refusals=refusals,
         allowance=shared.gateway_events,
     )
-    metered = MeteredUplinks(identify, identify.connector, shared.costs)
+    metered = MeteredUplinks(identify, identify.connector, shared.costs, shared.slow)
     uplinks = watch(Overheard(metered, shared.radio.setdefault(refusals.feed, Radio())))
     told = watch(events)
     frames = watch(_frames(feed, uplinks, told, refusals, shared)) if raw(feed) else None

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.allowance import Allowance
+from pipeline.cost import Slow
 from pipeline.directory import Directory
 from pipeline.entity import GivenNames
 from pipeline.identify import DEVICES, Strangers
@@ -80,9 +81,9 @@ class Shared:
     each feed on which a network server speaks. frames: what the counters of all devices tell.
     watch: who notes that devices and gateways speak; to be set before any feed's stages are made.
     rooms: for what is looked up by name.
-    costs: seconds of processor time by connector. names: those that were made of an arrival lately. joins: how often
-    devices are told to have asked to join, and gateway_events: gateways to have spoken of themselves, where nothing
-    proves that it was them.
+    costs: seconds of processor time by connector. slow: messages of each that took too long.
+    names: those that were made of an arrival lately. joins: how often devices are told to have asked to join, and
+    gateway_events: gateways to have spoken of themselves, where nothing proves that it was them.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Shared:
         self.frames = FrameLedger()
         self.watch: Watch = Blind()
         self.costs: dict[str, float] = {}
+        self.slow = Slow()
         self.rooms = Rooms()
         self.joins = Allowance(_MOST_DEVICES)
         self.gateway_events = Allowance(_MOST_GATEWAYS, _NEW_GATEWAYS)

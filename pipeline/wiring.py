@@ -151,7 +151,7 @@ def _routes(config: Config, compiler: Compiler, shared: Shared, refusals: Refusa
             return Route(pattern, None)
         models = frozenset(config.connectors[route.connector].models) - {DEVICE_MODEL}  # whose content is constant
         decoder = decoding(route, route.connector, pattern)
-        return Route(pattern, MeteredRoute(route.connector, decoder, shared.costs), models)
+        return Route(pattern, MeteredRoute(route.connector, decoder, shared.costs, shared.slow), models)
 
     def decoding(route: RouteConfig, connector: str, pattern: TopicPattern) -> Stage[Message]:
         declared = config.connectors[connector]

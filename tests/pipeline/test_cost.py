@@ -6,7 +6,8 @@ from time import thread_time
 
 import pytest
 
-from pipeline.cost import Costs, MeteredRoute, MeteredUplinks
+from pipeline import cost
+from pipeline.cost import Costs, MeteredRoute, MeteredUplinks, Slow
 from pipeline.delivery import Batch, Fate, Lane, Ledger, Stage
 from pipeline.message import Message
 from pipeline.unwrap import Heard
@@ -80,3 +81,29 @@ def test_the_first_of_a_large_batch_stand_for_all() -> None:
     assert busy.items == heard * 2
     assert costs["acme/a"] == pytest.approx(6.4, rel=0.5)
     assert ledger.in_flight() == 0
+
+
+def test_a_connector_that_holds_up_the_loop_is_told_of_and_its_messages_are_published(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cost, "BUDGET", 0.0005)
+    costs: Costs = {}
+    slow, busy, ledger = Slow(), Busy(), Ledger()
+    lane: Lane[None] = Lane(None, 10_000, ledger=ledger)
+    route = MeteredRoute("city-aq", busy, costs, slow)  # type: ignore[arg-type]
+    uplinks = MeteredUplinks(busy, lambda _: "acme/a", costs, slow)  # type: ignore[arg-type]
+    for _ in range(5):
+        route.put(Batch(lane.receive(2, None), [Message("t", b"", 1)] * 2))
+        uplinks.put(Batch(lane.receive(1, None), [(Uplink(b"", 1, device="a"), Message("t", b"", 1))]))
+    assert slow == {"city-aq": 4, "acme/a": 4}, "the first of each was only suspected"
+    assert ledger.fates[Fate.PUBLISHED] == 15
+    assert costs["city-aq"] == pytest.approx(0.010, rel=0.5), "what is measured out of turn stands for itself"
+
+
+def test_a_connector_within_its_budget_is_not_told_of() -> None:
+    slow, busy, ledger = Slow(), Busy(), Ledger()
+    lane: Lane[None] = Lane(None, 10_000, ledger=ledger)
+    route = MeteredRoute("city-aq", busy, {}, slow)  # type: ignore[arg-type]
+    for _ in range(40):
+        route.put(Batch(lane.receive(1, None), [Message("t", b"", 1)]))
+    assert not slow
