@@ -428,8 +428,11 @@ class Sender:
             await asyncio.sleep(_backoff(attempts, _BUSY))
 
     def _look_for_topics(self) -> None:
-        """Say which topics are gone, once two looks agree, and go on at once with those that are back."""
-        away = {topic for topic in self._counts if self._link.codes.get(topic) == _NO_TOPIC}
+        """Say which topics are gone, once two looks agree, and go on at once with those that are back.
+
+        Of those alone that something waits for: one that a reload has given up may be deleted.
+        """
+        away = {slot.topic for slot in self.active if self._link.codes.get(slot.topic) == _NO_TOPIC}
         for slot in self.active:
             if slot.topic in self._away - away:
                 slot.not_before, slot.attempts, slot.trouble = 0.0, 0, ""

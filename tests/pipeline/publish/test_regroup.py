@@ -94,11 +94,23 @@ def test_a_topic_that_is_away_for_one_look_troubles_nobody() -> None:
     """A broker that has just started does not know every topic yet."""
 
     async def work(bench: Bench) -> None:
-        bench.cluster.codes = {TOPIC: 3, LETTERS: 0}
-        bench.publisher._sender._look_for_topics()
-        assert bench.publisher.ready
-        bench.cluster.codes = {TOPIC: 0, LETTERS: 0}
-        bench.publisher._sender._look_for_topics()
+        bench.put([bench.record(0)])
+        looked = []
+        for code in (3, 0, 3, 3, 0):
+            bench.cluster.codes = {TOPIC: code, LETTERS: 0}
+            bench.publisher._sender._look_for_topics()
+            looked.append(bench.publisher.ready)
+        assert looked == [True, True, True, False, True]
+
+    run(work, linger=60.0)
+
+
+def test_a_topic_that_nothing_waits_for_may_be_deleted() -> None:
+    async def work(bench: Bench) -> None:
+        bench.cluster.away.add(TOPIC)
+        for _ in range(3):
+            await bench.cluster.refresh()
+            bench.publisher._sender._look_for_topics()
         assert bench.publisher.ready
 
     run(work)
