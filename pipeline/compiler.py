@@ -103,17 +103,19 @@ class Compiler:
             bindings = [inline.build(name, declared, MODELS[declared.model])]
             decode: Callable[[Uplink], Decoded] = _decoded_by_server
             device, family, states = None, None, DeviceStates({}, DEVICE_INTERVAL, self._store)
+            controls: tuple[str, ...] = ()
         else:
             bindings = vendors.bindings(declared, MODELS)
             decode, device = vendors.declared(declared).decode, vendors.device_binding(declared, MODELS)
             family, states = self._plan(vendors.family_binding(declared)), self._states(declared)
+            controls = vendors.declared(declared).controls
         if model is not None:
             bindings[0] = replace(bindings[0], model=model)
         bindings = [replace(each, device=_BY_EUI) for each in bindings]
         return Fan(
             decode=decode,
             plans=tuple(self._plan(each) for each in bindings),
-            device=self._plan(_with_network(device, bindings)),
+            device=self._plan(_with_network(device, bindings, controls)),
             states=states,
             family=family,
             network=self._network,
@@ -196,12 +198,16 @@ def _decoded_by_server(uplink: Uplink) -> Fields:
     return uplink.fields
 
 
-def _with_network(own: Binding | None, bindings: list[Binding]) -> Binding:
-    """Return the binding of the Device entity: what the device tells itself, and what its network tells of it."""
+def _with_network(own: Binding | None, bindings: list[Binding], controls: tuple[str, ...]) -> Binding:
+    """Return the binding of the Device entity: what the device tells itself, and what its network tells of it.
+
+    controls: what it measures, where its connector says so.
+    """
     if own is not None:
         return replace(own, device=_BY_EUI, attributes={**_TOLD, **own.attributes})
     first = bindings[0]
     mapped = [attribute for each in bindings for attribute in each.attributes]
+    units = [source.unit for each in bindings for name, source in each.attributes.items() if name == "numValue"]
     return Binding(
         name=first.name,
         version=first.version,
@@ -209,7 +215,7 @@ def _with_network(own: Binding | None, bindings: list[Binding]) -> Binding:
         device=_BY_EUI,
         attributes=_TOLD,
         located=False,
-        stated={"controlledProperty": list(controlled_properties(mapped))},
+        stated={"controlledProperty": list(controlled_properties(mapped, units, controls))},
         related={} if "/" not in first.name else {"refDeviceModel": (DEVICE_MODEL, first.name)},
     )
 

@@ -176,7 +176,9 @@ class Connector:
     vendor, devices: lower-case names with digits and dashes; `vendor/device` names each in a configuration. owner: who
     answers for it. decode: bytes to fields; it raises PayloadError with a sentence (expected, got), and nothing else.
     model, attributes: the one observation; or observations: several. device: attributes of the Device entity (battery,
-    firmware, signal). time: absent, the reading has arrival's time. place: absent, the registry or the route has it.
+    firmware, signal). controls: what it measures, in the words of the Device's schema (`fillingLevel`), where
+    attributes and units do not tell. time: absent, the reading has arrival's time. place: absent, the registry or the
+    route has it.
     """
 
     vendor: str
@@ -190,6 +192,7 @@ class Connector:
     time: Time | None = None
     place: Place | None = None
     period: float | None = None
+    controls: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
     version: str = "1"
 

@@ -16,6 +16,7 @@ from pipeline.config.values import VENDOR_NAME, field_path
 from pipeline.connector import Attribute, Connector, Example, Observation
 from pipeline.models import MODELS
 from pipeline.models.base import Model
+from pipeline.models.device import WORDS
 from pipeline.times import SCALES
 
 _NAME = re.compile(VENDOR_NAME)
@@ -44,6 +45,11 @@ def _findings(connector: Connector, models: Mapping[str, Model]) -> Iterator[Fin
         yield from _observation(each, models)
     if connector.device and DEVICE in models:
         yield from _attributes(("device",), connector.device, models[DEVICE])
+    for word in connector.controls:
+        if word not in WORDS:
+            meant = did_you_mean(str(word), WORDS)
+            fix = f"Did you mean `{meant}`?" if meant else f"There is {one_of(sorted(WORDS))}."
+            yield Finding(("controls",), f"`{word}` is no word of the Device's schema.", fix)
     yield from _paths(connector)
     yield from _examples(connector.examples)
 

@@ -87,6 +87,7 @@ class FolderConnector(Section):
     period: Duration | None = None
     observations: tuple[_Observation, ...] = ()
     device: dict[str, AttributeSource] = Field(default={})
+    controls: tuple[str, ...] = ()
     time: _Time | None = None
     place: _Place | None = None
     examples: tuple[_Example, ...] = ()
@@ -146,6 +147,7 @@ def _made(read: FolderConnector, own: Registry) -> Connector:
         period=read.period,
         observations=tuple(Observation(o.model, _attributes(o.attributes), o.period) for o in read.observations),
         device=_attributes(read.device),
+        controls=read.controls,
         time=None if read.time is None else Time(read.time.field, read.time.unit),
         place=None if read.place is None else Place(read.place.longitude, read.place.latitude, read.place.altitude),
         examples=tuple(_example(each) for each in read.examples),

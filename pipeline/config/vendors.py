@@ -23,6 +23,7 @@ from pipeline.models.device import controlled_properties
 from pipeline.registry import Registry
 
 _SHOWN = 12
+_ANY = "numValue"  # of a DeviceMeasurement: a value of any kind
 _OF_UPLINK = FromField(Path("the DevEUI", ()))
 """Of an entry that no route leads to: an uplink says itself whose it is."""
 
@@ -148,8 +149,15 @@ def family_binding(config: UsedConnector) -> Binding:
         device=device(config),
         attributes={},
         located=False,
-        stated=device_model.stated(vendor, product, _mapped(config)),
+        stated=device_model.stated(vendor, product, controlled(config)),
     )
+
+
+def controlled(config: UsedConnector) -> tuple[str, ...]:
+    """Return what the device measures, in the words of the Device's schema."""
+    connector = declared(config)
+    units = [each.attributes[_ANY].unit for each in connector.observed() if _ANY in each.attributes]
+    return controlled_properties(_mapped(config), units, connector.controls)
 
 
 def _mapped(config: UsedConnector) -> list[str]:
@@ -198,7 +206,7 @@ def _binding(
         period=period,
         location=None if is_device else location(config),
         located=not is_device,
-        stated={"controlledProperty": list(controlled_properties(_mapped(config)))} if is_device else {},
+        stated={"controlledProperty": list(controlled(config))} if is_device else {},
     )
 
 

@@ -3,7 +3,8 @@
 Where the schema and the wire differ, the wire follows the schema, and says so here:
 
 - controlledProperty is required and a list of words of the schema's own, so that no field of a payload supplies it: it
-  follows from the attributes that the connector maps (`controlled_properties`).
+  follows from what the connector says (`controls`), or from the attributes and units that it maps
+  (`controlled_properties`); where they tell nothing, it is empty.
 - batteryLevel is a fraction from 0 to 1. The schema also has -1 for "cannot be determined"; a level that is not known
   is left out instead. A device that sends its battery's voltage has no attribute for it here.
 - rssi may be in dBm or mW by the schema; it is in dBm.
@@ -21,6 +22,7 @@ from types import MappingProxyType
 from pipeline.models.base import Bounds, Model, ModelAttribute, between
 from pipeline.models.subjects import DEVICE as SUBJECT
 from pipeline.models.subjects import context_urls, schema_url
+from pipeline.units import UNITS, resolve
 
 _NAME = "Device"
 
@@ -78,6 +80,7 @@ DEVICE = Model(
     ),
 )
 
+_WEATHER = "weatherConditions"
 _AIR = ("no", "no2", "nox", "o3", "so2", "sh2", "c6h6", "co", "co2", "pm1", "pm25", "pm4", "pm10", "tsp", "tpc")
 
 CONTROLLED: Mapping[str, str] = MappingProxyType(
@@ -94,13 +97,58 @@ CONTROLLED: Mapping[str, str] = MappingProxyType(
         "illuminance": "light",
         "peopleCount": "occupancy",
         "streamGauge": "waterLevel",
+        "airQualityLevel": "airPollution",
+        "charge": "batterySupply",
+        **dict.fromkeys(("weatherType", "visibility", "snowHeight", "pressureTendency", "uVIndexMax"), _WEATHER),
     }
 )
 """The schema's word for what an attribute of the other models measures; many attributes have none of their own."""
 
-_OTHERWISE = "weatherConditions"
+BY_UNIT: Mapping[str, str] = MappingProxyType(
+    {
+        "CEL": "temperature",
+        "A97": "pressure",
+        "MTS": "speed",
+        "LUX": "light",
+        "D54": "solarRadiation",
+        "2N": "noiseLevel",
+        "WTT": "power",
+        "KWH": "energy",
+        "G42": "conductivity",
+        "Q30": "pH",
+        "NTU": "turbidity",
+        "FNU": "turbidity",
+        "KGM": "weight",
+    }
+)
+"""The schema's word for what a value of any kind measures (`numValue`), by its unit; a length may be anything."""
+
+WORDS = frozenset(
+    (
+        "airPollution", "atmosphericPressure", "averageVelocity", "batteryLife", "batterySupply", "cdom",
+        "conductance", "conductivity", "depth", "eatingActivity", "electricityConsumption", "energy",
+        "fillingLevel", "freeChlorine", "gasConsumption", "gateOpening", "heading", "humidity", "light", "location",
+        "milking", "motion", "movementActivity", "noiseLevel", "occupancy", "orp", "pH", "power", "precipitation",
+        "pressure", "refractiveIndex", "salinity", "smoke", "soilMoisture", "solarRadiation", "speed", "tds",
+        "temperature", "trafficFlow", "tss", "turbidity", "uvLampIntensity", "uvOrganicLoad", "waterConsumption",
+        "waterFlow", "waterLevel", "waterPollution", "weatherConditions", "weight", "windDirection", "windSpeed",
+    )
+)  # fmt: skip
+"""The words that the schema has."""
 
 
-def controlled_properties(attributes: Iterable[str]) -> tuple[str, ...]:
-    """Return what a device controls, in the schema's words, by the attributes that its connector maps; never empty."""
-    return tuple(sorted({CONTROLLED[name] for name in attributes if name in CONTROLLED})) or (_OTHERWISE,)
+def controlled_properties(
+    attributes: Iterable[str], units: Iterable[str | None] = (), said: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Return what a device measures, in the schema's words.
+
+    said: the connector's own words, which come first. attributes: those that it maps. units: of its values that may be
+    of any kind, as people type them. Empty where none of them tells: a word that is wrong would be worse.
+    """
+    told = set(said)
+    if not told:
+        told = {CONTROLLED[name] for name in attributes if name in CONTROLLED}
+        dimensions = {UNITS[code].dimension: word for code, word in BY_UNIT.items()}
+        known = [resolve(unit).dimension for unit in units if unit is not None]
+        told |= {dimensions[dimension] for dimension in known if dimension in dimensions}
+    return tuple(sorted(told))

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline.models.base import Model
-from pipeline.models.device import controlled_properties
 from pipeline.models.subjects import DEVICE as SUBJECT
 from pipeline.models.subjects import context_urls, schema_url
 
@@ -33,11 +32,11 @@ DEVICE_MODEL = Model(
 )
 
 
-def stated(vendor: str, device: str, attributes: Iterable[str]) -> dict[str, Any]:
-    """Return what a DeviceModel says of a vendor's device whose connector maps these attributes."""
+def stated(vendor: str, device: str, controlled: Iterable[str]) -> dict[str, Any]:
+    """Return what a DeviceModel says of a vendor's device that measures this, in the schema's words."""
     return {
         "category": ["sensor"],
-        "controlledProperty": list(controlled_properties(attributes)),
+        "controlledProperty": list(controlled),
         "manufacturerName": vendor,
         "brandName": vendor,
         "modelName": device,
