@@ -138,5 +138,5 @@ def hold(case: Case, made: Entities, letter: Mapping[str, str] | None) -> None:
     if state:
         assert len(came) >= 1, case.device
         same(came[-1], state)
-    nothing = not any(readings) and not came
+    nothing = readings and not any(readings) and not came  # an empty list has nothing to publish, and is filtered
     assert (None if letter is None else letter["ce_reason"]) == ("nothing_measured" if nothing else None), case.device
