@@ -64,7 +64,7 @@ def test_what_arrives_is_judged_in_memory(bench: WorkerBench, tmp_path: Path) ->
 
     assert check.code == 0, check.findings
     assert check.said("connectors.city-aq.attributes") == [
-        'no attribute takes `["odd\\u001b[31m"]`, `battery`, `radio` of the payload: not published.'
+        'no attribute takes `"[\\"odd\\u001b[31m\\"]"`, `battery`, `radio` of the payload: not published.'
     ]
     missing, malformed = sorted(check.said("connectors.city-aq"), key=lambda said: "(malformed)" in said)
     assert missing.startswith(
