@@ -77,7 +77,7 @@ class Compiler:
         device = vendors.device_binding(used, MODELS)
         return Fan(
             decode=vendors.declared(used).decode,
-            plans=tuple(self._plan(binding) for binding in vendors.bindings(used, MODELS)),
+            plans=tuple(self._plan(each, presented=device is not None) for each in vendors.bindings(used, MODELS)),
             envelope=vendors.envelope(used),
             device=None if device is None else self._plan(device),
             states=None if device is None else self._states(used),
@@ -114,7 +114,7 @@ class Compiler:
         bindings = [replace(each, device=_BY_EUI) for each in bindings]
         return Fan(
             decode=decode,
-            plans=tuple(self._plan(each) for each in bindings),
+            plans=tuple(self._plan(each, presented=True) for each in bindings),
             device=self._plan(_with_network(device, bindings, controls)),
             states=states,
             family=family,
@@ -143,7 +143,7 @@ class Compiler:
         paths = {name: field_path(each.field) for name, each in told.items()}
         return DeviceStates(paths, used.device_interval, self._store)
 
-    def _plan(self, binding: Binding) -> Plan:
+    def _plan(self, binding: Binding, *, presented: bool = False) -> Plan:
         model = MODELS[binding.model]
         stream = self._config.stream(model.name)
         nobody = binding is _GATEWAY or model.name == DEVICE_MODEL
@@ -161,6 +161,7 @@ class Compiler:
             seen=lambda key: watch.find(key, called),
             room=self._room,
             names=self._names,
+            presented=presented,
         )
         self._directory.on_change(plan.forget)
         return plan

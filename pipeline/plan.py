@@ -73,7 +73,8 @@ class Plan:
     """Everything known beforehand about the readings of one connector on one feed.
 
     area: the box that places from payloads must lie in. lookup: who a device is. seen: where it is noted that a device
-    spoke, by its key. names: those that were made of an arrival lately.
+    spoke, by its key. names: those that were made of an arrival lately. presented: whether the Device entity of each
+    device is published, too.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Plan:
         lookup: Lookup = _nobody,
         seen: Callable[[str], Seen] = _unseen,
         names: GivenNames | None = None,
+        presented: bool = False,
         room: Room | None = None,
     ) -> None:
         self.binding = binding
@@ -102,6 +104,7 @@ class Plan:
         self._lookup = lookup
         self.seen = seen
         self.names = names or GivenNames()
+        self._presented = presented
         self.provenance = f"{binding.name}@{binding.version}"
         self.shared, self._shared_count = self._shared_headers(terms)
         self.headers_size = len(self.headers_start()) + len(TIME_START) + len(recorded_header(0)) + len(times.text(0))
@@ -138,12 +141,18 @@ class Plan:
         """
         device = self._lookup(name)
         key = device_key(name if device is None else device.key)
-        constants = self._constants(device).encode()
+        constants = (self._device(key) + self._constants(device)).encode()
         entity = Entity(self, key, self.head + constants if constants else self.head, self._place(device))
         entity.registered = None if device is None or device.location is None else device.location[:2]
         if isinstance(name, str | int):
             self._entities.put(name, entity, len(key))
         return entity
+
+    def _device(self, key: str) -> str:
+        """Return the relation to the Device entity where that is published; elsewhere it would lead nowhere."""
+        if not self._presented or self.model.device is None:
+            return ""
+        return related({self.model.device: entity_id("Device", self.tenant, key)})
 
     def _constants(self, device: Device | None) -> str:
         """Return what the registry says of a device, but not of what it measures itself."""

@@ -94,7 +94,7 @@ def entities(bench: WorkerBench) -> Entities:
     for model in models:
         for record in bench.client.consume_all(f"{bench.tenant}.{model}.v1"):
             entity = simplified(entity_of(record))
-            beside = {*BESIDES, *MODELS[model].time, *MODELS[model].relations, "controlledProperty"}
+            beside = {*BESIDES, *MODELS[model].time, *MODELS[model].relations, "controlledProperty", "refDevice"}
             assert "ce_quality" not in headers_of(record)
             made[entity["id"].rsplit(":", 1)[1], model].append(
                 {name: value for name, value in entity.items() if name not in beside}

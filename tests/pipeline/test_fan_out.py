@@ -19,7 +19,7 @@ from pipeline.errors import PayloadError, Reason
 from pipeline.message import Cut, Message
 from pipeline.record import Record, decode_headers
 from pipeline.testing import located
-from tests.pipeline.flow import ARRIVAL, Memory, headers_of
+from tests.pipeline.flow import ARRIVAL, READING, Flow, Memory, headers_of
 from tests.pipeline.vendor_flow import TH1, WRAPPED, VendorFlow, loaded, wrapped
 from tests.support.records import assert_record, simplified
 from tests.support.vendors import hostile
@@ -123,6 +123,13 @@ def test_a_state_that_is_known_and_not_due_is_filtered() -> None:
     flow.put(wrapped("32", 4))
     assert flow.put(wrapped("32", 4)) == []
     assert flow.ledger.fates[Fate.FILTERED] == 1
+
+
+def test_a_measured_entity_refers_to_its_device_where_that_is_published_and_only_there() -> None:
+    [weather, _, device] = VendorFlow(TH1).put(bytes.fromhex(NOW))
+    assert entity(weather)["refDevice"] == {"type": "Relationship", "object": entity(device)["id"]}
+    [alone] = Flow().put(json.dumps(READING).encode())
+    assert "refDevice" not in entity(alone), "an inline connector of a route publishes no Device"
 
 
 def test_several_readings_keep_their_own_times_and_get_an_index_where_times_meet() -> None:
