@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Final, Literal, TextIO
 
+from pipeline.log_writer import LogWriter
 from pipeline.printable import printable
 
 Form = Literal["json", "console"]
@@ -28,6 +29,8 @@ _BURST = 20  # lines of one message
 _WINDOW = 60.0  # seconds
 _MOST = 1000  # messages that are told apart; ours are constant, a library's need not be
 _OURS = ("pipeline", "connectors")
+_LAST_WORDS = 1.0  # seconds
+_WRITERS: list[LogWriter] = []
 
 
 class Log:
@@ -60,9 +63,17 @@ class Log:
 class Lines(logging.Handler):
     """Writes lines to standard error, as JSON or for a terminal; few of one message a minute."""
 
-    def __init__(self, form: Form, *, stream: TextIO | None = None, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        form: Form,
+        *,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = monotonic,
+        writer: LogWriter | None = None,
+    ) -> None:
         super().__init__()
         self.form = form
+        self.writer = writer
         self._stream = stream
         self.addFilter(Limit(clock))
 
@@ -70,6 +81,9 @@ class Lines(logging.Handler):
         """Write one line; a log that nobody takes stops nothing."""
         stream = self._stream or sys.stderr
         line = as_json(record) if self.form == "json" else as_text(record)
+        if self.writer is not None:
+            self.writer.write(line)
+            return
         try:
             stream.write(line + "\n")
             stream.flush()
@@ -109,10 +123,46 @@ def begin(form: Form | Literal["auto"] = "auto", level: str | None = None) -> No
     for handler in [each for each in root.handlers if isinstance(each, Lines)]:
         root.removeHandler(handler)
     chosen: Form = ("console" if sys.stderr.isatty() else "json") if form == "auto" else form
-    root.addHandler(Lines(chosen))
+    root.addHandler(Lines(chosen, writer=_WRITERS[-1] if _WRITERS else None))
     logging.captureWarnings(capture=True)
     if level is not None:
         set_level(level)
+
+
+@contextmanager
+def in_background() -> Iterator[None]:
+    """Write from a thread of its own: for a worker, whose loop must never wait for a reader of its log.
+
+    At the end what still waits is written, for a moment; where nobody reads, it is left.
+    """
+    try:
+        writer = LogWriter(sys.stderr.fileno(), _tell_dropped)
+    except (OSError, ValueError):  # no stream of the system's
+        yield
+        return
+    _WRITERS.append(writer)
+    _write_by(writer)
+    try:
+        yield
+    finally:
+        if writer.flush(_LAST_WORDS):
+            _write_by(None)
+        _WRITERS.remove(writer)
+
+
+def _write_by(writer: LogWriter | None) -> None:
+    for each in logging.getLogger().handlers:
+        if isinstance(each, Lines):
+            each.writer = writer
+
+
+def _tell_dropped(count: int) -> None:
+    Log(__name__).warning("Lines of the log were not written, for its reader did not read.", lines=count)
+
+
+def dropped() -> int:
+    """Return how many lines were not written, as nobody read and what may wait was full."""
+    return sum(each.dropped for each in _WRITERS)
 
 
 def set_level(level: str) -> None:

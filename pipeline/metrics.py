@@ -27,7 +27,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from pipeline import metrics_lorawan, metrics_silent, metrics_state
+from pipeline import logs, metrics_lorawan, metrics_silent, metrics_state
 from pipeline.clock import Clock
 from pipeline.delivery import Fate, Ledger
 from pipeline.errors import Reason
@@ -314,6 +314,8 @@ class _Live(Collector):
         said = "How late the event loop was at its worst, in the last 15 to 30 s."
         yield GaugeMetricFamily("headrace_event_loop_lag_seconds", said, value=self._metrics.lag())
         yield from _clock(self._metrics.clock)
+        said = "Lines of the log that were not written: nobody read them, and what may wait was full."
+        yield CounterMetricFamily("headrace_log_dropped_lines", said, value=logs.dropped())
         yield from self._conservation()
         yield from self._lanes()
         yield from self._published()

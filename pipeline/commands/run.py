@@ -59,13 +59,14 @@ def _run(parsed: argparse.Namespace) -> int:
     logs.begin(loaded.config.log.format, loaded.config.log.level)
     _warn(loaded)
     app: Any = importlib.import_module("pipeline.app")  # late: `check` needs neither paho nor aiokafka
-    try:
-        return int(app.run(loaded, loop=parsed.loop))
-    except StartError as problem:
-        if logs.form() == "console":
-            raise
-        _LOG.error("The worker cannot start.", problem=str(problem))
-        return commands.START_ERROR
+    with logs.in_background():
+        try:
+            return int(app.run(loaded, loop=parsed.loop))
+        except StartError as problem:
+            if logs.form() == "console":
+                raise
+            _LOG.error("The worker cannot start.", problem=str(problem))
+            return commands.START_ERROR
 
 
 def _warn(loaded: config.Loaded) -> None:
