@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from errno import EDQUOT, ENOSPC
+from pathlib import Path
 
 from pipeline import commands
 from pipeline.commandline.parser import known, parser
@@ -24,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         top.print_help()
         return commands.CONFIG_ERROR
     try:
-        return int(known()[parsed.command].run(parsed))
+        code = int(known()[parsed.command].run(parsed))
+        _flush()
     except ConfigError as problem:
         _say(parsed, str(problem), list(getattr(problem, "findings", ())))
         return commands.CONFIG_ERROR
@@ -35,7 +38,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if problem.errno not in _FULL:
             raise
         sys.stderr.write(f"A file, or standard output, cannot be written: {problem.strerror}.\n")
+        _drop_what_is_left()
         return commands.START_ERROR
+    return code
+
+
+def _flush() -> None:
+    """Write out what is left, here, where it can be said what went wrong, and not as Python ends."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # of `headrace ... | head`: the reader has what it wanted
+        _drop_what_is_left()
+
+
+def _drop_what_is_left() -> None:
+    """Let Python's own flush at the end succeed: its failure would be a second message, and exit code 120."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _say(parsed: argparse.Namespace, sentence: str, findings: list[Finding]) -> None:

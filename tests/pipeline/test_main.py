@@ -1,6 +1,7 @@
 """The command line: what it prints, where, and how it exits."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -182,11 +183,24 @@ def test_the_command_as_a_process() -> None:
     assert "Traceback" not in refused.stderr
 
 
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    env = {**os.environ, "PYTHONUNBUFFERED": ""}
+    command = [sys.executable, "-m", "pipeline", "init", "mqtt"]
+    done = subprocess.run(command, env=env, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("arguments", [["init", "mqtt"], ["check", "--schema"], ["connectors", "list"]])
-def test_a_full_disk_behind_standard_output(arguments: list[str]) -> None:
+@pytest.mark.parametrize("buffered", [True, False])
+def test_a_full_disk_behind_standard_output(arguments: list[str], *, buffered: bool) -> None:
+    env = {**os.environ, "PYTHONUNBUFFERED": "" if buffered else "1"}
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "pipeline", *arguments],
+            env=env,
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

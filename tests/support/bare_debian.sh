@@ -59,6 +59,7 @@ shared=${HEADRACE_SHARED:-$here/../shared/data}
 # A mount and process namespace of its own: whatever happens, nothing stays mounted and nothing goes on running.
 unshare --mount --pid --fork --kill-child bash -euc '
     root=$1; shift
+    mount --bind "$root" "$root" # so that the chroot has a / among its mounts
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
     mount -t sysfs sysfs "$root/sys"
