@@ -50,9 +50,9 @@ def frames(line: Truth) -> Iterator[Frame]:
 
 
 def test_every_frame_is_one_record_or_the_right_refusal(devices: list[Device], truth: list[Truth]) -> None:
-    worker = Worker(devices)
-    feed, names = worker.feeds[0], {device.dev_eui: device.key for device in devices}
     with Clock() as clock:
+        worker = Worker(devices)
+        feed, names = worker.feeds[0], {device.dev_eui: device.key for device in devices}
         for line in truth:
             before, dead = Counter(feed.raw.outcomes), len(worker.dead.reasons)
             said = len(worker.uplinks.confirmed), len(worker.events.confirmed)
