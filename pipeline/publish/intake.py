@@ -12,6 +12,7 @@ from typing import Final
 
 from pipeline.delivery import Batch, Delivery, Fate
 from pipeline.errors import DeliveryError, Reason
+from pipeline.message import Message
 from pipeline.publish.batch import OVERHEAD, RECORD_OVERHEAD
 from pipeline.publish.chunk import Chunk, Slot
 from pipeline.publish.codes import TOO_LARGE, name_of, reason_of
@@ -64,6 +65,7 @@ class Intake:
         self._chunk_bytes = chunk_bytes
         self._partitions: dict[str, int] = {}  # topic -> how many, for all records until `regroup`
         self._dead_letter = dead_letter
+        self._lettered: Message | None = None  # whose dead letter was made last
         self._cache = _Cache(self._find)
 
     def put(self, batch: Batch[Record]) -> None:
@@ -119,11 +121,11 @@ class Intake:
         """Find another way for the one record that Kafka refused with `code`; say whether there was one."""
         [record], [(delivery, _, _)] = chunk.records, chunk.runs
         if record.message is not None:
-            letter = self._dead_letter(record, reason_of(code), f"Kafka refused the record: {name_of(code)}.")
-            if letter is not None:
+            detail = f"Kafka refused the record: {name_of(code)}."
+            found = self._refused(record, delivery, reason_of(code), detail)
+            if found:
                 slot.done()
-                self.place(letter, delivery)
-            return letter is not None
+            return found
         if not record.value_size:
             return False
         kept = record.value_size // 2 if code in TOO_LARGE else 0
@@ -136,11 +138,8 @@ class Intake:
         # By its own key: another device's longer one must not make a record too large that Kafka would take.
         alone = len(record.body) + record.destination.size + RECORD_OVERHEAD
         too_long = record.value_size > MAX_VALUE and record.message is not None
-        if too_long or OVERHEAD + alone > self.limits[slot.topic]:
-            letter = self._too_large(slot, record)
-            if letter is not None:
-                self.place(letter, delivery)
-                return
+        if (too_long or OVERHEAD + alone > self.limits[slot.topic]) and self._too_large(slot, record, delivery):
+            return
         if slot.records and slot.size + alone > slot.limit:
             slot.cut()
             self.full()
@@ -156,13 +155,32 @@ class Intake:
         slot.size += alone
         slot.records.append(record)
 
-    def _too_large(self, slot: Slot, record: Record) -> Record | None:
-        """Make what goes instead; None when nothing can, and Kafka must say itself that it does not fit."""
+    def _too_large(self, slot: Slot, record: Record, delivery: Delivery) -> bool:
+        """Let something else go instead; False when nothing can, and Kafka must say itself that it does not fit."""
         if record.message is None:
-            return self._fitting(slot, record) if record.value_size else None
+            if record.value_size:
+                self.place(self._fitting(slot, record), delivery)
+            return record.value_size > 0
         limit = min(self.limits[slot.topic], MAX_VALUE)
         detail = f"The record's value has {record.value_size} bytes; topic {slot.topic} takes {limit}."
-        return self._dead_letter(record, Reason.RECORD_TOO_LARGE, detail)
+        return self._refused(record, delivery, Reason.RECORD_TOO_LARGE, detail)
+
+    def _refused(self, record: Record, delivery: Delivery, reason: Reason, detail: str) -> bool:
+        """Let the dead letter of a record's message go instead of the record; False when there is no topic for it.
+
+        A message has one, however many of its records are refused: each would hold the whole payload again. The others
+        share the message's fate, since it is settled when the letter is, too.
+        """
+        if record.message is self._lettered:
+            delivery.seal(Fate.DEAD_LETTERED)
+            return True
+        letter = self._dead_letter(record, reason, detail)
+        if letter is None:
+            return False
+        self._lettered = record.message
+        delivery.weigh(HELD + len(letter.body))
+        self.place(letter, delivery)
+        return True
 
     def _fitting(self, slot: Slot, letter: Record) -> Record:
         """Cut a dead letter's value to what the topic takes."""

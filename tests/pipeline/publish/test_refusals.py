@@ -176,6 +176,32 @@ class TestRefusals:
         assert bench.settled()
         assert not bench.events.failures
 
+    @pytest.mark.parametrize("size", [MAX_VALUE, 0])
+    def test_a_message_has_one_dead_letter_however_many_of_its_records_are_refused(self, size: int) -> None:
+        """By us, since they are too large, or by Kafka; what came before and behind them is published."""
+
+        async def work(bench: Bench) -> None:
+            records = [bench.record(number, size=size if number in {1, 3, 4} else 0) for number in range(6)]
+            if not size:
+                bench.cluster.refused_values |= {records[number].value for number in (1, 3, 4)}
+            bench.put(record._replace(message=records[0].message) for record in records)
+
+        bench = run(work, partitions=1)
+        assert bench.cluster.values() == [b"0", b"2", b"5"]
+        assert len(bench.cluster.logs[LETTERS, 0]) == 1
+        assert bench.settled()
+        assert bench.ledger.fates[Fate.PUBLISHED] == 3
+        assert bench.ledger.fates[Fate.DEAD_LETTERED] == 3
+        assert bench.acknowledged == [1]
+
+    def test_a_dead_letter_made_here_weighs_on_its_lane(self) -> None:
+        async def work(bench: Bench) -> None:
+            record = bench.record(1, size=MAX_VALUE)
+            bench.put([record])
+            assert bench.lane.weight > len(record.body) + 100  # the model's letters have a hundred bytes
+
+        assert run(work).lane.weight == 0
+
     def test_max_message_bytes_below_the_chunk(self) -> None:
         async def whole() -> Bench:
             bench = Bench(partitions=1)
