@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 crc32c: Final[Callable[[bytes], int]] = google_crc32c.value
 RULE = 2 << 32
 """Added to a digest: it has nine hex digits then, of which the first says which rule made the id."""
-_TIME_DIGITS = 13 + len("-2") + 8  # every millisecond from 2001 to 2286 has thirteen
+TIME_DIGITS = 13 + len("-2") + 8  # every millisecond from 2001 to 2286 has thirteen
+_KEPT_LENGTHS = 128  # keys of one feed are of few lengths
+_KEPT_DIGITS = 64  # a network's names have nearly always between 8 and 30 characters
 _KEPT_NAMES = 8192  # more than one read of a socket can hold
 _LONGEST_NAME = 200
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+", re.ASCII).fullmatch
@@ -47,47 +49,41 @@ class Entity(Destination):
     There is one for each device and model of a city, so what can be told from something else is not kept, and it is
     itself the destination of its records.
 
-    device: the device's name, percent-encoded. head: the record's value behind the id, up to its first time; one for
-    all devices of which the registry says nothing. place: the text of the location that is known of the device
-    beforehand, which stands in the head unless the payload may have a better one.
-    seen: when its device spoke. subject: the headers that name the entity, and `ce_id` up to its discriminator of
-    23 characters. start, digits: the same where the network tells readings apart, for its latest reading, and how many
-    characters its discriminator has.
+    head: the record's value behind the id, up to its first time; one for all devices of which the registry says
+    nothing. place: the text of the location that is known of the device beforehand, which stands in the head unless
+    the payload may have a better one. seen: when its device spoke.
     """
 
-    __slots__ = ("device", "digits", "head", "place", "plan", "registered", "seen", "start", "subject")
+    __slots__ = ("head", "place", "registered", "seen")
+    origin: Plan
 
     def __init__(self, plan: Plan, key: str, head: bytes, place: bytes = b"") -> None:
-        identity = entity_id(plan.model.name, plan.tenant, key)
-        super().__init__(plan.topic, identity.encode(), plan.feed, plan.provenance)
-        self.plan = plan
-        self.device = key
+        self.key = entity_id(plan.model.name, plan.tenant, key).encode()
+        self.origin = plan
         self.head = head
         self.place = place
         self.registered: tuple[float, ...] | None = None  # longitude and latitude, by the device registry
         self.seen = plan.seen(key)
-        self.subject = self._subject(_TIME_DIGITS)
-        self.digits, self.start = _TIME_DIGITS, self.subject
 
     @property
     def id(self) -> str:
         """The entity id."""
         return self.key.decode()
 
-    def _subject(self, digits: int) -> bytes:
-        prefix = self.id_prefix().encode()
-        start = header_start("ce_id", len(prefix) + digits)
-        return header("ce_subject", self.key) + start + prefix
+    @property
+    def plan(self) -> Plan:
+        """The plan of all such entities; the hot path takes it by its other name, which costs no call."""
+        return self.origin
+
+    @property
+    def device(self) -> str:
+        """The device's name, percent-encoded."""
+        return self.key[self.plan.key_start :].decode()
 
     def named(self, discriminator: bytes) -> bytes:
         """Return the headers that name the entity and a reading which the network tells apart: DevAddr, FCnt, FPort."""
-        if len(discriminator) != self.digits:
-            self.expect(len(discriminator))
-        return self.start + discriminator
-
-    def expect(self, digits: int) -> None:
-        """Make ready for discriminators of so many digits: a counter has as many for long."""
-        self.digits, self.start = digits, self._subject(digits)
+        name = self.id_prefix().encode() + discriminator
+        return header("ce_subject", self.key) + header("ce_id", name)
 
     def named_by_time(self, observed: int, digest: int, index: int = 0) -> bytes:
         """Return the headers that name the entity and a reading with a time of its own.
@@ -111,6 +107,44 @@ class Entity(Destination):
     def id_prefix(self) -> str:
         """Return `ce_id` up to its discriminator: the type and the key."""
         return f"{self.plan.model.name}:{self.device}:"
+
+
+class Starts(dict[int, tuple[bytes, bytes, int]]):
+    """By the length of an entity's key: what its headers have before the key, and between key and device's name.
+
+    So these headers need not be kept for each entity. The third is the size of the headers that name it, with the key,
+    the device's name, a colon behind it and a discriminator of `digits` characters.
+    """
+
+    def __init__(self, model: str, key_start: int, digits: int) -> None:
+        super().__init__()
+        self._model = model
+        self._key_start = key_start
+        self._digits = digits
+
+    def __missing__(self, length: int) -> tuple[bytes, bytes, int]:
+        if len(self) >= _KEPT_LENGTHS:
+            self.clear()
+        name = f"{self._model}:".encode()
+        device = length - self._key_start + 1
+        subject = header_start("ce_subject", length)
+        start = header_start("ce_id", len(name) + device + self._digits) + name
+        made = self[length] = subject, start, len(subject) + length + len(start) + device + self._digits
+        return made
+
+
+class StartsByDigits(dict[int, Starts]):
+    """`Starts` by how many characters the discriminator has, which a network gives."""
+
+    def __init__(self, model: str, key_start: int) -> None:
+        super().__init__()
+        self._of = model, key_start
+
+    def __missing__(self, digits: int) -> Starts:
+        if len(self) >= _KEPT_DIGITS:
+            self.clear()
+        made = self[digits] = Starts(*self._of, digits)
+        return made
 
 
 class GivenNames:

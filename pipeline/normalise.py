@@ -25,7 +25,7 @@ class Normalise(Stage[Reading]):
             _, payload, arrival, _, traceparent = message
             if arrival != self._arrival:
                 self._arrival, self._recorded = arrival, recorded_header(arrival)
-            plan, digest = entity.plan, crc32c(payload)
+            plan, digest = entity.origin, crc32c(payload)
             try:
                 record = plan.fast(fields, entity, message, self._recorded, digest) if traceparent is None else None
                 if record is None:

@@ -17,7 +17,7 @@ from pipeline import cloudevents, times
 from pipeline.binding import MAX_AGE, WORLD, Area, Binding, Fields, Fixed, ObservedAt, Path, Position
 from pipeline.connector import FromArrival
 from pipeline.devices import Device
-from pipeline.entity import Entity, GivenNames, device_key, entity_id
+from pipeline.entity import Entity, GivenNames, StartsByDigits, device_key, entity_id
 from pipeline.errors import PayloadError, Reason
 from pipeline.json_words import lack, lacking, told
 from pipeline.message import Message
@@ -106,6 +106,9 @@ class Plan:
         self.names = names or GivenNames()
         self._presented = presented
         self.provenance = f"{binding.name}@{binding.version}"
+        self.connector, self.lasting = self.provenance, True  # as the origin of its entities' records
+        self.key_start = len(entity_id(model.name, tenant, ""))
+        self.starts = StartsByDigits(model.name, self.key_start)
         self.shared, self._shared_count = self._shared_headers(terms)
         self.headers_size = len(self.headers_start()) + len(TIME_START) + len(recorded_header(0)) + len(times.text(0))
         targets = {name: entity_id(to, tenant, device_key(key)) for name, (to, key) in binding.related.items()}

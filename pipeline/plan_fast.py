@@ -19,7 +19,7 @@ import orjson
 
 from pipeline import ngsi_ld, times
 from pipeline.binding import MAX_AGE, Fields, Path, Position
-from pipeline.entity import RULE, Entity
+from pipeline.entity import RULE, TIME_DIGITS, Entity
 from pipeline.message import Message
 from pipeline.record import Record
 from pipeline.slot import Slot
@@ -36,13 +36,16 @@ FastUplink = Callable[[Fields, Entity, Message, bytes, Uplink], Record | None]
 
 AHEAD_MS = 300_000  # a device clock may be five minutes ahead of arrival
 SWAPPED_DEGREES = 0.05  # some 5 km: how near a swapped pair must be to the place in the registry
-_BY_TIME = (f"named = b'%d-%x' % (ms, {RULE} + digest)", "start = entity.subject")
+_BY_TIME = (
+    f"named = b':%d-%x' % (ms, {RULE} + digest)",
+    "subject, start, named_size = starts[len(key)]",
+)
 _BY_NETWORK = (
     "if uplink.dev_addr is None or uplink.f_cnt is None: named = uplink.id",
     "else: named = f'{uplink.dev_addr}-{uplink.f_cnt}-{uplink.port}{uplink.mark}'.encode()",  # `id`, without the call
     "if named is None: return None",
-    "if len(named) != entity.digits: entity.expect(len(named))",
-    "start = entity.start",
+    "subject, start, named_size = starts[len(named)][len(key)]",
+    "named = b':' + named",
 )
 """What tells a reading apart, and the headers up to there: the device's time and a digest, or the network's word."""
 _KEPT_CONVERSIONS = 4096  # a sensor has few distinct values, and rounding to 12 digits costs half a microsecond
@@ -109,20 +112,20 @@ class _Source:
 
     def function(self, plan: Plan, *, uplink: bool) -> Any:  # noqa: ANN401 - Fast or FastUplink
         """Compile what was added into a function."""
-        pieces = ", ".join(
-            ["OPENING", "entity.key", "entity.head", *self.pieces, self.constant(self._text + plan.headers_start())]
-        )
+        end = self.constant(self._text + plan.headers_start())
+        pieces = ", ".join(["OPENING", "key", "entity.head", *self.pieces, end])
+        naming = f"subject, key, start, key[{plan.key_start}:], named"
         numbers = ", ".join(self.numbers)
         written = f"{numbers}, = dumps([{numbers}])[1:-1].split(b',')" if numbers else "pass"
         steps = [*self.reads, *self.checks, written, *(_BY_NETWORK if uplink else _BY_TIME)]
         lines = [
             f"def fast(fields, entity, message, recorded, {'uplink' if uplink else 'digest'}):",
             "    try:",
-            "        arrival = message[2]",  # by place: a third of the time
+            "        arrival, key = message[2], entity.key",  # by place: a third of the time
             *(f"        {line}" for line in steps),
-            f"        body = join(({pieces}, start, named, TIME_START, moment, recorded))",
-            f"        headers_size = len(start) + len(named) + {plan.headers_size}",
-            "        return new(Record, (entity, body, len(body) - headers_size, arrival, message))",
+            f"        body = join(({pieces}, {naming}, TIME_START, moment, recorded))",
+            f"        size = len(body) - named_size - {plan.headers_size}",
+            "        return new(Record, (entity, body, size, arrival, message))",
             "    except (KeyError, IndexError, TypeError, OverflowError):",
             "        return None",
         ]
@@ -137,6 +140,7 @@ class _Source:
             "join": b"".join,
             "new": tuple.__new__,  # a named tuple, made in a third of the time
             "second_text": times.second_text,
+            "starts": plan.starts if uplink else plan.starts[TIME_DIGITS],
         }
         exec(_code("\n".join(lines)), names)  # noqa: S102 - see the module's docstring
         return names["fast"]

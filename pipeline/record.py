@@ -8,8 +8,9 @@ its `Destination`, and a record is a join of ready pieces.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from pipeline.message import Message
 
@@ -89,23 +90,61 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
     return (number >> 1) ^ -(number & 1), at + 1
 
 
+class Origin(Protocol):
+    """What the destinations of one connector on one feed have in common.
+
+    topic: the Kafka topic. feed, connector: names for a dead letter, if Kafka refuses a record. lasting: False where
+    each destination is made for a single record, so that the publisher does not remember it.
+    """
+
+    topic: str
+    feed: str
+    connector: str
+    lasting: bool
+
+
+@dataclass(slots=True)
+class Named:
+    """An `Origin` that is nothing else."""
+
+    topic: str
+    feed: str
+    connector: str
+    lasting: bool
+
+
 class Destination:
     """Where one entity's records go and whence they come: the same for every reading of it.
 
-    topic: the Kafka topic. key: the entity id. feed, connector:
-    names for a dead letter, if Kafka refuses the record. The publisher remembers the partition by this object's
-    identity, so whoever makes one keeps it as long as the entity is seen. lasting: False for one that is made for a
-    single record, which the publisher then does not remember.
+    key: the entity id. origin: the rest, which many have in common. The publisher remembers the partition by this
+    object's identity, so whoever makes one keeps it as long as the entity is seen.
     """
 
-    __slots__ = ("connector", "feed", "key", "lasting", "topic")
+    __slots__ = ("key", "origin")
 
     def __init__(self, topic: str, key: bytes, feed: str = "", connector: str = "", *, lasting: bool = True) -> None:
-        self.topic = topic
         self.key = key
-        self.feed = feed
-        self.connector = connector
-        self.lasting = lasting
+        self.origin: Origin = Named(topic, feed, connector, lasting)
+
+    @property
+    def topic(self) -> str:
+        """The Kafka topic."""
+        return self.origin.topic
+
+    @property
+    def feed(self) -> str:
+        """The feed that brought the readings."""
+        return self.origin.feed
+
+    @property
+    def connector(self) -> str:
+        """The connector that decoded them, and its version."""
+        return self.origin.connector
+
+    @property
+    def lasting(self) -> bool:
+        """Whether more records than one go there."""
+        return self.origin.lasting
 
     @property
     def size(self) -> int:

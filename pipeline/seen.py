@@ -5,6 +5,7 @@ The hot path only sets `last`. All else is worked out by whoever looks at it, ev
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 import orjson
@@ -16,19 +17,27 @@ _LATE = 2.0  # deviations above the mean that are no surprise
 _SHORTEST = 60.0  # seconds; less would call for a person at each hiccup of a network
 
 
+class Standing(Enum):
+    """What the device registry says of a device: nothing, that it is in use, or that it is not."""
+
+    UNREGISTERED = 0
+    IN_USE = 1
+    UNUSED = 2
+
+
 class Seen:
     """What is known of one device.
 
     last: when a record of it was made, in milliseconds since 1970 UTC; 0: never. looked: the same at the last look.
     since: from when on its silence counts: then, or when it was first expected. interval: seconds that are configured;
-    0: learn them. called: the connector and the model by which it spoke first. expected: False while nobody misses it.
-    registered: whether the device registry has it. silent: whether it was overdue at the last look. written: when it
-    was last kept, in milliseconds since 1970 UTC.
+    0: learn them. called: the connector and the model by which it spoke first. standing: what the
+    device registry says of it. silent: whether it was overdue at the last look. written: when it
+    was last kept, in milliseconds since 1970 UTC; 0: never.
     """
 
     __slots__ = (
-        *("_deviation", "_gaps", "_mean", "called", "expected", "interval", "key", "last", "looked", "registered"),
-        *("silent", "since", "written"),
+        *("_deviation", "_gaps", "_mean", "called", "interval", "key", "last", "looked", "silent", "since"),
+        *("standing", "written"),
     )
 
     def __init__(self, key: str, since: int = 0) -> None:
@@ -38,13 +47,22 @@ class Seen:
         self.since = since
         self.interval = 0.0
         self.called: tuple[str, ...] = ()
-        self.expected = True
-        self.registered = False
+        self.standing = Standing.UNREGISTERED
         self.silent = False
         self.written = 0
         self._mean = 0.0
         self._deviation = 0.0
         self._gaps = 0
+
+    @property
+    def registered(self) -> bool:
+        """Whether the device registry has it."""
+        return self.standing is not Standing.UNREGISTERED
+
+    @property
+    def expected(self) -> bool:
+        """Whether it is missed when it says nothing."""
+        return self.standing is not Standing.UNUSED
 
     @property
     def learned(self) -> float:
@@ -74,7 +92,7 @@ class Seen:
         self.last = now if self.last != self.looked else self.last and max(1, self.last + by)
         self.looked = self.looked and max(1, self.looked + by)
         self.since = max(0, self.since + by)
-        self.written += by
+        self.written = self.written and max(1, self.written + by)
 
     def _learn(self, gap: float) -> None:
         if not self._gaps:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from pipeline.devices import Device, Devices
 from pipeline.entity import device_key
-from pipeline.seen import UNSEEN, Seen
+from pipeline.seen import UNSEEN, Seen, Standing
 from pipeline.store import Store
 
 AGES = {"1h": 3600, "6h": 21_600, "1d": 86_400, "7d": 604_800}
@@ -79,6 +79,7 @@ class Silence:
         self._store = store
         self._clock = clock
         self._seen: dict[str, Seen] = {}
+        self._earlier = store.share(table, self._rows)  # of an earlier process, until it is taken up
         self._room = most
         self._key_room = _MOST_KEYS
         self._crowded = False
@@ -106,7 +107,7 @@ class Silence:
     def _new(self, key: str, device: Device | None = None) -> Seen:
         now = self._clock()
         seen = self._seen[key] = Seen(key, now)
-        kept = self._store.get(self._table, key)
+        kept = self._earlier.pop(key, None)
         if device is not None:
             self._register(seen, device)
         if kept is not None:
@@ -124,12 +125,12 @@ class Silence:
         expected = device.lifecycle == "active"
         if expected and not seen.expected:
             seen.since = self._clock()
-        seen.registered, seen.expected = True, expected
+        seen.standing = Standing.IN_USE if expected else Standing.UNUSED
         seen.interval = device.interval or self.patience.of(device.connector, device.model, *seen.called)
 
     def restore(self) -> Iterator[None]:
         """Take up who was seen by an earlier process, and is in no registry; pauses after each slice."""
-        for number, (key, _) in enumerate(list(self._store.items(self._table))):
+        for number, key in enumerate(list(self._earlier)):
             if key not in self._seen:
                 self.find(key)
             if number % _SLICE == 0:
@@ -241,6 +242,11 @@ class Silence:
     def _keep(self, seen: Seen, now: int) -> None:
         seen.written = now
         self._store.put(self._table, seen.key, seen.kept())
+
+    def _rows(self) -> Iterator[tuple[str, bytes]]:
+        """Yield all that outlives the process."""
+        yield from self._earlier.items()
+        yield from ((key, seen.kept()) for key, seen in self._seen.items() if seen.written)
 
     def close(self) -> None:
         """Keep what is not yet kept."""

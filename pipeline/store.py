@@ -3,6 +3,7 @@
     store = Store(folder)                  reads the file, once
     store.put("device", key, value)        in memory; the last value wins
     store.when_written(call)               calls back when all that was put is in the file
+    store.share("seen", rows)              values that their owner holds: here only until they are written
     await store.run()                      writes what changed, each second, in one transaction and a thread of its own
     await store.close()                    writes the rest
 
@@ -34,6 +35,8 @@ _MOST_BYTES = 128 * 1024**2  # LoRaWAN sessions of 131,072 devices: one that is 
 _COMPANIONS = ("-wal", "-shm")
 _ROW_BYTES = 250  # of Python's own for an entry
 
+Rows = Callable[[], Iterable[tuple[str, bytes]]]
+"""All that an owner of a table has to keep, by key."""
 Row = tuple[str, str, bytes | None]
 """Table, key, and the value; None deletes it."""
 
@@ -49,6 +52,7 @@ class Store:
         self._most = most
         self._tables: dict[str, dict[str, bytes]] = {}
         self._sizes: dict[str, int] = {}
+        self._shared: dict[str, Rows] = {}
         self._unwritten: dict[tuple[str, str], bytes | None] = {}
         self._waiting: list[Callable[[], None]] = []
         self._insisting: list[Callable[[], None]] = []  # those who wait through a failure, too
@@ -74,17 +78,36 @@ class Store:
 
     def items(self, table: str) -> Iterator[tuple[str, bytes]]:
         """Iterate over a table, those put longest ago first; it must not change meanwhile."""
-        return iter(self._tables.get(table, {}).items())
+        return iter(self._shared[table]() if table in self._shared else self._tables.get(table, {}).items())
+
+    def share(self, table: str, rows: Rows) -> dict[str, bytes]:
+        """Leave a table's values with their owner, who bounds them, so that memory does not hold them twice.
+
+        The owner still puts and deletes each change; `get` knows nothing of them.
+
+        Args:
+            table: Its name.
+            rows: What gives all of them, for a write after one that failed.
+
+        Returns:
+            What was kept before; the owner's `rows` must have these, too, as long as they are valid.
+        """
+        kept = dict(self.items(table))
+        self._tables.pop(table, None)
+        self._sizes.pop(table, None)
+        self._shared[table] = rows
+        return kept
 
     def put(self, table: str, key: str, value: bytes) -> None:
         """Keep a value in place of the one before."""
         value = bytes(memoryview(value))  # a copy of its own size: the bytes that orjson returns occupy 4 KiB
         self._note(table, key, value)
-        self._keep(table, key, value)
+        if table not in self._shared:
+            self._keep(table, key, value)
 
     def delete(self, table: str, key: str) -> None:
         """Forget a value. One deleted while the file could not be written may be back after a restart."""
-        if self._drop(table, key):
+        if table in self._shared or self._drop(table, key):
             self._note(table, key, None)
 
     def when_written(self, call: Callable[[], None], *, insist: bool = False) -> None:
@@ -164,7 +187,8 @@ class Store:
     def _take(self) -> Sequence[Row]:
         rows: list[Row] = [(*place, value) for place, value in self._unwritten.items()]
         if self._whole:
-            rows = [(table, key, value) for table, kept in self._tables.items() for key, value in kept.items()]
+            tables = (*self._tables, *self._shared)
+            rows = [(table, key, bytes(memoryview(value))) for table in tables for key, value in self.items(table)]
         self._unwritten = {}
         self._whole = False
         return rows

@@ -1,5 +1,6 @@
 """Who is silent: overdue by configured, learned or general intervals, over restarts and reloads, without holding up."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -199,6 +200,22 @@ def test_who_never_spoke_is_silent_and_stays_so_over_a_restart() -> None:
     assert bench.watch.devices.gone == []  # was said before
     bench.speak("a")
     assert bench.after(1) == []
+
+
+def test_what_an_earlier_process_kept_is_taken_up_from_the_file(tmp_path: Path) -> None:
+    """Also by a third process, where the second one heard nothing of the device."""
+    bench = Bench(interval=600)
+    bench.store = Store(tmp_path)
+    bench.begin()
+    bench.regularly("a", lambda: 600.0)
+    known = bench.watch.find("a", ()).kept()
+    for _ in range(2):
+        bench.watch.close()
+        asyncio.run(bench.store.close())
+        bench.store = Store(tmp_path)
+        bench.begin()
+        assert dict(bench.store.items("seen")) == {"a": known}
+    assert bench.watch.find("a", ()).gaps > 3
 
 
 def test_a_restart_gives_half_of_the_time_to_speak_again() -> None:

@@ -353,3 +353,27 @@ def test_a_value_occupies_what_it_is_counted_with() -> None:
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held < 1000 * 500
+
+
+def test_a_shared_table_is_written_whole_and_not_held_twice(tmp_path: Path) -> None:
+    """Its owner holds the values: also those of the earlier process, and all go into a file that is made anew."""
+    keep(tmp_path, a=b"1", b=b"2")
+    store = Store(tmp_path)
+    mine: dict[str, bytes] = {}
+    mine.update(store.share("t", mine.items))
+    assert mine == {"a": b"1", "b": b"2"}
+    mine |= {"a": b"3", "c": b"4"}
+    store.put("t", "a", b"3")
+    store.put("t", "c", b"4")
+    del mine["b"]
+    store.delete("t", "b")
+    assert store.get("t", "a") is None
+    assert dict(store.items("t")) == mine
+    asyncio.run(store.write())
+    (tmp_path / FILE).unlink()
+    mine["a"] = b"5"
+    store.put("t", "a", b"5")
+    asyncio.run(store.write())  # finds that the file is gone
+    assert store.failures == 1
+    asyncio.run(store.close())
+    assert kept(tmp_path) == {"a": b"5", "c": b"4"}
