@@ -37,7 +37,7 @@ FastUplink = Callable[[Fields, Entity, Message, bytes, Uplink], Record | None]
 AHEAD_MS = 300_000  # a device clock may be five minutes ahead of arrival
 SWAPPED_DEGREES = 0.05  # some 5 km: how near a swapped pair must be to the place in the registry
 _BY_TIME = (
-    f"named = b':%d-%x' % (ms, {RULE} + digest)",
+    f"named = b'-%x' % ({RULE} + digest)",
     "subject, start, named_size = starts[len(key)]",
 )
 _BY_NETWORK = (
@@ -45,7 +45,6 @@ _BY_NETWORK = (
     "else: named = f'{uplink.dev_addr}-{uplink.f_cnt}-{uplink.port}{uplink.mark}'.encode()",  # `id`, without the call
     "if named is None: return None",
     "subject, start, named_size = starts[len(named)][len(key)]",
-    "named = b':' + named",
 )
 """What tells a reading apart, and the headers up to there: the device's time and a digest, or the network's word."""
 _KEPT_CONVERSIONS = 4096  # a sensor has few distinct values, and rounding to 12 digits costs half a microsecond
@@ -114,7 +113,8 @@ class _Source:
         """Compile what was added into a function."""
         end = self.constant(self._text + plan.headers_start())
         pieces = ", ".join(["OPENING", "key", "entity.head", *self.pieces, end])
-        naming = f"subject, key, start, key[{plan.key_start}:], named"
+        moment = "COLON" if uplink else "digits, MILLI_DIGITS[milli]"
+        naming = f"subject, key, start, key[{plan.key_start}:], {moment}, named"
         numbers = ", ".join(self.numbers)
         written = f"{numbers}, = dumps([{numbers}])[1:-1].split(b',')" if numbers else "pass"
         steps = [*self.reads, *self.checks, written, *(_BY_NETWORK if uplink else _BY_TIME)]
@@ -131,7 +131,9 @@ class _Source:
         ]
         names: dict[str, Any] = {
             **self.constants,
+            "COLON": b":",
             "MILLIS": times.MILLIS,
+            "MILLI_DIGITS": times.MILLI_DIGITS,
             "OPENING": ngsi_ld.ENTITY_OPENING,
             "Record": Record,
             "SECONDS": times.SECONDS,
@@ -139,7 +141,7 @@ class _Source:
             "dumps": orjson.dumps,
             "join": b"".join,
             "new": tuple.__new__,  # a named tuple, made in a third of the time
-            "second_text": times.second_text,
+            "second_texts": times.second_texts,
             "starts": plan.starts if uplink else plan.starts[TIME_DIGITS],
         }
         exec(_code("\n".join(lines)), names)  # noqa: S102 - see the module's docstring
@@ -211,7 +213,9 @@ def _moment(source: _Source, plan: Plan, max_age: float) -> None:
     source.refuse_unless(f"arrival - {age} <= ms <= arrival + {AHEAD_MS} and ms >= 1000000000000")
     source.checks += [
         "second = ms // 1000",
-        "moment = (SECONDS.get(second) or second_text(second)) + MILLIS[ms - second * 1000]",
+        "milli = ms - second * 1000",
+        "text, digits = SECONDS.get(second) or second_texts(second)",
+        "moment = text + MILLIS[milli]",
     ]
     source.text(ngsi_ld.time_opening(plan.model.time[0]))
     source.value("moment")

@@ -9,6 +9,9 @@ from typing import Any
 MILLIS = tuple(f".{milli:03d}Z".encode() for milli in range(1000))
 """The end of a time, by its milliseconds."""
 
+MILLI_DIGITS = tuple(b"%03d" % milli for milli in range(1000))
+"""The last digits of a number of milliseconds."""
+
 SCALES = {"s": 1000.0, "ms": 1.0, "us": 0.001, "ns": 0.000001}
 """Units of a number of time since 1970: how many milliseconds one is."""
 
@@ -16,25 +19,29 @@ EARLIEST, LATEST = 0, 253_402_300_799_999
 """The years 1970 to 9999, in milliseconds: what the text can say."""
 
 _KEPT_SECONDS = 20_000
-_seconds: dict[int, bytes] = {}
+_seconds: dict[int, tuple[bytes, bytes]] = {}
 
 
 def text(ms: int) -> bytes:
     """Return `2026-11-20T10:15:30.250Z` for milliseconds since 1970 UTC, within EARLIEST and LATEST."""
     second, milli = divmod(ms, 1000)
-    return (_seconds.get(second) or second_text(second)) + MILLIS[milli]
+    return (_seconds.get(second) or second_texts(second))[0] + MILLIS[milli]
 
 
-def second_text(second: int) -> bytes:
-    """Return `2026-11-20T10:15:30`, and keep it: building it costs a microsecond, and a second has many messages."""
+def second_texts(second: int) -> tuple[bytes, bytes]:
+    """Return `2026-11-20T10:15:30`, and `:1795169730`, and keep them: a second has many messages.
+
+    The first begins a time, which costs a microsecond to build; the second begins what tells a `ce_id` apart.
+    """
     if len(_seconds) >= _KEPT_SECONDS:
         _seconds.clear()
-    made = _seconds[second] = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
+    text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
+    made = _seconds[second] = text, b":%d" % second
     return made
 
 
 SECONDS = _seconds
-"""The seconds whose text is known; the compiled plans look here before they call `second_text`."""
+"""The seconds whose texts are known; the compiled plans look here before they call `second_texts`."""
 
 
 def parse(value: Any, form: str) -> int | None:  # noqa: ANN401 - a payload holds anything
