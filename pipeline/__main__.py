@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StartError as problem:
         _say(parsed, str(problem), [])
         return commands.START_ERROR
+    except BrokenPipeError:
+        _drop_what_is_left()  # of `headrace ... | head`: the reader has what it wanted
+        return commands.OK
     except OSError as problem:
         if problem.errno not in _FULL:
             raise

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipeline.delivery import Batch, Stage
 from pipeline.errors import PayloadError, Reason
-from pipeline.files import document, own
+from pipeline.files import document, own, own_folder
 from pipeline.logs import Log
 from pipeline.message import Message
 from pipeline.refusals import Refusals
@@ -101,6 +101,7 @@ class CrashGuard:
         text = json.dumps({"deaths": deaths, "in_hand": in_hand, "suspects": self._suspects}).encode()
         try:
             if self._descriptor is None:
+                own_folder(self._file.parent)  # the first start of all: nothing else has made it yet
                 self._descriptor = own(self._file)
                 self._written = os.fstat(self._descriptor).st_size
             # In place, with blanks over a longer text before: a file that is truncated and written anew goes to the

@@ -51,8 +51,9 @@ def regular(file: str | Path) -> None:
 
     Raises OSError, with a `strerror`: the file is not there, or is no regular file.
     """
-    if not stat.S_ISREG(Path(file).stat().st_mode):
-        raise OSError(0, "it is no regular file")
+    mode = Path(file).stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise OSError(0, _irregular(mode))
 
 
 def own(file: Path) -> int:
@@ -100,10 +101,15 @@ def replace(file: Path, text: str, *, sync: bool = False) -> None:
 
 def _opened(file: str | Path, flags: int) -> int:
     descriptor = os.open(file, flags | os.O_NONBLOCK | os.O_CLOEXEC, _OURS)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
         os.close(descriptor)
-        raise OSError(0, "it is no regular file")
+        raise OSError(0, _irregular(mode))
     return descriptor
+
+
+def _irregular(mode: int) -> str:
+    return "it is a folder; expected a file" if stat.S_ISDIR(mode) else "it is no regular file"
 
 
 def _size(number: int) -> str:

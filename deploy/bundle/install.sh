@@ -52,7 +52,7 @@ else
     [ -n "$python" ] || fail "no Python of the system's own that this bundle is for ($pythons): apt-get install python3"
 fi
 mkdir -p "$prefix" 2>/dev/null && [ -w "$prefix" ] || fail "cannot write to $prefix: run it as root, or with PREFIX=..."
-(cd "$here" && sha256sum --quiet --check SHA256SUMS)
+(cd "$here" && sha256sum --quiet --check SHA256SUMS) || fail "this bundle is damaged or changed: unpack it anew"
 
 # A worker that runs imports some modules late and must find those of its own version: a folder is never changed once it
 # is whole, or in use. What is there already is taken if it is of this very bundle and Python; what a broken run left

@@ -33,7 +33,24 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - as argparse has it
         """Tie `--option -1e5` together before argparse takes the second for an option of its own."""
         given = sys.argv[1:] if args is None else list(args)
-        return super().parse_known_args(self._tied(given), namespace)
+        return super().parse_known_args(self._in_order(self._tied(given)), namespace)
+
+    def _in_order(self, given: list[str]) -> list[str]:
+        """Put options first: argparse would fill optional arguments with what stands in front of an option."""
+        if self._subparsers is not None or "--" in given:
+            return given
+        options: list[str] = []
+        others: list[str] = []
+        rest = iter(given)
+        for each in rest:
+            if not each.startswith("-") or each == "-":
+                others.append(each)
+                continue
+            options.append(each)
+            action = self._option_string_actions.get(each)
+            if action is not None and action.nargs is None:
+                options.extend(next(([value] for value in rest), []))
+        return [*options, *others]
 
     def _tied(self, given: list[str]) -> list[str]:
         own = self._option_string_actions

@@ -157,7 +157,11 @@ def _import(parsed: argparse.Namespace) -> int:
         noted: Any = importlib.import_module("pipeline.unknown_devices")
         newcomers = enrol.noted(noted.read(_state_folder(config.read(parsed.config))))
     else:
-        _, newcomers = enrol.read(_export(parsed.file), parsed.source)
+        text = _export(parsed.file)
+        try:
+            _, newcomers = enrol.read(text, parsed.source)
+        except ConfigError as problem:
+            raise ConfigError(f"{parsed.file} cannot be taken. {problem}") from None
     otherwise = {"connector": parsed.connector, "location": _place(parsed.location)}
     return _reported(parsed, enrol.enrol(parsed.config, newcomers, otherwise=otherwise, dry_run=parsed.dry_run))
 

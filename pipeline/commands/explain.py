@@ -19,6 +19,7 @@ from pipeline.errors import ConfigError
 from pipeline.message import Message
 
 _FILE_NAME = re.compile(r"[^\s{}\[\]\"]+\.[A-Za-z][A-Za-z0-9]{0,4}")
+_TOPIC = re.compile(r"[^+#]+", re.DOTALL)
 _HELP = """examples:
   headrace explain city.yaml --topic city/aq/0001 --payload reading.json
   headrace explain city.yaml --topic city/aq/0001 --payload '{"device": "aq-0001", "ts": 1769000000000}'
@@ -63,6 +64,11 @@ def run(parsed: argparse.Namespace) -> int:
     """Explain one message and return the exit code."""
     if parsed.partitions is not None and parsed.partitions < 1:
         raise ConfigError(f"Expected --partitions of 1 or more, got {parsed.partitions}.")
+    if not _TOPIC.fullmatch(parsed.topic):
+        raise ConfigError(
+            f"Expected --topic as one message has it, such as city/aq/0001, got {parsed.topic!r}: it is not empty, and "
+            "holds no `+` or `#`, which belong to subscriptions."
+        )
     loaded = config.read(parsed.config)
     topic = os.fsencode(parsed.topic).decode(errors="replace")
     message = Message(topic, _payload(parsed), _arrival(parsed.at), parsed.retained)

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 from pipeline import commands, config, event_loop, logs
@@ -21,8 +22,8 @@ _HELP = f"""examples:
   headrace tail city.yaml --dead-letters --reason no_route --since 2h --until-end
   headrace tail AirQualityObserved city.yaml --from-beginning --count 10 --format json
 
-TOPIC is a topic of Kafka, the name of a model, or device-events; with --dead-letters it is left out. Options stand
-behind CONFIG.
+TOPIC is a topic of Kafka, the name of a model, or device-events. It stands in front of CONFIG;
+with --dead-letters it is left out.
 Nothing is committed: no consumer group is used, and none is disturbed. It ends with Ctrl-C, after --count records, or
 with --until-end after what is there now (all of it, or what --since leaves of it).
 
@@ -57,6 +58,8 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.count is not None and parsed.count < 1:
         raise ConfigError(f"Expected --count of 1 or more, got {parsed.count}.")
     commands.since(parsed.since)  # a mistake in an argument is said before Kafka is asked
+    if parsed.topic is not None and Path(parsed.topic).is_file() and not Path(parsed.config).exists():
+        raise ConfigError(f"The topic comes first: headrace tail {parsed.config} {parsed.topic}.")
     loaded = config.read(parsed.config)
     topic = _topic(loaded.config, parsed)
     logs.leave_out("aiokafka")

@@ -17,6 +17,7 @@ from pipeline.devices import LIFECYCLES, Lifecycle
 LONGEST_NAME = 200
 """Characters of a name, as in every entity id."""
 _EUI = re.compile(r"[0-9a-f]{16}")
+_ROUNDED = re.compile(r"\d[.,]?\d*e\+?\d+")  # what a spreadsheet makes of an EUI without letters
 _COORDINATES = (2, 3)
 
 
@@ -59,7 +60,11 @@ class Reading:
         if _EUI.fullmatch(text):
             return text
         got = f"{guarded(value)}, which has {len(text)} characters" if text else guarded(value)
-        self._wrong("dev_eui", f"expected an EUI of 16 hex digits, got {got}.", "Copy it from the device's label.")
+        fix = "Copy it from the device's label."
+        if _ROUNDED.fullmatch(text):
+            got = f"{guarded(value)}, which a spreadsheet has rounded"
+            fix = "Let it take the column as text, and copy the EUIs again."
+        self._wrong("dev_eui", f"expected an EUI of 16 hex digits, got {got}.", fix)
         return None
 
     def aliases(self) -> tuple[str, ...]:

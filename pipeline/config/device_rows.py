@@ -199,7 +199,9 @@ def from_csv(text: str) -> Iterator[Row | Finding]:
 
 def _header(names: Sequence[str]) -> Iterator[Finding]:
     if len(names) <= 1 and any(mark in names[0] for mark in ";\t" if names):
-        yield Finding((), "expected commas between the columns.", "Save it as CSV with commas.", line=1)
+        got = "semicolons" if ";" in names[0] else "tabs"
+        fix = "Save it as CSV with commas, and numbers with a decimal point."
+        yield Finding((), f"expected commas between the columns, got {got}.", fix, line=1)
         return
     if "key" not in names:
         fix = f"The first line names the columns: {one_of(COLUMNS)}."

@@ -79,7 +79,10 @@ class Sentences:
         return Finding(place, f"{self._shown(place, error)} is {words} {error['ctx'][name]}.")
 
     def _wrong_size(self, place: Place, error: ErrorDetails) -> Finding:
+        told = error.get("ctx", {})
         words = "is empty or too short." if error["type"].endswith("short") else "is too long."
+        if error["type"] == "too_long":
+            words = f"has {told['actual_length']} entries; expected {told['max_length']} at most."
         return Finding(place, words, self._example(place))
 
     def _other(self, place: Place, error: ErrorDetails) -> Finding:

@@ -113,7 +113,7 @@ def _objects(text: str) -> Iterator[Mapping[str, Any]]:
             yield from _flat(value)
             at += len(text[at:]) - len(text[at:].lstrip(" \t\r\n,"))
     except (ValueError, RecursionError) as problem:
-        said = problem.msg if isinstance(problem, json.JSONDecodeError) else "nested too deep"
+        said = problem.msg.removesuffix(" at") if isinstance(problem, json.JSONDecodeError) else "nested too deep"
         line = text.count("\n", 0, at) + 1
         raise ConfigError(f"The file is not readable as JSON: {said}, in what begins in line {line}.") from None
 

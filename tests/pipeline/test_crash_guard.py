@@ -106,3 +106,10 @@ def test_a_damaged_memory_is_no_memory(tmp_path: Path, content: str) -> None:
 
 def test_without_a_folder_there_is_no_guard() -> None:
     assert not life(None, b"x")[2].careful
+
+
+def test_the_first_start_of_all_makes_its_folder(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "state" / "bench"
+    CrashGuard(folder)
+    assert (folder / "crash-guard.json").exists()
+    assert not caplog.records

@@ -183,11 +183,13 @@ def test_the_command_as_a_process() -> None:
     assert "Traceback" not in refused.stderr
 
 
-def test_a_reader_that_has_enough_is_no_error() -> None:
+@pytest.mark.parametrize("arguments", [["init", "mqtt"], ["check", "--schema"]])
+@pytest.mark.parametrize("buffered", [True, False])
+def test_a_reader_that_has_enough_is_no_error(arguments: list[str], *, buffered: bool) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    env = {**os.environ, "PYTHONUNBUFFERED": ""}
-    command = [sys.executable, "-m", "pipeline", "init", "mqtt"]
+    env = {**os.environ, "PYTHONUNBUFFERED": "" if buffered else "1"}
+    command = [sys.executable, "-m", "pipeline", *arguments]
     done = subprocess.run(command, env=env, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")

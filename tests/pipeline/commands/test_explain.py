@@ -90,6 +90,7 @@ def test_the_payload_is_a_file_standard_input_or_hexadecimal(
         ("{}", ["--at", "today"], "RFC 3339"),
         ("{}", ["--feed", "town"], "no feed town; it has city"),
         ("{}", ["--partitions", "0"], "1 or more"),
+        ("{}", ["--topic", "city/aq/+"], "no `+` or `#`"),
     ],
 )
 def test_arguments_that_cannot_be_used(

@@ -87,6 +87,15 @@ def test_arguments_that_cannot_be_used(capsys: pytest.CaptureFixture[str]) -> No
     assert main(["tail", str(EXAMPLE)]) == 2
     assert "AirQualityObserved, bench.AirQualityObserved.v1; or say --dead-letters" in capsys.readouterr().err
     assert main(["tail", "AirQualityObserved", str(EXAMPLE), "--count", "0"]) == 2
+    capsys.readouterr()
+    assert main(["tail", str(EXAMPLE), "AirQualityObserved"]) == 2
+    assert f"The topic comes first: headrace tail AirQualityObserved {EXAMPLE}." in capsys.readouterr().err
+
+
+def test_options_stand_anywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["A", "--count", "0", str(EXAMPLE)], ["--count", "0", "A", str(EXAMPLE)]):
+        assert main(["tail", *arguments]) == 2
+        assert "Expected --count of 1 or more, got 0." in capsys.readouterr().err
 
 
 def test_a_configuration_with_a_network_has_device_events(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

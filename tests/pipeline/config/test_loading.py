@@ -163,6 +163,11 @@ def with_feeds(**feeds: dict[str, Any]) -> str:
     return yaml.safe_dump(content, sort_keys=False)
 
 
+def test_entries_too_many_are_counted() -> None:
+    with pytest.raises(InvalidConfigError, match="area  has 5 entries; expected 4 at most"):
+        read(f"{changed()}\narea: [3, 50, 4, 51, 5]")
+
+
 def test_a_name_that_is_none() -> None:
     assert paths(with_feeds(**{"City!": {}})) == ["feeds.City!"]
 
