@@ -222,10 +222,13 @@ class Sender:
 
     def _by_leader(self) -> dict[int, list[Slot]]:
         groups: dict[int, list[Slot]] = {}
+        held = self._shrinking | self._away  # a topic that comes back may have other partitions: a refresh tells first
         for slot in self.active:
+            if slot.topic in held:
+                continue
             if slot.leader is None:
                 self.stale.set()
-            elif not slot.flying and slot.topic not in self._shrinking:
+            elif not slot.flying:
                 groups.setdefault(slot.leader, []).append(slot)
         return groups
 

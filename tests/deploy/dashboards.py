@@ -64,7 +64,7 @@ def catalogue() -> dict[str, set[str]]:
     return found
 
 
-SHELL = ("headrace", "kubectl", "curl", "systemctl", "journalctl", "mosquitto_sub", "sysctl", "top", "timeout")
+SHELL = ("df", "headrace", "kubectl", "curl", "systemctl", "journalctl", "mosquitto_sub", "sysctl", "top", "timeout")
 
 
 def runbook_lines() -> list[tuple[str, str]]:

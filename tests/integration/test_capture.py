@@ -164,7 +164,11 @@ def test_every_uplink_is_one_record(replays: dict[str, Replay], way: Way) -> Non
         ((entity_of(record)["id"].rpartition(":")[2], headers_of(record)["ce_id"]), entity_of(record)["textValue"])
         for record in replay.records
     ]
-    assert sorted((name, value["value"]) for name, value in found) == sorted(replay.due.records.items())
+    empty = {name for name, text in replay.due.records.items() if text.endswith(":")}  # a port, and no bytes
+    due = {name: text for name, text in replay.due.records.items() if name not in empty}
+    assert sorted((name, value["value"]) for name, value in found) == sorted(due.items())
+    reasons = Counter(headers_of(letter)["ce_reason"] for letter in replay.letters)
+    assert reasons["nothing_measured"] == len(empty), "an uplink without bytes measures nothing"
 
 
 @named("way", RAW, ids=lambda way: way.feed)
@@ -222,7 +226,7 @@ def test_server_and_raw_agree(replays: dict[str, Replay], way: Way) -> None:
         if LATER and heard == told.due.times[name] and len(heard) == 1:
             assert record.value == other.value, name
             alike += 1
-    assert compared >= 150
+    assert compared > 140
     assert alike > 100 or not LATER
 
 

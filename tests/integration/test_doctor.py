@@ -61,7 +61,7 @@ def config_of(bench: WorkerBench, **changes: Any) -> dict[str, Any]:
 
 def test_a_healthy_city_with_one_broker(bench: WorkerBench, tmp_path: Path) -> None:
     for topic in (bench.topic, bench.letter_topic):
-        bench.client.create_topic(topic, 6)
+        bench.client.create_topic(topic, 6, {"message.timestamp.type": "LogAppendTime"})
 
     doctor = Doctor(config_of(bench), tmp_path, "--rate", "100")
 
