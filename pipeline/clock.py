@@ -2,7 +2,8 @@
 
 A gateway without a battery wakes up in 1970, and a clock set by hand may be hours ahead. Records would then be deleted
 at once or refused, and good times of devices taken for wrong ones. Kafka's time is what its topics are kept by, so it
-is taken where it is known, and carried on by the monotonic clock, which nobody sets.
+is taken where it is known, and carried on by the monotonic clock, which nobody sets: a clock that is set to a wrong
+time while Headrace runs is noticed with the next message.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ TOLERATED: Final = 60.0
 RELEASED: Final = 1_767_225_600.0
 """2026-01-01 in seconds since 1970 UTC: no clock that says less can be right, for Headrace is younger."""
 
+_STEP: Final = 1.0  # seconds; NTP turns a clock slowly, and sets it only where it is further off
+
 _FIX: Final = "Set it (`timedatectl set-ntp true`), or Kafka's, if that one is wrong."
 
 
@@ -28,14 +31,18 @@ class Clock:
         self._wall = wall
         self._steady = steady
         self._kafka: float | None = None  # Kafka's time less the steady clock's, in seconds
-        self._corrects = False
+        self._most = TOLERATED  # seconds that this machine's clock may be away from Kafka's
+        self._offset = wall() - steady()
         self._doubted: float | None = None  # the wall clock's time less the steady one's, when Kafka refused it
 
     def now(self) -> int:
         """Return the time; one that is known to be wrong is replaced by Kafka's."""
-        if self._corrects and self._kafka is not None:
-            return round((self._steady() + self._kafka) * 1000)
-        return round(self._wall() * 1000)
+        now = self._wall()
+        if self._kafka is not None:
+            told = self._steady() + self._kafka
+            if abs(now - told) > self._most:
+                now = told
+        return round(now * 1000)
 
     def at(self, moment: float) -> int | None:
         """Return the time of a moment of the steady clock; None if neither clock can be trusted."""
@@ -51,10 +58,15 @@ class Clock:
             doubt: Seconds by which that may be wrong.
         """
         told = self._wall() - ahead - self._steady()
-        self._corrects = abs(ahead) - doubt > TOLERATED
+        self._most = TOLERATED + doubt
         if self._kafka is None or abs(told - self._kafka) > doubt:  # else times would jitter with each answer
             self._kafka = told
         self._doubted = None
+
+    def stepped(self) -> bool:
+        """Say whether this machine's clock was set, or did not run, since this was asked last."""
+        before, self._offset = self._offset, self._wall() - self._steady()
+        return abs(self._offset - before) > _STEP
 
     def refused(self) -> None:
         """Take note that Kafka does not take the times of this clock."""
@@ -70,9 +82,10 @@ class Clock:
     def problem(self) -> str:
         """What is wrong with this machine's clock and how to mend it, a sentence; empty if nothing is."""
         said = f"This machine's clock says {datetime.fromtimestamp(self._wall(), UTC):%Y-%m-%d %H:%M:%S}Z"
-        if self._corrects and self.ahead is not None:
-            order = "ahead of" if self.ahead > 0 else "behind"
-            apart = f"{abs(self.ahead):,.0f} s {order} Kafka's"
+        ahead = self.ahead
+        if ahead is not None and abs(ahead) > self._most:
+            order = "ahead of" if ahead > 0 else "behind"
+            apart = f"{abs(ahead):,.0f} s {order} Kafka's"
             return f"{said}, {apart}: arrival is told by Kafka's clock meanwhile. {_FIX}"
         if self._refused or self._unset:
             why = "Kafka refuses that" if self._refused else "which is before Headrace was made"

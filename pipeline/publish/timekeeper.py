@@ -1,4 +1,4 @@
-"""Learns what time Kafka has: at the start, each minute, when Kafka refuses ours, and from the answers to produce.
+"""Learns what time Kafka has: at the start, each minute, when clocks seem wrong, and from the answers to produce.
 
 DescribeQuorum tells it (quorum.py) to a principal that may describe the cluster. A topic with
 `message.timestamp.type=LogAppendTime` tells it with every batch that it stores.
@@ -17,6 +17,7 @@ from pipeline.publish.quorum import Asked, ClockFacts, told_time
 
 _EACH: Final = 60.0
 _SELDOM: Final = 600.0  # where Kafka does not tell: each question is a line in its authorizer's log
+_LOOK: Final = 1.0  # seconds between looks at whether our clock was set
 _CLEAR: Final = 5.0  # seconds; a slower answer to produce says too little of when the batch was stored
 _MILLISECOND: Final = 0.001
 
@@ -36,9 +37,11 @@ class Timekeeper:
     async def run(self) -> None:
         """Ask now and again, until cancelled."""
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_EACH if self._told else _SELDOM):
-                    await self._doubts.wait()
+            until = monotonic() + (_EACH if self._told else _SELDOM)
+            while monotonic() < until and not (self._doubts.is_set() or self._clock.stepped()):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK):
+                        await self._doubts.wait()
             self._doubts.clear()
             await self.ask()
 

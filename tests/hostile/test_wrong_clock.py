@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,6 +77,36 @@ def test_a_clock_that_is_wrong(bench: WorkerBench, clock: str, kind: str) -> Non
         experiment.expect("readyz says it", came=ready, holds="This machine's clock says" in ready)
         said = worker.logged().count("The clock of this machine is wrong.")
         experiment.expect("the log says it once", came=said, holds=said == 1)
+
+
+def test_a_clock_that_is_set_while_the_worker_runs(bench: WorkerBench, tmp_path: Path) -> None:
+    """Backward first: Kafka takes old times without a word, and deletes what bears them."""
+    make_topics(bench, "CreateTime")
+    clock = tmp_path / "clock"
+    clock.write_text("+0\n", encoding="ascii")
+    told = {"FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
+    worker = bench.worker(bench.config(), env={**fake_clock(), **told})
+    steps = ["-3h", "+0", "-50y", "+0", "+3h", "+0"]
+    wrong = []
+    for step in steps:
+        clock.write_text(f"{step}\n", encoding="ascii")
+        acknowledged = worker.metric("headrace_acknowledged_messages_total") + MESSAGES
+        now = round(time.time() * 1000)
+        bench.publish(*[reading(number, ts=now + number) for number in range(MESSAGES)])
+        until(lambda: worker.metric("headrace_acknowledged_messages_total") == acknowledged, f"messages at {step}")  # noqa: B023
+        wrong.append(worker.metric("headrace_clock_wrong"))
+    records, letters = bench.records(), bench.letters()
+
+    with Experiment("a clock that is set while the worker runs") as experiment:
+        experiment.expect("no dead letter", came=len(letters), holds=not letters)
+        experiment.expect("every reading in Kafka", came=len(records), holds=len(records) == MESSAGES * len(steps))
+        away = sum(max(distance(record), recorded(record)) > NEAR for record in records)
+        experiment.expect("Kafka's timestamps and arrival are near now", came=away, holds=not away)
+        doubted = sum("ce_quality" in headers_of(record) for record in records)
+        experiment.expect("no device's clock is doubted", came=doubted, holds=not doubted)
+        experiment.expect("the metric follows", came=wrong, holds=wrong == [1, 0] * 3)
+        clock.write_text("-3h\n", encoding="ascii")  # and stays there: it is asked and told within a second
+        until(lambda: "The clock of this machine is wrong." in worker.logged(), "a line of the log", 50)
 
 
 def test_letters_of_a_wrong_clock_are_replayed(bench: WorkerBench) -> None:

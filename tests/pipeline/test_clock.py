@@ -51,6 +51,22 @@ def test_a_clock_that_is_set_right_meanwhile_changes_nothing() -> None:
     assert (machine.clock.now(), machine.clock.problem) == (NOW * 1000, "")
 
 
+@pytest.mark.parametrize("by", [10_800.0, -10_800.0, -1.5e9])
+def test_a_clock_that_is_set_wrong_meanwhile_is_not_believed(by: float) -> None:
+    """Nor is Kafka asked first: what comes before its answer would be deleted at once if it told 1976."""
+    machine = Machine(NOW)
+    machine.clock.learn(0.0, 0.5)
+    machine.later(5)
+    assert not machine.clock.stepped()
+    machine.wall += by
+    assert machine.clock.now() == (NOW + 5) * 1000
+    assert "This machine's clock says" in machine.clock.problem
+    assert machine.clock.stepped()
+    assert not machine.clock.stepped()
+    machine.wall -= by
+    assert (machine.clock.now(), machine.clock.problem) == ((NOW + 5) * 1000, "")
+
+
 def test_answers_that_differ_by_their_doubt_do_not_move_time() -> None:
     machine = Machine(NOW + 7200)
     for ahead in (7200.0, 7200.3, 7199.8):
