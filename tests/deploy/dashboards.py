@@ -64,7 +64,19 @@ def catalogue() -> dict[str, set[str]]:
     return found
 
 
-SHELL = ("df", "headrace", "kubectl", "curl", "systemctl", "journalctl", "mosquitto_sub", "sysctl", "top", "timeout")
+SHELL = (
+    "df",
+    "kafka-console-consumer.sh",
+    "headrace",
+    "kubectl",
+    "curl",
+    "systemctl",
+    "journalctl",
+    "mosquitto_sub",
+    "sysctl",
+    "top",
+    "timeout",
+)
 
 
 def runbook_lines() -> list[tuple[str, str]]:

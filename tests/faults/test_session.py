@@ -121,6 +121,7 @@ def test_a_stale_acknowledgement(new_rig: Callable[..., Rig], living_kafka: Kafk
     weather = _second_route(rig)
     rig.worker.start(timeout=180)
     rig.client.delete_topic(weather)
+    rig.wait(lambda: weather not in rig.client.topics(), "the topic to be gone")
     living_kafka.process.pause()
     old = preload(rig.mosquitto.url, MESSAGES, readings=Readings(prefix=f"{rig.tenant}/aq"))
     rig.wait(lambda: rig.life().received == MESSAGES, "the old session's messages")

@@ -146,7 +146,6 @@ async def write_letters(bench: WorkerBench, arrival: int) -> None:
         await producer.stop()
 
 
-@pytest.mark.skipif(sized(short=True, full=False), reason="in `make hostile` only: it needs a Kafka of its own")
 def test_a_clock_ahead_where_kafka_tells_no_time(bench: WorkerBench, new_kafka: Callable[..., Kafka]) -> None:
     """A principal that may write and nothing else, and topics of CreateTime: records go without a timestamp."""
     settings = {

@@ -70,7 +70,10 @@ def test_a_healthy_city_with_one_broker(bench: WorkerBench, tmp_path: Path) -> N
     assert bad <= {"kafka.replication", "machine.clock"}, doctor.findings
     assert (doctor.code, doctor.worst) == (3, "warning")
     [copies] = doctor.of("kafka.replication")
-    assert copies["change"].startswith("replication_factor: 3, for topics yet to be made; kafka-reassign-partitions.sh")
+    said = (
+        "add below kafka.create_topics: replication_factor: 3, for topics yet to be made; kafka-reassign-partitions.sh"
+    )
+    assert copies["change"].startswith(said)
     line = doctor.file.read_text(encoding="utf-8").splitlines()[copies["line"] - 1]
     assert "create_topics" in line
     assert doctor.severities("kafka.rights") == ["ok"]
