@@ -12,12 +12,12 @@ from typing import Any
 
 from connectors.formats import senml, ultralight
 from pipeline import json_guard
-from pipeline.binding import Path
 from pipeline.connector import MOST_VALUES
 from pipeline.dialect import Dialect, Event
 from pipeline.discovery import dialects
 from pipeline.envelope import Envelope
 from pipeline.errors import PayloadError
+from pipeline.field_path import Path
 from pipeline.message import Message
 from pipeline.uplink import Uplink
 

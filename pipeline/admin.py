@@ -18,7 +18,7 @@ import uvicorn
 from h11 import LocalProtocolError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from pipeline.config.values import loopback
+from pipeline.addresses import loopback
 from pipeline.errors import StartError
 from pipeline.logs import Log
 

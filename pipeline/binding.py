@@ -8,31 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-Fields = Mapping[str, Any]
-"""What a payload decodes to: names, or numbers of array places, lead to values and deeper fields."""
+from pipeline.field_path import Fields, Path
 
 MAX_AGE = 30 * 86_400.0
 """Seconds; an older time is a wrong clock's, unless the configuration says otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Path:
-    """Where a value stands in the fields: a name, or a dotted path with array places (`pm.2_5`, `values[0].v`)."""
-
-    text: str
-    steps: tuple[str | int, ...]
-
-    def find(self, fields: Any) -> Any:  # noqa: ANN401 - a payload holds anything
-        """Return the value there, or None where the path leads nowhere (JSON null counts as nothing)."""
-        value = fields
-        for step in self.steps:
-            try:
-                value = value[step]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,29 +67,6 @@ class Fixed:
     """Coordinates that are known beforehand, longitude first (RFC 7946 section 3.1.1)."""
 
     coordinates: tuple[float, ...]
-
-
-class Area(NamedTuple):
-    """The box that a city's places lie in, in degrees (WGS84); in the order of RFC 7946 section 5."""
-
-    west: float
-    south: float
-    east: float
-    north: float
-
-    def holds(self, longitude: float, latitude: float) -> bool:
-        """Say whether a position lies inside, the edge included."""
-        return self.west <= longitude <= self.east and self.south <= latitude <= self.north
-
-    def refusal(self, longitude: float, latitude: float) -> str:
-        """Say that a position lies outside, and whether its swapped pair would not."""
-        said = f"[{longitude:g}, {latitude:g}] lies outside `area` {list(self)}"
-        if self.holds(latitude, longitude):
-            return f"{said}; the swapped pair lies inside, and longitude comes first"
-        return said
-
-
-WORLD = Area(-180.0, -90.0, 180.0, 90.0)
 
 
 @dataclass(frozen=True, slots=True)

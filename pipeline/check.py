@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pipeline import check_networks as networks
 from pipeline.binding import Fixed
+from pipeline.bindings import location, observed_at
 from pipeline.config import Loaded, inline, vendors
 from pipeline.config.connectors import AttributeSource, InlineConnector
 from pipeline.config.findings import Finding, Place
@@ -187,14 +188,14 @@ def _device(connector: AnyConnector) -> str:
 
 def _time(connector: AnyConnector, period: float | None, without: str) -> str:
     covers = f", and the {spell_seconds(period)} before it" if period else ""
-    source = vendors.observed_at(connector)
+    source = observed_at(connector)
     if source is None:
         return f"{without}{covers}" + (_ONCE if without == _ARRIVAL else "")
     return f"field {source.path.text} ({source.format}){covers}"
 
 
 def _location(connector: AnyConnector, *, registry: bool) -> str:
-    source = vendors.location(connector)
+    source = location(connector)
     if source is None:
         return "the registry's, where it has one" if registry else "none"
     if isinstance(source, Fixed):

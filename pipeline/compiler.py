@@ -7,8 +7,10 @@ from dataclasses import replace
 from time import time
 from typing import Any
 
-from pipeline.binding import WORLD, Area, Binding, Fields, FromField, Path, Position, Source
-from pipeline.config import inline, vendors
+from pipeline.binding import Binding, FromField, Position, Source
+from pipeline.bindings import device_binding, envelope, family_binding, inline_binding, vendor_bindings
+from pipeline.ce_id import device_key
+from pipeline.config import vendors
 from pipeline.config.connectors import InlineConnector
 from pipeline.config.formats import find
 from pipeline.config.root import Config
@@ -18,12 +20,13 @@ from pipeline.connector import Decoded
 from pipeline.device_state import FRAMES, LATITUDE, LONGITUDE, SIGNAL, STATE, DeviceStates
 from pipeline.devices import Device
 from pipeline.directory import Directory
-from pipeline.entity import device_key
 from pipeline.errors import PayloadError, Reason
 from pipeline.fan_out import Fan, listed
+from pipeline.field_path import Fields, Path
 from pipeline.message import Message
 from pipeline.models import MODELS
 from pipeline.models.device import controlled_properties
+from pipeline.places import WORLD, Area
 from pipeline.plan import Plan, Terms
 from pipeline.registry import Registry
 from pipeline.shared import Blind, Shared
@@ -70,18 +73,18 @@ class Compiler:
             fan = self.fan(declared)
             first = fan.plans[0].binding
             return self._plan(replace(first, decode=lambda payload: listed(fan.readings(Message("", payload, 0)))[0]))
-        return self._plan(inline.build(name, declared, MODELS[declared.model]))
+        return self._plan(inline_binding(name, declared, MODELS[declared.model]))
 
     def fan(self, used: UsedConnector) -> Fan:
         """Return the plans of a vendor's connector, for messages of routes."""
-        device = vendors.device_binding(used, MODELS)
+        device = device_binding(used, MODELS)
         return Fan(
             decode=vendors.declared(used).decode,
-            plans=tuple(self._plan(each, presented=device is not None) for each in vendors.bindings(used, MODELS)),
-            envelope=vendors.envelope(used),
+            plans=tuple(self._plan(each, presented=device is not None) for each in vendor_bindings(used, MODELS)),
+            envelope=envelope(used),
             device=None if device is None else self._plan(device),
             states=None if device is None else self._states(used),
-            family=None if device is None else self._plan(vendors.family_binding(used)),
+            family=None if device is None else self._plan(family_binding(used)),
         )
 
     def uplink_fan(self, name: str, model: str | None = None) -> Fan:
@@ -100,14 +103,14 @@ class Compiler:
     def _uplink_fan(self, name: str, model: str | None) -> Fan:
         declared = self._config.connectors.get(name) or self._found(name)
         if isinstance(declared, InlineConnector):
-            bindings = [inline.build(name, declared, MODELS[declared.model])]
+            bindings = [inline_binding(name, declared, MODELS[declared.model])]
             decode: Callable[[Uplink], Decoded] = _decoded_by_server
             device, family, states = None, None, DeviceStates({}, DEVICE_INTERVAL, self._store)
             controls: tuple[str, ...] = ()
         else:
-            bindings = vendors.bindings(declared, MODELS)
-            decode, device = vendors.declared(declared).decode, vendors.device_binding(declared, MODELS)
-            family, states = self._plan(vendors.family_binding(declared)), self._states(declared)
+            bindings = vendor_bindings(declared, MODELS)
+            decode, device = vendors.declared(declared).decode, device_binding(declared, MODELS)
+            family, states = self._plan(family_binding(declared)), self._states(declared)
             controls = vendors.declared(declared).controls
         if model is not None:
             bindings[0] = replace(bindings[0], model=model)

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Final, Literal
 
 from pipeline import cloudevents, times
-from pipeline.entity import GivenNames, suffix
+from pipeline.ce_id import GivenNames, suffix
 from pipeline.errors import Reason
 from pipeline.message import INVALID_TOPIC, Broken, Cut, Message
 from pipeline.record import KEPT, OMITTED, SIZE, Destination, Record, encode_headers, sizes

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from pipeline.binding import Binding, Fields, FromField, FromTopic
+from pipeline.binding import Binding, FromField, FromTopic
 from pipeline.delivery import Batch, Fate, Stage
 from pipeline.entity import Entity
 from pipeline.errors import PayloadError, Reason
+from pipeline.field_path import Fields
 from pipeline.json_guard import parse
 from pipeline.json_words import lack
 from pipeline.message import Cut, Message

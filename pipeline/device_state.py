@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from pipeline.binding import Fields, Path
+from pipeline.field_path import Fields, Path
 from pipeline.store import Store
 
 STATE = "\0device"

@@ -7,17 +7,15 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.binding import Fields, Path
 from pipeline.connector import FromArrival, Uplink
 from pipeline.errors import PayloadError
+from pipeline.field_path import WRAPPER, Fields, Path
 from pipeline.json_guard import parse
 from pipeline.json_words import lack, told
 from pipeline.message import Message
 
 Encoding = Literal["raw", "hex", "base64"]
 
-WRAPPER = "\0wrapper"
-"""Under this name, which no device has, a reading's fields hold the JSON object that wrapped the payload."""
 
 _PORTS = range(256)
 

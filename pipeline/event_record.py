@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline import cloudevents, times
-from pipeline.entity import entity_id
+from pipeline.ce_id import entity_id
 from pipeline.message import Message
 from pipeline.record import Destination, Record, encode_headers
 

@@ -15,11 +15,11 @@ import orjson
 from pipeline import times
 from pipeline.allowance import Allowance
 from pipeline.bundle import Bundle
+from pipeline.ce_id import GivenNames, crc32c, entity_id, suffix
 from pipeline.delivery import Batch, Fate, Stage
 from pipeline.device_state import LATITUDE, LONGITUDE, DeviceStates, plain
 from pipeline.dialect import Event
 from pipeline.directory import Directory
-from pipeline.entity import GivenNames, crc32c, entity_id, suffix
 from pipeline.errors import PayloadError
 from pipeline.event_record import About, event_record
 from pipeline.fan_out import Fan, Outcome

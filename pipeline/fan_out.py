@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.binding import Fields
 from pipeline.bundle import Bundle
+from pipeline.ce_id import crc32c, digest_of
 from pipeline.connector import MOST_READINGS, Decoded, Uplink
 from pipeline.decode import name_of, named, too_large
 from pipeline.delivery import Batch, Fate, Stage
 from pipeline.device_state import FRAMES, STATE, DeviceStates
-from pipeline.entity import crc32c, digest_of
-from pipeline.envelope import WRAPPER, Envelope
+from pipeline.envelope import Envelope
 from pipeline.errors import PayloadError, Reason, as_refusal
+from pipeline.field_path import WRAPPER, Fields
 from pipeline.message import Message
 from pipeline.ngsi_ld import recorded_header
 from pipeline.plan import Plan, nothing_measured

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from pipeline.ce_id import crc32c
 from pipeline.decode import Reading
 from pipeline.delivery import Batch, Stage
-from pipeline.entity import crc32c
 from pipeline.ngsi_ld import recorded_header
 from pipeline.record import Record
 from pipeline.refusals import Refusals

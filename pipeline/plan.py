@@ -14,11 +14,13 @@ from functools import cached_property
 import orjson
 
 from pipeline import cloudevents, times
-from pipeline.binding import MAX_AGE, WORLD, Area, Binding, Fields, Fixed, ObservedAt, Path, Position
+from pipeline.binding import MAX_AGE, Binding, Fixed, ObservedAt, Position
+from pipeline.ce_id import GivenNames, device_key, entity_id
 from pipeline.connector import FromArrival
 from pipeline.devices import Device
-from pipeline.entity import Entity, GivenNames, StartsByDigits, device_key, entity_id
+from pipeline.entity import Entity, StartsByDigits
 from pipeline.errors import PayloadError, Reason
+from pipeline.field_path import Fields, Path
 from pipeline.json_words import lack, lacking, told
 from pipeline.message import Message
 from pipeline.models.base import Model
@@ -35,6 +37,7 @@ from pipeline.ngsi_ld import (
     stated,
     time_opening,
 )
+from pipeline.places import WORLD, Area
 from pipeline.plan_fast import AHEAD_MS, SWAPPED_DEGREES, Fast, FastUplink, compile_fast, compile_fast_uplink
 from pipeline.recent import Recent, Room
 from pipeline.record import Record, header, varint

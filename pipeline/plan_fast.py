@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pipeline import ngsi_ld, times
-from pipeline.binding import MAX_AGE, Fields, Path, Position
-from pipeline.entity import RULE, TIME_DIGITS, Entity
+from pipeline.binding import MAX_AGE, Position
+from pipeline.ce_id import RULE
+from pipeline.entity import TIME_DIGITS, Entity
+from pipeline.field_path import Fields, Path
 from pipeline.message import Message
 from pipeline.record import Record
 from pipeline.slot import Slot

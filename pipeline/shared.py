@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.allowance import Allowance
+from pipeline.ce_id import GivenNames
 from pipeline.cost import Slow
 from pipeline.directory import Directory
-from pipeline.entity import GivenNames
 from pipeline.identify import DEVICES, Strangers
 from pipeline.lorawan.ledger import FrameLedger, RawLedger
 from pipeline.plan import ENTITIES

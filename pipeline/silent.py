@@ -10,8 +10,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.ce_id import device_key
 from pipeline.devices import Device, Devices
-from pipeline.entity import device_key
 from pipeline.seen import UNSEEN, Seen, Standing
 from pipeline.store import Store
 

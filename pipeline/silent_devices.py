@@ -15,7 +15,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from time import monotonic
-from typing import Literal
+from typing import Literal, Protocol
 from urllib.parse import quote, unquote
 
 from pydantic import TypeAdapter
@@ -25,7 +25,6 @@ from pipeline.clock import CLOCK
 from pipeline.devices import Devices
 from pipeline.files import content, replace
 from pipeline.logs import Log
-from pipeline.lorawan.ledger import RawLedger
 from pipeline.seen import Seen
 from pipeline.silent import Patience, Silence
 from pipeline.silent_device import Kind, SilentDevice
@@ -48,6 +47,14 @@ def now() -> int:
     return CLOCK.now()
 
 
+class HearsGateways(Protocol):
+    """What counts the receptions of each gateway."""
+
+    @property
+    def gateways(self) -> Mapping[str, int]:
+        """Receptions by gateway."""
+
+
 class SilentDevices:
     """Devices and gateways that are overdue; for use on the event loop's thread. events: who tells Kafka, if anybody.
 
@@ -59,7 +66,7 @@ class SilentDevices:
         self,
         store: Store,
         folder: Path | None,
-        raw: Mapping[str, RawLedger],
+        raw: Mapping[str, HearsGateways],
         clock: Callable[[], int] = now,
         steady: Callable[[], float] = monotonic,
     ) -> None:

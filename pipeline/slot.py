@@ -8,8 +8,9 @@ from typing import Any
 
 import orjson
 
-from pipeline.binding import Binding, Path, Source
+from pipeline.binding import Binding, Source
 from pipeline.errors import ConfigError
+from pipeline.field_path import Path
 from pipeline.models.base import Bounds, Kind, Model
 from pipeline.units import UNITS, Conversion, choose, conversion, resolve
 

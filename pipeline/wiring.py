@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from pipeline.addresses import host_port
 from pipeline.binding import FromTopic
 from pipeline.compiler import Compiler, format_fan
 from pipeline.config.feeds import MqttFeed as FeedConfig
@@ -21,7 +22,6 @@ from pipeline.config.root import Config
 from pipeline.config.secrets import Tls as TlsConfig
 from pipeline.config.secrets import read_secret
 from pipeline.config.used import DEVICE, DEVICE_MODEL, UsedConnector
-from pipeline.config.values import host_port
 from pipeline.cost import MeteredRoute
 from pipeline.dead_letter import DeadLetters
 from pipeline.decode import Decode

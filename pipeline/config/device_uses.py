@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from pipeline.binding import Area
 from pipeline.config.connectors import AttributeSource, InlineConnector
 from pipeline.config.declared import FROM_OTHERS
 from pipeline.config.device_rows import guarded
@@ -16,6 +15,7 @@ from pipeline.config.inline import judge_attribute
 from pipeline.config.root import Config
 from pipeline.connector import Connector
 from pipeline.models.base import Kind, Model, ModelAttribute
+from pipeline.places import Area
 from pipeline.registry import Registry
 
 _SHOWN = 12

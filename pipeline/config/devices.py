@@ -29,7 +29,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path as File
 from typing import Any
 
-from pipeline.binding import Area
 from pipeline.config.device_fields import LONGEST_NAME, Reading, usable_name
 from pipeline.config.device_rows import KEYS, Row, from_csv, from_yaml, guarded
 from pipeline.config.device_sessions import Sessions
@@ -39,6 +38,7 @@ from pipeline.devices import Device, Devices, Session
 from pipeline.errors import ConfigError
 from pipeline.files import content
 from pipeline.models import MODELS
+from pipeline.places import Area
 
 _LARGEST = 64 * 1024**2
 _MOST_FINDINGS = 50

@@ -2,47 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
-import orjson
-
-from pipeline.binding import Binding, Fixed, FromField, FromTopic, ObservedAt, Path, Position, Source
 from pipeline.config.connectors import (
     AttributeSource,
-    DeviceSource,
     InlineConnector,
-    Location,
-    LocationSource,
-    Observed,
-    TimeSource,
 )
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of, sentence
-from pipeline.config.values import field_path
 from pipeline.models.base import Model, ModelAttribute
 from pipeline.units import UNITS, Conversion, UnitError, choose, conversion, resolve
-
-Within = Callable[[str], Path]
-
-
-def build(name: str, config: InlineConnector, model: Model) -> Binding:
-    """Return the connector; `judge` has found nothing wrong with it."""
-    return Binding(
-        name=name,
-        version=version(config),
-        model=model.name,
-        device=device_of(config.device),
-        attributes={key: Source(field_path(each.field), each.unit) for key, each in config.attributes.items()},
-        observed_at=observed_at_of(config.observed_at),
-        period=config.period,
-        location=location_of(config.location),
-    )
-
-
-def version(config: InlineConnector) -> str:
-    """Return eight hexadecimal digits that change when what the connector does changes."""
-    content = config.model_dump(mode="json", exclude_defaults=True)
-    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
 
 
 def conversions(
@@ -139,27 +107,3 @@ def _period(place: Place, config: InlineConnector, model: Model) -> Iterator[Fin
         )
     if not model.covers and config.period is not None:
         yield Finding((*place, "period"), f"means nothing here: {model.name} has no beginning and end.", "Remove it.")
-
-
-def device_of(source: DeviceSource, within: Within = field_path) -> FromField | FromTopic:
-    """Return where the device's name comes from; within: how a path is compiled."""
-    if source.field is not None:
-        return FromField(within(source.field))
-    return FromTopic(str(source.topic))
-
-
-def observed_at_of(source: Observed | None, within: Within = field_path) -> ObservedAt | None:
-    """Return where the time comes from, or None for arrival."""
-    if not isinstance(source, TimeSource):
-        return None
-    return ObservedAt(within(source.field), source.format or str(source.unit), source.max_age)
-
-
-def location_of(source: Location | None, within: Within = field_path) -> Position | Fixed | None:
-    """Return where the location comes from, or None."""
-    if source is None:
-        return None
-    if not isinstance(source, LocationSource):
-        return Fixed(source)
-    altitude = within(source.altitude) if source.altitude else None
-    return Position(within(source.longitude), within(source.latitude), altitude)

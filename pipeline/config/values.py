@@ -5,7 +5,6 @@ Each raises ValueError with a sentence that does not repeat the value: whoever l
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path as File
@@ -15,7 +14,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationInfo
 from pydantic import WithJsonSchema as Schema
 
-from pipeline.binding import Path
+from pipeline.addresses import host_port
+from pipeline.field_path import Path
 
 INTERVALS = (1.0, 366 * 86_400.0)
 """Seconds: the shortest and longest time that may be expected between two readings of a device."""
@@ -23,7 +23,6 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_
 _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "kB": 1000, "MB": 1000**2}
 _DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*(ms|s|min|m|h|d)")
 _SIZE = re.compile(r"([0-9]{1,15})\s*(B|KiB|MiB|kB|MB)")
-_PORTS = 65_535
 _LONGEST_TOPIC = 65_535
 _STEP = re.compile(r"""\.?([^.\[\]"'\s][^.\[\]"']*)|\[(\d+)\]|\[(?:"((?:[^"]|"")*)"|'((?:[^']|'')*)')\]""")
 _LEVEL = re.compile(r"\{[a-z][a-z0-9_]*\}")
@@ -75,28 +74,6 @@ def spell_size(value: int) -> str:
         if value and value % _BYTES[unit] == 0:
             return f"{value // _BYTES[unit]}{unit}"
     return f"{value}B"
-
-
-def host_port(text: str, lowest: int = 1) -> tuple[str, int]:
-    """Split `host:port`; an IPv6 host stands in brackets.
-
-    Raises ValueError with a sentence.
-    """
-    host, colon, port = text.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    if not colon or not host or (":" in host and not bracketed) or re.search(r"[\s/@]", text):
-        raise ValueError("is no address: write `host:port`, and an IPv6 host in brackets, such as `[::1]:9092`")
-    if not port.isascii() or not port.isdigit() or not lowest <= int(port[:6]) <= _PORTS:
-        raise ValueError(f"has no usable port: write a number from {lowest} to {_PORTS} behind the colon")
-    return host.strip("[]"), int(port)
-
-
-def loopback(host: str) -> bool:
-    """Say whether what is sent to `host` stays in this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 class Broker(NamedTuple):

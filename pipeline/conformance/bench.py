@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.binding import Fields
 from pipeline.compiler import Compiler
 from pipeline.config.root import Config
 from pipeline.config.used import UsedConnector
 from pipeline.connector import Uplink
 from pipeline.errors import ConfigError
 from pipeline.fan_out import Fan, Outcome
+from pipeline.field_path import Fields
 from pipeline.message import Message
 from pipeline.models import MODELS
 from pipeline.registry import Found, Registry

@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 
-from pipeline.binding import Fields
 from pipeline.conformance.bench import Bench, Fault, outcome, uplink
 from pipeline.connector import Example
 from pipeline.errors import PayloadError, Reason
 from pipeline.fan_out import Outcome, listed
+from pipeline.field_path import Fields
 from pipeline.models import MODELS
 from pipeline.record import Record, decode_headers
 

@@ -13,10 +13,10 @@ from functools import partial
 from cryptography import x509
 
 from pipeline import wiring
+from pipeline.addresses import host_port
 from pipeline.apart import in_thread
 from pipeline.config.findings import Place
 from pipeline.config.root import Config
-from pipeline.config.values import host_port
 from pipeline.doctor.finding import Finding
 from pipeline.feeds.mqtt_socket import tls_context
 from pipeline.files import HANDMADE, content

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.binding import Binding, FromField, Path, Position
+from pipeline.binding import Binding, FromField, Position
 from pipeline.explain.explanation import Field
+from pipeline.field_path import Path
 from pipeline.json_words import Steps, kind, spelled
 
 _SHOWN = 200

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.binding import Fields
 from pipeline.compiler import Compiler, format_fan
 from pipeline.config.connectors import InlineConnector
 from pipeline.config.feeds import Route
@@ -18,6 +17,7 @@ from pipeline.explain.explanation import Explanation
 from pipeline.explain.fields import fields_of
 from pipeline.explain.slots import attributes_of
 from pipeline.fan_out import Fan, listed
+from pipeline.field_path import Fields
 from pipeline.json_guard import parse
 from pipeline.json_words import Steps
 from pipeline.message import Message

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import wiring
-from pipeline.binding import Fields, FromField, FromTopic
+from pipeline.binding import FromField, FromTopic
 from pipeline.config.feeds import Route
 from pipeline.config.root import Config
 from pipeline.dead_letter import DeadLetters
@@ -15,6 +15,7 @@ from pipeline.explain import reader
 from pipeline.explain.explanation import Explanation
 from pipeline.explain.fields import shown
 from pipeline.explain.verdict import say_when_and_where
+from pipeline.field_path import Fields
 from pipeline.json_words import lack
 from pipeline.message import Message
 from pipeline.paper import Deaf

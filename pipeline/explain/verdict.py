@@ -7,13 +7,13 @@ from collections.abc import Callable
 from time import monotonic
 
 from pipeline import cloudevents, event_loop, times, wiring
-from pipeline.binding import Fields
 from pipeline.config.root import Config
 from pipeline.config.used import DEVICE_MODEL
 from pipeline.dead_letter import DeadLetters
 from pipeline.delivery import Batch, Delivery, Fate, Stage
 from pipeline.errors import Reason
 from pipeline.explain.explanation import DeadLetter, Explanation, Partition, Published
+from pipeline.field_path import Fields
 from pipeline.message import Message
 from pipeline.paper import Paper
 from pipeline.plan import Plan

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.binding import Binding, FromField, ObservedAt, Path, Position, Source
+from pipeline.binding import Binding, FromField, ObservedAt, Position, Source
 from pipeline.dead_letter import DeadLetters
 from pipeline.decode import Decode
 from pipeline.delivery import Batch, Fate, Lane, Ledger
 from pipeline.errors import Reason
+from pipeline.field_path import Path
 from pipeline.message import Message
 from pipeline.models import MODELS
 from pipeline.normalise import Normalise

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.binding import WORLD, Area
 from pipeline.devices import Device
 from pipeline.errors import PayloadError, Reason
 from pipeline.message import Message
 from pipeline.models import MODELS
 from pipeline.ngsi_ld import recorded_header
+from pipeline.places import WORLD, Area
 from pipeline.plan import Plan, Terms
 from pipeline.record import decode_headers
 from pipeline.slot import slots_of

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.binding import Path
 from pipeline.delivery import Fate
 from pipeline.device_state import DeviceStates
+from pipeline.field_path import Path
 from pipeline.store import Store
 from tests.pipeline.flow import headers_of
 from tests.pipeline.test_fan_out import NOW, entity, kinds

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import wiring
+from pipeline.ce_id import crc32c
 from pipeline.conformance.bench import Bench, uplink
 from pipeline.delivery import Batch, Delivery, Fate, Lane, Ledger
-from pipeline.entity import crc32c
 from pipeline.errors import PayloadError, Reason
 from pipeline.message import Cut, Message
 from pipeline.record import Record, decode_headers

@@ -5,10 +5,11 @@ from typing import Any
 import orjson
 import pytest
 
-from pipeline.binding import Fields, FromTopic
+from pipeline.binding import FromTopic
 from pipeline.dead_letter import DeadLetters, Keep
 from pipeline.delivery import Fate
 from pipeline.errors import PayloadError, Reason
+from pipeline.field_path import Fields
 from pipeline.message import Broken, Cut, Message
 from pipeline.recent import Room
 from pipeline.record import Record

@@ -6,9 +6,9 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.binding import Path
 from pipeline.config.document import Document, yaml_text
 from pipeline.config.values import field_path
+from pipeline.field_path import Path
 from pipeline.json_words import kind, lack, lacking, spelled, told, unprintable
 
 NAMES = st.text(st.characters(blacklist_categories=["Cs"]), max_size=60)

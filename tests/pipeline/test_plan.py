@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.binding import Fixed, FromTopic, ObservedAt, Position, Source
-from pipeline.entity import crc32c
+from pipeline.ce_id import crc32c
 from pipeline.errors import PayloadError, Reason
 from pipeline.message import Message
 from pipeline.ngsi_ld import recorded_header

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.binding import ObservedAt, Source
+from pipeline.ce_id import digest_of
 from pipeline.connector import FromArrival
 from pipeline.dead_letter import DeadLetters
-from pipeline.entity import digest_of
 from pipeline.errors import Reason
 from pipeline.message import Message
 from pipeline.record import decode_headers

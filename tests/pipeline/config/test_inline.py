@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipeline.binding import Fixed, FromField, FromTopic, ObservedAt, Position
+from pipeline.bindings import inline_binding, version
 from pipeline.config import inline
 from pipeline.config.connectors import InlineConnector
 from pipeline.models import MODELS
@@ -25,7 +26,7 @@ def found(**changes: Any) -> list[str]:
 
 
 def test_a_connector_is_made() -> None:
-    connector = inline.build("air", parsed(), MODELS["AirQualityObserved"])
+    connector = inline_binding("air", parsed(), MODELS["AirQualityObserved"])
 
     assert (connector.name, connector.model) == ("air", "AirQualityObserved")
     assert isinstance(connector.device, FromField)
@@ -39,22 +40,22 @@ def test_a_connector_is_made() -> None:
 
 def test_other_sources() -> None:
     config = parsed(device={"topic": "device"}, observed_at={"field": "t", "format": "iso"}, location=[4.89, 52.37])
-    connector = inline.build("air", config, MODELS["AirQualityObserved"])
+    connector = inline_binding("air", config, MODELS["AirQualityObserved"])
 
     assert connector.device == FromTopic("device")
     assert connector.observed_at is not None
     assert connector.observed_at.format == "iso"
     assert connector.location == Fixed((4.89, 52.37))
-    arrival = inline.build("air", parsed(observed_at="arrival"), MODELS["AirQualityObserved"])
+    arrival = inline_binding("air", parsed(observed_at="arrival"), MODELS["AirQualityObserved"])
     assert arrival.observed_at is None
 
 
 def test_the_version_changes_with_what_the_connector_does_and_with_nothing_else() -> None:
-    same = inline.version(parsed(attributes={"pm10": {"unit": "mg/m3", "field": "values[0].v"}}))
-    assert inline.version(parsed()) == same
+    same = version(parsed(attributes={"pm10": {"unit": "mg/m3", "field": "values[0].v"}}))
+    assert version(parsed()) == same
     assert len(same) == 8
-    assert inline.version(parsed(device={"field": "name"})) != same
-    assert inline.version(parsed(observed_at={"field": "ts", "unit": "ms", "max_age": "30d"})) == same
+    assert version(parsed(device={"field": "name"})) != same
+    assert version(parsed(observed_at={"field": "ts", "unit": "ms", "max_age": "30d"})) == same
 
 
 def test_what_is_wrong_with_a_connector() -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.addresses import host_port, loopback
 from pipeline.config.topics import covers_some, shape
 from pipeline.config.values import (
     Broker,
@@ -11,8 +12,6 @@ from pipeline.config.values import (
     check_filter,
     check_pattern,
     field_path,
-    host_port,
-    loopback,
     seconds,
     size,
     spell_seconds,
