@@ -1,6 +1,7 @@
 """Headrace for sensor vendors: all that a device connector needs to import. See connectors/README.md."""
 
-from pipeline.connector import (
+from pipeline.core.errors import PayloadError
+from pipeline.sdk.connector import (
     Attribute,
     Connector,
     Decoded,
@@ -13,7 +14,6 @@ from pipeline.connector import (
     Time,
     Uplink,
 )
-from pipeline.errors import PayloadError
 
 __all__ = [
     "Attribute",

@@ -37,12 +37,12 @@ def _child(devices: int) -> int:
 
 def hold(devices: int) -> object:
     """Let so many devices of a plain feed speak once, in memory, and return what remembers them."""
-    from pipeline import wiring  # noqa: PLC0415 - the baseline is this process without them
+    from pipeline.build import options as wiring  # noqa: PLC0415 - the baseline is this process without them
+    from pipeline.build.context import Shared  # noqa: PLC0415
     from pipeline.config.loading import load  # noqa: PLC0415
-    from pipeline.delivery import Batch, Lane, Ledger  # noqa: PLC0415
-    from pipeline.message import Message  # noqa: PLC0415
-    from pipeline.shared import Shared  # noqa: PLC0415
-    from pipeline.silent_devices import SilentDevices  # noqa: PLC0415
+    from pipeline.core.delivery import Batch, Lane, Ledger  # noqa: PLC0415
+    from pipeline.core.message import Message  # noqa: PLC0415
+    from pipeline.devices.silence_watch import SilentDevices  # noqa: PLC0415
     from tests.pipeline.flow import READING, Memory  # noqa: PLC0415
 
     example = Path(__file__).parents[1] / "deploy" / "examples" / "bench.yaml"

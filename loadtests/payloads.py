@@ -11,15 +11,15 @@ from time import process_time
 from typing import Any
 
 from connectors.formats import senml, ultralight
-from pipeline import json_guard
-from pipeline.connector import MOST_VALUES
-from pipeline.dialect import Dialect, Event
-from pipeline.discovery import dialects
-from pipeline.envelope import Envelope
-from pipeline.errors import PayloadError
-from pipeline.field_path import Path
-from pipeline.message import Message
-from pipeline.uplink import Uplink
+from pipeline.core import strict_json as json_guard
+from pipeline.core.errors import PayloadError
+from pipeline.core.field_path import Path
+from pipeline.core.message import Message
+from pipeline.normalise.envelope import Envelope
+from pipeline.plugins.discovery import dialects
+from pipeline.sdk.connector import MOST_VALUES
+from pipeline.sdk.dialect import Dialect, Event
+from pipeline.sdk.uplink import Uplink
 
 SIZE = 256 * 1024
 _ROUNDS = 5

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
-from pipeline import commands
-from pipeline.commandline.parser import known, parser
+from pipeline.cli import commands
+from pipeline.cli.parser import known, parser
 from pipeline.config.findings import Finding
-from pipeline.errors import ConfigError, StartError
+from pipeline.core.errors import ConfigError, StartError
 
 _FULL = {ENOSPC, EDQUOT}
 

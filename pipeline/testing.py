@@ -15,9 +15,9 @@ from pathlib import Path
 
 from pipeline.config import declared
 from pipeline.conformance import LEVELS, Proof, prove
-from pipeline.connector import Connector
-from pipeline.registry import Found
-from pipeline.source_lines import SourceLines
+from pipeline.plugins.registry import Found
+from pipeline.plugins.source_lines import SourceLines
+from pipeline.sdk.connector import Connector
 
 __all__ = ["check_connector", "located"]
 

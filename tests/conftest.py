@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import settings
 
-from pipeline import logs
+from pipeline.core import logs
 from tests.support.certs import Certificates
 from tests.support.headrace import Headrace
 from tests.support.kafka import Kafka

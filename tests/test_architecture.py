@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -50,14 +51,14 @@ def importers(library: str) -> set[str]:
     ("library", "allowed"),
     [
         ("paho", ("pipeline.feeds.mqtt",)),
-        ("aiokafka", ("pipeline.publish", "pipeline.feeds.kafka")),
-        ("prometheus_client", ("pipeline.metrics",)),
-        ("uvicorn", ("pipeline.admin",)),
-        ("uvloop", ("pipeline.event_loop",)),
+        ("aiokafka", ("pipeline.publish", "pipeline.feeds.kafka_topic")),
+        ("prometheus_client", ("pipeline.observe.metrics",)),
+        ("uvicorn", ("pipeline.http.server",)),
+        ("uvloop", ("pipeline.core.event_loop",)),
         ("yaml", ("pipeline.config",)),
         ("rich", ("pipeline.demo",)),
-        ("sqlite3", ("pipeline.store",)),
-        ("cryptography", ("pipeline.lorawan.crypto", "pipeline.demo.radio", "pipeline.doctor.certificates")),
+        ("sqlite3", ("pipeline.state.store",)),
+        ("cryptography", ("pipeline.lorawan.crypto", "pipeline.demo.radio", "pipeline.tools.doctor.certificates")),
         ("google.protobuf", ("connectors.network_servers.proto",)),
     ],
 )
@@ -81,12 +82,18 @@ def test_a_device_connector_imports_the_standard_library_and_the_vendors_surface
 
 def test_a_dialect_or_format_is_pure() -> None:
     """No I/O, no clock; of the engine only its words."""
-    words = {"pipeline.connector", "pipeline.uplink", "pipeline.dialect", "pipeline.errors", "pipeline.times"}
-    words |= {"pipeline.json_guard", "pipeline.json_words"}
+    words = {
+        "pipeline.sdk.connector",
+        "pipeline.sdk.uplink",
+        "pipeline.sdk.dialect",
+        "pipeline.core.errors",
+        "pipeline.core.times",
+    }
+    words |= {"pipeline.core.strict_json", "pipeline.core.json_words"}
     for module, names in IMPORTS.items():
         if module.startswith(("connectors.network_servers", "connectors.formats")):
-            ours = {".".join(name.split(".")[:2]) for name in names if name.startswith("pipeline.")}
-            assert ours <= words, module
+            ours = {".".join(name.split(".")[:3]) for name in names if name.startswith("pipeline.")}
+            assert {name for name in ours if name.count(".") > 1} <= words, module
             assert not names & {"time", "socket", "asyncio", "os", "pathlib", "random"}, module
 
 
@@ -96,41 +103,72 @@ def test_connectors_do_not_import_each_other_in_a_circle() -> None:
     TopologicalSorter({module: names - {module} for module, names in ours.items()}).prepare()  # raises CycleError
 
 
-ORDER = (
-    ("pipeline.errors",),
-    ("pipeline.uplink",),
-    ("pipeline.dialect",),
-    ("pipeline.units",),
-    ("pipeline.models",),
-    ("pipeline.connector",),
-    ("pipeline.devices",),
-    ("pipeline.slot", "pipeline.entity", "pipeline.plan", "pipeline.plan_fast", "pipeline.json_guard"),
-    ("pipeline.registry",),
-    ("pipeline.decode",),
-    ("pipeline.fan_out",),
-    ("pipeline.normalise",),
-    ("pipeline.route",),
-    ("pipeline.wiring",),
-    ("pipeline.app",),
-    ("pipeline.__main__",),
-)
+ROOMS = {
+    "core": "",
+    "sdk": "core",
+    "models": "core",
+    "state": "core",
+    "publish": "core",
+    "http": "core",
+    "encode": "core sdk",
+    "feeds": "core",
+    "devices": "core sdk state encode",
+    "plugins": "core sdk",
+    "normalise": "core sdk models encode devices",
+    "lorawan": "core sdk encode devices normalise",
+    "config": "core sdk models state devices plugins",
+    "observe": "core models state encode http devices lorawan config",
+    "build": "core sdk models state encode publish feeds devices plugins normalise lorawan config observe",
+    "conformance": "core sdk models plugins normalise config build",
+    "worker": "core state encode publish http feeds devices plugins config observe build conformance",
+    "tools": "core sdk models state encode publish http feeds devices plugins normalise lorawan config observe build "
+    "conformance",
+    "demo": "core publish devices config build",
+    "testing": "sdk plugins config conformance",
+    "cli": "core sdk http devices plugins config observe build conformance worker demo tools",
+    "reference": "core encode models feeds devices lorawan config observe cli",
+    "__main__": "core config cli",
+}
+"""Each room of pipeline/, and the rooms that it may import; whatever is not named here is refused."""
 
 
-def test_imports_point_one_way() -> None:
-    rank = {module: at for at, modules in enumerate(ORDER) for module in modules}
-    for module, names in IMPORTS.items():
-        here = next((rank[each] for each in rank if module == each or module.startswith(f"{each}.")), None)
-        above = {name for name in names if name in rank and here is not None and rank[name] > here}
-        assert above == set(), f"{module} imports what stands above it"
+def rooms_of(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield the room of everything of ours that a module imports, also within functions and by name, with its line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names = [f"{module}.{alias.name}" for alias in node.names] if module == "pipeline" else [module]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names = [node.value] if re.fullmatch(r"pipeline(\.\w+)+", node.value) else []
+        for name in names:
+            package, _, rest = name.partition(".")
+            if package == "pipeline" and rest:
+                yield rest.split(".")[0], getattr(node, "lineno", 0)
 
 
-@pytest.mark.parametrize("edge", ["pipeline.feeds", "pipeline.publish"])
-def test_feeds_and_publisher_meet_the_rest_in_the_delivery_contract_only(edge: str) -> None:
-    shared = {"apart", "clock", "delivery", "files", "message", "record", "errors", "logs", "slice"}
-    for module, names in IMPORTS.items():
-        if module.startswith(edge):
-            ours = {name.split(".")[1] for name in names if name.startswith("pipeline.") and not name.startswith(edge)}
-            assert ours <= shared, module
+def test_each_room_imports_only_what_it_may() -> None:
+    refused: list[str] = []
+    for path in sources("pipeline"):
+        room = path.relative_to(ROOT / "pipeline").with_suffix("").parts[0]
+        if room == "__init__":
+            continue
+        assert room in ROOMS, f"{path} stands in no room"
+        allowed = {room, *ROOMS[room].split()}
+        refused += [f"{path}:{line}: {room} imports {other}" for other, line in rooms_of(path) if other not in allowed]
+    assert refused == []
+
+
+def test_the_rooms_have_an_order_and_each_is_there() -> None:
+    TopologicalSorter({room: may.split() for room, may in ROOMS.items()}).prepare()  # raises CycleError
+    there = {path.relative_to(ROOT / "pipeline").with_suffix("").parts[0] for path in sources("pipeline")}
+    assert there - {"__init__"} == set(ROOMS)
+
+
+def test_few_modules_stand_in_the_root() -> None:
+    assert {path.name for path in (ROOT / "pipeline").glob("*.py")} == {"__init__.py", "__main__.py", "testing.py"}
 
 
 def test_no_thread_is_waited_for_at_the_end_of_the_process() -> None:
@@ -144,13 +182,6 @@ def test_no_thread_is_waited_for_at_the_end_of_the_process() -> None:
                 assert not (ours and node.func.attr in joined) or path.match("pipeline/demo/*"), place
                 if node.func.attr == "run_in_executor":
                     assert not (isinstance(node.args[0], ast.Constant) and node.args[0].value is None), place
-
-
-def test_the_hot_path_does_not_import_the_configuration() -> None:
-    hot = {"delivery", "message", "record", "route", "decode", "normalise", "plan", "plan_fast", "slot", "entity"}
-    hot |= {"fan_out", "envelope", "device_state", "store", "devices", "switch", "cost"}
-    for name in hot:
-        assert not {each for each in IMPORTS[f"pipeline.{name}"] if each.startswith("pipeline.config")}, name
 
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:
@@ -173,7 +204,7 @@ def test_functions_are_short() -> None:
     lengths = dict(each for path in sources(*PACKAGES) for each in functions(path))
     assert median(lengths.values()) <= 10
     assert quantiles(lengths.values(), n=10)[8] <= 35
-    longest_allowed = {"mqtt_frames.py:_sound"}  # one loop over bytes, in which each call would cost a fifth
+    longest_allowed = {"packets.py:_sound"}  # one loop over bytes, in which each call would cost a fifth
     assert {name for name, length in lengths.items() if length > 45} <= longest_allowed
 
 

@@ -28,7 +28,7 @@ def test_the_wheel_holds_the_two_packages_the_vendors_surface_and_nothing_else(w
         "connectors",
         "headrace.py",
     }
-    static = {f"pipeline/page/static/{each.name}" for each in (ROOT / "pipeline/page/static").iterdir()}
+    static = {f"pipeline/observe/page/static/{each.name}" for each in (ROOT / "pipeline/observe/page/static").iterdir()}
     assert static <= set(names)
     assert {"pipeline/py.typed", "connectors/py.typed", "pipeline/models/contexts/environment.jsonld"} <= set(names)
 

@@ -17,8 +17,8 @@ from math import isfinite
 from typing import Any
 
 from headrace import Fields, Format, FromArrival, PayloadError, Uplink
-from pipeline.connector import MOST_VALUES, too_many
-from pipeline.json_words import told
+from pipeline.core.json_words import told
+from pipeline.sdk.connector import MOST_VALUES, too_many
 
 UNITS = {
     "Cel": "degC", "K": "K", "%RH": "%", "%EL": "%", "%": "%", "/": "1", "/100": "%", "ppm": "ppm", "ppb": "ppb",
@@ -30,7 +30,7 @@ UNITS = {
     "kvar": "kvar", "Wh": "Wh", "kWh": "kWh", "kvarh": "kvarh", "J": "J", "Ah": "Ah", "S/m": "S/m", "pH": "pH",
     "count": "1",
 }  # fmt: skip
-"""SenML's units (the IANA registry; RFC 8798) in the spelling of pipeline/units.py."""
+"""SenML's units (the IANA registry; RFC 8798) in the spelling of pipeline/models/units.py."""
 
 _VERSION = 10
 _RELATIVE = 2.0**28  # seconds; below, a time counts from now

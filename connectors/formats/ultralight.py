@@ -8,7 +8,7 @@ what is written as a JSON number is a number here, `true` and `false` are boolea
 import re
 
 from headrace import Fields, Format, PayloadError
-from pipeline.connector import MOST_READINGS, MOST_VALUES, too_many
+from pipeline.sdk.connector import MOST_READINGS, MOST_VALUES, too_many
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*", re.ASCII)
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,30})(\.\d{1,40})?([eE][+-]?\d{1,2})?", re.ASCII)

@@ -32,10 +32,10 @@ from connectors.network_servers.reading import (
     port,
     time,
 )
-from pipeline.dialect import Dialect, Reader, Said
-from pipeline.errors import PayloadError
-from pipeline.json_guard import document
-from pipeline.uplink import Aside, Reception, Uplink, eui
+from pipeline.core.errors import PayloadError
+from pipeline.core.strict_json import document
+from pipeline.sdk.dialect import Dialect, Reader, Said
+from pipeline.sdk.uplink import Aside, Reception, Uplink, eui
 
 _TELLING = {
     "downlinkId": "txack",

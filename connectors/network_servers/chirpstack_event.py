@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from connectors.network_servers.reading import gateway, member, number, place, text, time
-from pipeline.dialect import Event, EventKind
-from pipeline.errors import PayloadError, Reason
-from pipeline.uplink import Names, eui
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.sdk.dialect import Event, EventKind
+from pipeline.sdk.uplink import Names, eui
 
 KINDS: dict[str, EventKind] = {
     "up": "mac",

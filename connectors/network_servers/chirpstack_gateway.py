@@ -18,11 +18,11 @@ from typing import Any
 from connectors.network_servers import reading
 from connectors.network_servers.data_rates import lora_rate, lr_fhss_rate
 from connectors.network_servers.gateway_clock import from_gps, plausible
-from pipeline.dialect import Dialect, Event, EventKind, Frame, Reader, Said
-from pipeline.errors import PayloadError, Reason
-from pipeline.json_guard import document
-from pipeline.times import parse
-from pipeline.uplink import Reception, eui
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.core.strict_json import document
+from pipeline.core.times import parse
+from pipeline.sdk.dialect import Dialect, Event, EventKind, Frame, Reader, Said
+from pipeline.sdk.uplink import Reception, eui
 
 _KINDS: dict[tuple[str, str], EventKind] = {
     ("event", "stats"): "gateway_stats",

@@ -13,9 +13,9 @@ from msgspec.json import Decoder
 
 from connectors.network_servers.later import Later
 from connectors.network_servers.reading import HIGHEST_COUNTER, HIGHEST_PORT, address, time
-from pipeline.errors import PayloadError
-from pipeline.json_guard import document
-from pipeline.uplink import Aside, Uplink, eui
+from pipeline.core.errors import PayloadError
+from pipeline.core.strict_json import document
+from pipeline.sdk.uplink import Aside, Uplink, eui
 
 _NOTHING = Raw()
 

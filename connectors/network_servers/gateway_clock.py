@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from pipeline.times import LATEST
+from pipeline.core.times import LATEST
 
 _EPOCH = 315_964_800_000  # 1980-01-06, in milliseconds since 1970: GPS time counts from there
 _EARLIEST = 1_420_070_400_000  # 2015-01-01, the year of LoRaWAN 1.0: a clock that says less is not set

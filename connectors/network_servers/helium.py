@@ -14,9 +14,9 @@ from functools import partial
 from typing import Any
 
 from connectors.network_servers import reading
-from pipeline import json_guard
-from pipeline.dialect import Dialect, Event, Reader, Said
-from pipeline.uplink import Aside, Fields, Names, Reception, Uplink, eui
+from pipeline.core import strict_json as json_guard
+from pipeline.sdk.dialect import Dialect, Event, Reader, Said
+from pipeline.sdk.uplink import Aside, Fields, Names, Reception, Uplink, eui
 
 
 def _read(payload: bytes, received_at: int) -> Sequence[Said]:

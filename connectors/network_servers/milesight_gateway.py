@@ -19,10 +19,10 @@ from functools import partial
 from typing import Any
 
 from connectors.network_servers import reading
-from pipeline import json_guard
-from pipeline.dialect import Dialect, Event, EventKind, Reader, Said
-from pipeline.errors import PayloadError
-from pipeline.uplink import Aside, Names, Reception, Uplink, eui
+from pipeline.core import strict_json as json_guard
+from pipeline.core.errors import PayloadError
+from pipeline.sdk.dialect import Dialect, Event, EventKind, Reader, Said
+from pipeline.sdk.uplink import Aside, Names, Reception, Uplink, eui
 
 _ENVELOPE = ("fPort", "fport", "rxInfo", "txInfo")
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from pipeline.errors import PayloadError, Reason
-from pipeline.json_words import told
-from pipeline.times import LATEST, parse
-from pipeline.uplink import eui
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.core.json_words import told
+from pipeline.core.times import LATEST, parse
+from pipeline.sdk.uplink import eui
 
 HIGHEST_PORT = 255
 HIGHEST_COUNTER = 2**32 - 1

@@ -14,11 +14,11 @@ from typing import Any
 
 from connectors.network_servers import reading
 from connectors.network_servers.gateway_clock import from_gps, plausible
-from pipeline.dialect import Dialect, Event, Frame, Reader, Said
-from pipeline.errors import PayloadError
-from pipeline.json_guard import document
-from pipeline.times import parse
-from pipeline.uplink import Reception, eui
+from pipeline.core.errors import PayloadError
+from pipeline.core.strict_json import document
+from pipeline.core.times import parse
+from pipeline.sdk.dialect import Dialect, Event, Frame, Reader, Said
+from pipeline.sdk.uplink import Reception, eui
 
 _HIGHEST_FREQUENCY = 10_000.0  # MHz
 _LONGEST_RATE = 20  # characters: `SF12BW125`, `M0CW137`

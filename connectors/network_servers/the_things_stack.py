@@ -35,10 +35,10 @@ from connectors.network_servers.reading import (
     text,
     time,
 )
-from pipeline.dialect import Dialect, Event, EventKind, Reader, Said
-from pipeline.errors import PayloadError, Reason
-from pipeline.json_guard import document
-from pipeline.uplink import Aside, Fields, Names, Reception, Uplink, eui
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.core.strict_json import document
+from pipeline.sdk.dialect import Dialect, Event, EventKind, Reader, Said
+from pipeline.sdk.uplink import Aside, Fields, Names, Reception, Uplink, eui
 
 KINDS: dict[str, EventKind] = {
     "uplink_message": "mac",

@@ -17,10 +17,10 @@ from functools import partial
 from typing import Any
 
 from connectors.network_servers import reading
-from pipeline import json_guard
-from pipeline.dialect import Dialect, Event, EventKind, Reader, Said
-from pipeline.errors import PayloadError, Reason
-from pipeline.uplink import Aside, Names, Reception, Uplink, eui
+from pipeline.core import strict_json as json_guard
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.sdk.dialect import Dialect, Event, EventKind, Reader, Said
+from pipeline.sdk.uplink import Aside, Names, Reception, Uplink, eui
 
 _UPLINK = "DevEUI_uplink"
 _ROOT = "DevEUI_"

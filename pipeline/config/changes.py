@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.config.findings import Finding
 from pipeline.config.root import AnyFeed, Config
 from pipeline.config.used import UsedConnector
-from pipeline.registry import Found, OwnFormat, Registry
+from pipeline.plugins.registry import Found, OwnFormat, Registry
 
 _STAGES = {"routes", "dialect", "deduplicate", "frames", "prefer"}
 """Keys of a feed that are about its messages, not about its connection."""

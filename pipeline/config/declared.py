@@ -13,11 +13,11 @@ from pipeline.config.findings import Finding, Place, did_you_mean, one_of, sente
 from pipeline.config.inline import judge_attribute
 from pipeline.config.used import DEVICE
 from pipeline.config.values import VENDOR_NAME, field_path
-from pipeline.connector import Attribute, Connector, Example, Observation
+from pipeline.core.times import SCALES
 from pipeline.models import MODELS
 from pipeline.models.base import Model
 from pipeline.models.device import WORDS
-from pipeline.times import SCALES
+from pipeline.sdk.connector import Attribute, Connector, Example, Observation
 
 _NAME = re.compile(VENDOR_NAME)
 FROM_OTHERS = {"controlledProperty"}

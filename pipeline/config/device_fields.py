@@ -12,7 +12,7 @@ from pipeline.config.device_rows import guarded
 from pipeline.config.device_uses import Use, unfit
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of, sentence
 from pipeline.config.values import INTERVALS, seconds, spell_seconds
-from pipeline.devices import LIFECYCLES, Lifecycle
+from pipeline.devices.registry import LIFECYCLES, Lifecycle
 
 LONGEST_NAME = 200
 """Characters of a name, as in every entity id."""

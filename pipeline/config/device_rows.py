@@ -18,7 +18,7 @@ import yaml
 from pipeline.config.device_lines import plain
 from pipeline.config.document import BOOLEANS, number, unreadable
 from pipeline.config.findings import Finding, did_you_mean, one_of, shown
-from pipeline.json_words import surrogate
+from pipeline.core.json_words import surrogate
 
 SESSION_KEYS = ("app_s_key", "nwk_s_key", "f_nwk_s_int_key", "s_nwk_s_int_key", "nwk_s_enc_key")
 SESSION = ("dev_addr", *(f"{key}{end}" for key in SESSION_KEYS for end in ("", "_file")))

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from pipeline.config.device_rows import SESSION, guarded
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of
-from pipeline.devices import Key, Session
-from pipeline.files import content_and_mode
+from pipeline.core.files import content_and_mode
+from pipeline.devices.registry import Key, Session
 
 _KEYS: dict[str, tuple[str, ...]] = {
     "1.0": ("app_s_key", "nwk_s_key"),

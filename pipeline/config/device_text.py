@@ -16,7 +16,7 @@ from typing import Any
 
 from pipeline.config.device_rows import KEYS, Row, from_csv, from_yaml
 from pipeline.config.document import yaml_text
-from pipeline.errors import ConfigError
+from pipeline.core.errors import ConfigError
 
 Values = Mapping[str, Any]
 """A device by the keys of the registry (`key`, `dev_eui`, ...); location: numbers, longitude first."""

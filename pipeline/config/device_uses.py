@@ -13,10 +13,10 @@ from pipeline.config.device_rows import guarded
 from pipeline.config.findings import Finding, did_you_mean, one_of
 from pipeline.config.inline import judge_attribute
 from pipeline.config.root import Config
-from pipeline.connector import Connector
+from pipeline.core.places import Area
 from pipeline.models.base import Kind, Model, ModelAttribute
-from pipeline.places import Area
-from pipeline.registry import Registry
+from pipeline.plugins.registry import Registry
+from pipeline.sdk.connector import Connector
 
 _SHOWN = 12
 _KINDS: dict[Kind, tuple[type, ...]] = {"number": (int, float), "integer": (int,), "text": (str,), "boolean": (bool,)}

@@ -34,11 +34,11 @@ from pipeline.config.device_rows import KEYS, Row, from_csv, from_yaml, guarded
 from pipeline.config.device_sessions import Sessions
 from pipeline.config.device_uses import Use, Uses
 from pipeline.config.findings import Finding, did_you_mean, one_of
-from pipeline.devices import Device, Devices, Session
-from pipeline.errors import ConfigError
-from pipeline.files import content
+from pipeline.core.errors import ConfigError
+from pipeline.core.files import content
+from pipeline.core.places import Area
+from pipeline.devices.registry import Device, Devices, Session
 from pipeline.models import MODELS
-from pipeline.places import Area
 
 _LARGEST = 64 * 1024**2
 _MOST_FINDINGS = 50

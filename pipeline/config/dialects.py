@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticKnownError
 
-from pipeline import discovery
 from pipeline.config.values import Duration, Section, durations
-from pipeline.dialect import Dialect
+from pipeline.plugins import discovery
+from pipeline.sdk.dialect import Dialect
 
 AUTO = "auto"
 """Each topic's dialect is recognised by the shape of its messages."""

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pipeline.config.dialects import Deduplicate, FramePolicy, Preference
 from pipeline.config.feeds import Route, check_kind
 from pipeline.config.values import Listen, Section
-from pipeline.errors import PayloadError
-from pipeline.uplink import eui
+from pipeline.core.errors import PayloadError
+from pipeline.sdk.uplink import eui
 
 
 def check_eui(text: str) -> str:

@@ -14,8 +14,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.errors import ConfigError
-from pipeline.printable import printable
+from pipeline.core.errors import ConfigError
+from pipeline.core.printable import printable
 
 Place = tuple[str | int, ...]
 """Where something stands in the file: keys, and numbers of list entries."""

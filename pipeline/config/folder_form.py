@@ -18,10 +18,10 @@ from pipeline.config.findings import Finding, listed
 from pipeline.config.formats import FormatName, find
 from pipeline.config.shape import Draft
 from pipeline.config.values import Duration, FieldPath, Section
-from pipeline.connector import Attribute, Connector, Example, Observation, Place, Time
-from pipeline.errors import PayloadError
-from pipeline.files import HANDMADE, content
-from pipeline.registry import Broken, Found, Registry
+from pipeline.core.errors import PayloadError
+from pipeline.core.files import HANDMADE, content
+from pipeline.plugins.registry import Broken, Found, Registry
+from pipeline.sdk.connector import Attribute, Connector, Example, Observation, Place, Time
 
 FILE, CODEC = "connector.yaml", "codec.js"
 

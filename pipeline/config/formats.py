@@ -11,12 +11,12 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic_core import PydanticKnownError
 
-from pipeline import discovery
 from pipeline.config.values import VENDOR_NAME
-from pipeline.connector import Example, Fields, Format
-from pipeline.json_guard import parse
-from pipeline.json_words import told
-from pipeline.registry import OwnFormat, Registry
+from pipeline.core.json_words import told
+from pipeline.core.strict_json import parse
+from pipeline.plugins import discovery
+from pipeline.plugins.registry import OwnFormat, Registry
+from pipeline.sdk.connector import Example, Fields, Format
 
 JSON = "json"
 _NAME = re.compile(VENDOR_NAME)

@@ -10,7 +10,7 @@ from pipeline.config.connectors import (
 )
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of, sentence
 from pipeline.models.base import Model, ModelAttribute
-from pipeline.units import UNITS, Conversion, UnitError, choose, conversion, resolve
+from pipeline.models.units import UNITS, Conversion, UnitError, choose, conversion, resolve
 
 
 def conversions(

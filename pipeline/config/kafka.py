@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic import WithJsonSchema as Schema
 
-from pipeline.addresses import host_port, loopback
 from pipeline.config.secrets import Tls, at_most_one
 from pipeline.config.values import Address, Duration, FileName, Section, Size, TokenUrl, durations, sizes
+from pipeline.core.addresses import host_port, loopback
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _LONGEST_NAME = 249

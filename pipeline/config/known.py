@@ -9,11 +9,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline import discovery
 from pipeline.config import declared, folder_form
 from pipeline.config.formats import faults
-from pipeline.files import HANDMADE, content
-from pipeline.registry import Broken, Found, OwnFormat, Registry
+from pipeline.core.files import HANDMADE, content
+from pipeline.plugins import discovery
+from pipeline.plugins.registry import Broken, Found, OwnFormat, Registry
 
 Declared = TypeVar("Declared", bound=Found | Broken | OwnFormat)
 

@@ -27,11 +27,11 @@ from pipeline.config.root import AnyConnector, AnyFeed, Config
 from pipeline.config.shape import Draft
 from pipeline.config.used import UsedConnector
 from pipeline.config.values import Name
-from pipeline.devices import Devices
-from pipeline.errors import ConfigError
-from pipeline.files import content
+from pipeline.core.errors import ConfigError
+from pipeline.core.files import content
+from pipeline.devices.registry import Devices
 from pipeline.models import MODELS
-from pipeline.registry import Registry
+from pipeline.plugins.registry import Registry
 
 __all__ = ["Config", "Loaded", "load", "read"]
 

@@ -16,8 +16,8 @@ from pipeline.config.log import Log
 from pipeline.config.silent import SilentDevices
 from pipeline.config.used import DEVICE, DEVICE_MODEL, UsedConnector, connector_kind
 from pipeline.config.values import Duration, FileName, Iri, Listen, Name, Section, Tenant, durations
-from pipeline.devices import Devices
-from pipeline.registry import Registry
+from pipeline.devices.registry import Devices
+from pipeline.plugins.registry import Registry
 
 
 class Stream(Section):

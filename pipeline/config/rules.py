@@ -8,7 +8,6 @@ from functools import lru_cache
 
 from pydantic import SecretStr
 
-from pipeline.addresses import host_port, loopback
 from pipeline.config import network_rules, topic_rules
 from pipeline.config.feeds import MqttFeed, Route
 from pipeline.config.feeds_udp import SemtechUdpFeed
@@ -17,8 +16,9 @@ from pipeline.config.kafka import check_topic
 from pipeline.config.root import Config
 from pipeline.config.used import UsedConnector
 from pipeline.config.values import Section, spell_seconds
+from pipeline.core.addresses import host_port, loopback
+from pipeline.core.places import Area
 from pipeline.models.base import Model
-from pipeline.places import Area
 
 _PLACEHOLDERS = {"change-me", "changeme", "change_me"}
 _LONG_ENOUGH = 86_400.0  # seconds

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pydantic import Field, SecretStr, model_validator
 
 from pipeline.config.values import FileName, Section
-from pipeline.errors import StartError
-from pipeline.files import content
+from pipeline.core.errors import StartError
+from pipeline.core.files import content
 
 _LARGEST = 65_536
 

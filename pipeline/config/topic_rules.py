@@ -9,7 +9,7 @@ from pipeline.config.feeds import MqttFeed
 from pipeline.config.findings import Finding, one_of
 from pipeline.config.root import Config
 from pipeline.config.topics import plain
-from pipeline.topics import TopicPattern, TopicTree
+from pipeline.core.mqtt_topics import TopicPattern, TopicTree
 
 _STEPS: Final = 1_000_000
 """After so many a rule looks no further. A topic takes a few, unless wildcards meet thousands of names."""

@@ -10,8 +10,8 @@ from pipeline.config.connectors import AttributeSource, DeviceSource, Location, 
 from pipeline.config.extended import DEVICE, extended
 from pipeline.config.findings import did_you_mean
 from pipeline.config.values import Duration, FieldPath, Section, VendorDevice, durations
-from pipeline.connector import Connector
-from pipeline.registry import Registry
+from pipeline.plugins.registry import Registry
+from pipeline.sdk.connector import Connector
 
 __all__ = ["DEVICE", "DEVICE_INTERVAL", "DEVICE_MODEL", "PayloadSource", "UsedConnector", "connector_kind"]
 

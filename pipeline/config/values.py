@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationInfo
 from pydantic import WithJsonSchema as Schema
 
-from pipeline.addresses import host_port
-from pipeline.field_path import Path
+from pipeline.core.addresses import host_port
+from pipeline.core.field_path import Path
 
 INTERVALS = (1.0, 366 * 86_400.0)
 """Seconds: the shortest and longest time that may be expected between two readings of a device."""

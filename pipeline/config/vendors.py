@@ -9,10 +9,10 @@ from pipeline.config import extended
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of, shown
 from pipeline.config.root import Config
 from pipeline.config.used import PayloadSource, UsedConnector
-from pipeline.connector import Connector, Observation
-from pipeline.errors import ConfigError
+from pipeline.core.errors import ConfigError
 from pipeline.models.base import Model
-from pipeline.registry import Registry
+from pipeline.plugins.registry import Registry
+from pipeline.sdk.connector import Connector, Observation
 
 _SHOWN = 12
 

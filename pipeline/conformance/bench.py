@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.compiler import Compiler
+from pipeline.build.connectors import Compiler
 from pipeline.config.root import Config
 from pipeline.config.used import UsedConnector
-from pipeline.connector import Uplink
-from pipeline.errors import ConfigError
-from pipeline.fan_out import Fan, Outcome
-from pipeline.field_path import Fields
-from pipeline.message import Message
+from pipeline.core.errors import ConfigError
+from pipeline.core.field_path import Fields
+from pipeline.core.message import Message
 from pipeline.models import MODELS
-from pipeline.registry import Found, Registry
+from pipeline.normalise.vendor import Fan, Outcome
+from pipeline.plugins.registry import Found, Registry
+from pipeline.sdk.connector import Uplink
 
 ARRIVAL = 1_795_000_000_000
 """When every payload on the bench arrives: November 2026."""

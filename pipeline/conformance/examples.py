@@ -9,12 +9,12 @@ from typing import Any
 import orjson
 
 from pipeline.conformance.bench import Bench, Fault, outcome, uplink
-from pipeline.connector import Example
-from pipeline.errors import PayloadError, Reason
-from pipeline.fan_out import Outcome, listed
-from pipeline.field_path import Fields
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.core.field_path import Fields
+from pipeline.core.record import Record, decode_headers
 from pipeline.models import MODELS
-from pipeline.record import Record, decode_headers
+from pipeline.normalise.vendor import Outcome, listed
+from pipeline.sdk.connector import Example
 
 DEVICE = "Device"
 _ABOUT = {DEVICE, "DeviceModel"}

@@ -8,9 +8,9 @@ from typing import Any
 
 from pipeline.conformance.bench import Fault, uplink
 from pipeline.conformance.hostility import OverrunError, patience, payloads
-from pipeline.connector import MOST_READINGS, Example
-from pipeline.errors import PayloadError
-from pipeline.registry import OwnFormat
+from pipeline.core.errors import PayloadError
+from pipeline.plugins.registry import OwnFormat
+from pipeline.sdk.connector import MOST_READINGS, Example
 
 _SHOWN = 60
 

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 from pipeline.conformance.bench import Bench, Fault, outcome, uplink
-from pipeline.connector import MOST_READINGS, Example
-from pipeline.errors import PayloadError
-from pipeline.fan_out import listed
+from pipeline.core.errors import PayloadError
+from pipeline.normalise.vendor import listed
+from pipeline.sdk.connector import MOST_READINGS, Example
 
 PAYLOADS = 2000
 BUDGET = 0.001

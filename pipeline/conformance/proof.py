@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.conformance import examples as proved_examples
 from pipeline.conformance import hostility
 from pipeline.conformance.bench import Bench, Fault
-from pipeline.registry import Found
+from pipeline.plugins.registry import Found
 
 __all__ = ["LEVELS", "Fault", "Proof", "prove"]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
+from pipeline.core.errors import StartError
 from pipeline.demo.ports import LOOPBACK
-from pipeline.errors import StartError
 
 _EXECUTABLE: Final = 0o700
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
-from pipeline import wiring
+from pipeline.build import options as wiring
 from pipeline.config.root import Config
 from pipeline.demo.waiting import until_true
+from pipeline.publish.consumer import Reader, StoredRecord
 from pipeline.publish.options import KafkaOptions
-from pipeline.publish.reader import Reader, StoredRecord
 
 _A_MOMENT: Final = 0.7
 

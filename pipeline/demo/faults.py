@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import orjson
 
-from pipeline.delivery import Fate
+from pipeline.core.delivery import Fate
+from pipeline.core.errors import Reason
 from pipeline.demo.device import Reading
 from pipeline.demo.node import Quirk
 from pipeline.demo.outcome import Outcome, dead
-from pipeline.errors import Reason
 
 _TWO_HOURS: Final = 2 * 3600 * 1000
 

@@ -13,7 +13,7 @@ from pipeline.demo.consumer import Consumer
 from pipeline.demo.mqtt import MqttPublisher
 from pipeline.demo.scrape import Figures, quantile
 from pipeline.demo.tally import Tally
-from pipeline.publish.reader import StoredRecord
+from pipeline.publish.consumer import StoredRecord
 
 QUIET_SECONDS: Final = 5.0
 _WINDOW_SECONDS: Final = 5.0

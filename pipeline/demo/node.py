@@ -8,7 +8,7 @@ from secrets import token_bytes
 from zlib import crc32
 
 from pipeline.demo.device import Device
-from pipeline.devices import Key, Session
+from pipeline.devices.registry import Key, Session
 
 _FIRST_COUNT = 5_000
 _EXPERIMENTAL = 0x01FF_FFFF  # DevAddrs of NetID 0, which nobody's network has

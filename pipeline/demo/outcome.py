@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from pipeline.delivery import Fate
-from pipeline.errors import Reason
+from pipeline.core.delivery import Fate
+from pipeline.core.errors import Reason
 
 
 @dataclass(frozen=True, slots=True)

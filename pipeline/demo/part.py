@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 import pipeline
+from pipeline.core.errors import StartError
 from pipeline.demo import tied
 from pipeline.demo.waiting import until, until_true
-from pipeline.errors import StartError
 
 _ROOT: Final = Path(str(pipeline.__file__)).parents[1]  # so that the children find the same package
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 
-from pipeline.devices import Key, Session
+from pipeline.devices.registry import Key, Session
 
 _MIC = 4
 _UNCONFIRMED_UP, _JOIN_REQUEST = 0x40, 0x00

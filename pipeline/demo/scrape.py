@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from pipeline.delivery import Fate
+from pipeline.core.delivery import Fate
 from pipeline.demo.ports import LOOPBACK
 
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")

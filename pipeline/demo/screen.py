@@ -14,9 +14,9 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.core.errors import Reason
 from pipeline.demo.moment import QUIET_SECONDS, Moment
 from pipeline.demo.tally import in_ms
-from pipeline.errors import Reason
 
 _FRAME_SECONDS: Final = 0.25
 _TALL: Final = 40  # lines that the view and the hints need

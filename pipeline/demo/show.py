@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Final
 
-from pipeline.delivery import Fate
+from pipeline.core.delivery import Fate
+from pipeline.core.errors import StartError
 from pipeline.demo import registry
 from pipeline.demo.brokers import require_extra
 from pipeline.demo.city import City
@@ -25,7 +26,6 @@ from pipeline.demo.scrape import scrape
 from pipeline.demo.stack import Stack
 from pipeline.demo.view import Lines, View, broken_devices, say
 from pipeline.demo.waiting import until
-from pipeline.errors import StartError
 
 _LOOK_SECONDS: Final = 0.25
 _PATIENCE: Final = 15.0
@@ -156,7 +156,7 @@ class Demo:
             ("run", f"a browser: http://127.0.0.1:{port}/"),
             ("run", f"curl http://127.0.0.1:{port}/metrics"),
         ]
-        return "\n".join(f"  {line}" for command, line in lines if find_spec(f"pipeline.commands.{command}"))
+        return "\n".join(f"  {line}" for command, line in lines if find_spec(f"pipeline.cli.commands.{command}"))
 
     def _listen_to_signals(self) -> None:
         task = asyncio.current_task()

@@ -9,11 +9,11 @@ from typing import Final
 
 from pipeline import config
 from pipeline.config.root import Config
+from pipeline.core.errors import StartError
 from pipeline.demo import brokers
 from pipeline.demo.part import Part
 from pipeline.demo.ports import LOOPBACK, free_ports, listens
 from pipeline.demo.scrape import get
-from pipeline.errors import StartError
 
 _TRIES: Final = 3
 _START_SECONDS: Final = 20.0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipeline.delivery import Fate
+from pipeline.core.delivery import Fate
 from pipeline.demo.scrape import Figures
 
 _SHOWN: Final = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Final, Protocol, Self
 
-from pipeline.delivery import Fate
+from pipeline.core.delivery import Fate
 from pipeline.demo.faults import FAULTS
 from pipeline.demo.moment import Moment
 from pipeline.demo.tally import in_ms

@@ -19,13 +19,13 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from time import monotonic
 from typing import Any, Protocol
 
-from pipeline.clock import CLOCK
-from pipeline.delivery import Batch, Fate, Lane, Ledger, Stage
-from pipeline.errors import StartError
+from pipeline.core.clock import CLOCK
+from pipeline.core.delivery import Batch, Fate, Lane, Ledger, Stage
+from pipeline.core.errors import StartError
+from pipeline.core.logs import Log
+from pipeline.core.message import Message
+from pipeline.core.slice import Slice
 from pipeline.feeds.semtech_datagram import Identifier, parse
-from pipeline.logs import Log
-from pipeline.message import Message
-from pipeline.slice import Slice
 
 _LOG = Log(__name__)
 _MOST = 512  # datagrams of one read, so that a flood leaves the loop to the others

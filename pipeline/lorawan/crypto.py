@@ -13,8 +13,8 @@ import struct
 from collections.abc import Callable
 from hmac import compare_digest
 
-from pipeline.devices import Session
-from pipeline.lorawan.frames import DataUp
+from pipeline.devices.registry import Session
+from pipeline.lorawan.phy_payload import DataUp
 
 _BLOCK = struct.Struct("<6s4sIxB").pack  # B0 and A, clauses 4.4 and 4.3.3: its start, DevAddr, FCnt, last
 _AES_BLOCK = 16

@@ -17,15 +17,15 @@ from typing import Literal
 
 from msgspec import Struct
 
-from pipeline.delivery import Batch, Delivery, Fate, Stage, merged, part, seal_alike
-from pipeline.errors import PayloadError, Reason
-from pipeline.lorawan.frames import LONGEST
-from pipeline.lorawan.ledger import Outcome, RawLedger
-from pipeline.message import Message
-from pipeline.refusals import Refusals
-from pipeline.slice import Slice
-from pipeline.unwrap import Caught
-from pipeline.uplink import Reception
+from pipeline.core.delivery import Batch, Delivery, Fate, Stage, merged, part, seal_alike
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.core.message import Message
+from pipeline.core.slice import Slice
+from pipeline.encode.refusals import Refusals
+from pipeline.lorawan.phy_payload import LONGEST
+from pipeline.lorawan.statistics import Outcome, RawLedger
+from pipeline.lorawan.unwrap import Caught
+from pipeline.sdk.uplink import Reception
 
 Refused = Literal["filter", "dead_letter"]
 """What becomes of a frame that is not used: counted only, or kept as a dead letter, too."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from time import time_ns
 from typing import Protocol
 
-from pipeline.lorawan.counter import Counter
+from pipeline.lorawan.frame_counter import Counter
 
 ROWS = "lorawan"
 PAGES = "lorawan-journal"
@@ -32,7 +32,7 @@ _NAME = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
 
 class Keeper(Protocol):
-    """What outlives the process: pipeline/store.py."""
+    """What outlives the process: pipeline/state/store.py."""
 
     def get(self, table: str, key: str) -> bytes | None:
         """Return the value, or None."""

@@ -14,21 +14,21 @@ from functools import partial
 from time import monotonic
 from typing import Any, Literal, Protocol
 
-from pipeline.allowance import Allowance
-from pipeline.delivery import Batch, Delivery, Fate, Stage, part, seal_alike
-from pipeline.dialect import Event
-from pipeline.errors import PayloadError, Reason
-from pipeline.lorawan.counter import Counter, Verdict
-from pipeline.lorawan.counters import Counters, Known
+from pipeline.core.allowance import Allowance
+from pipeline.core.delivery import Batch, Delivery, Fate, Stage, part, seal_alike
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.core.message import Message
+from pipeline.encode.refusals import Refusals
 from pipeline.lorawan.dedupe import Copies, Refused
-from pipeline.lorawan.frames import DataUp, JoinRequest, parse
+from pipeline.lorawan.frame_counter import Counter, Verdict
 from pipeline.lorawan.journal import Keeper
-from pipeline.lorawan.ledger import FrameLedger, Outcome, RawLedger
+from pipeline.lorawan.phy_payload import DataUp, JoinRequest, parse
+from pipeline.lorawan.session_table import Counters, Known
+from pipeline.lorawan.statistics import FrameLedger, Outcome, RawLedger
 from pipeline.lorawan.tries import PutOffError, Waiting
-from pipeline.message import Message
-from pipeline.refusals import Refusals
-from pipeline.unwrap import Heard, Told
-from pipeline.uplink import Aside, Reception, Uplink
+from pipeline.lorawan.unwrap import Heard, Told
+from pipeline.sdk.dialect import Event
+from pipeline.sdk.uplink import Aside, Reception, Uplink
 
 Accepted = list[tuple[Counter, int]]
 """The frames of a batch, to be kept when their records are confirmed."""
@@ -38,7 +38,7 @@ _NOW_AND_THEN = 63  # of 64 frames one: then the ledger is told that the device 
 
 
 class Written(Keeper, Protocol):
-    """What outlives the process, and says when it does: pipeline/store.py."""
+    """What outlives the process, and says when it does: pipeline/state/store.py."""
 
     @property
     def trouble(self) -> str:

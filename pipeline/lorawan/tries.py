@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from time import monotonic
 
-from pipeline.delivery import Delivery
+from pipeline.core.delivery import Delivery
 from pipeline.lorawan.dedupe import Copies
 
 FREE = 64

@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from pipeline.units import UNITS
+from pipeline.models.units import UNITS
 
 Kind = Literal["number", "integer", "text", "boolean"]
 

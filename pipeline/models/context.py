@@ -2,7 +2,7 @@
 
 Nothing is fetched while the program runs. A document here answers for the address of the official one: it holds the
 terms of our models and no others, and maps each to the same IRI (held against the official documents by a test). The
-files are written by `python -m pipeline.models --contexts`.
+files are written by `python -m pipeline.reference.models_page --contexts`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from importlib import resources
 from typing import Any
 
-from pipeline.errors import HeadraceError
+from pipeline.core.errors import HeadraceError
 from pipeline.models.base import Model
 from pipeline.models.subjects import COMMITS, CORE_CONTEXT, subject_context
 

@@ -22,7 +22,7 @@ from types import MappingProxyType
 from pipeline.models.base import Bounds, Model, ModelAttribute, between
 from pipeline.models.subjects import DEVICE as SUBJECT
 from pipeline.models.subjects import context_urls, schema_url
-from pipeline.units import UNITS, resolve
+from pipeline.models.units import UNITS, resolve
 
 _NAME = "Device"
 

@@ -21,7 +21,7 @@ import google_crc32c
 from aiokafka import codec
 from aiokafka.record.util import calc_crc32c
 
-from pipeline.record import VARINTS, Record, varint
+from pipeline.core.record import VARINTS, Record, varint
 
 Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 

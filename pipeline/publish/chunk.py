@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from pipeline.delivery import Delivery, Fate
+from pipeline.core.delivery import Delivery, Fate
+from pipeline.core.record import Record
 from pipeline.publish.batch import NO_PRODUCER, OVERHEAD
-from pipeline.record import Record
 
 Run = tuple[Delivery, Fate, int]
 """Records from this index on, up to the next run, owe this fate to this delivery."""

@@ -18,9 +18,9 @@ from aiokafka.protocol.api import Request, Response
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
-from pipeline.errors import HeadraceError
-from pipeline.publish.codes import name_of
+from pipeline.core.errors import HeadraceError
 from pipeline.publish.connection import Batches, Connection, connect
+from pipeline.publish.error_codes import name_of
 from pipeline.publish.options import KafkaOptions
 
 # What aiokafka lets escape from a broken, strange or unwilling peer; a wrong SCRAM signature is a ValueError.

@@ -16,7 +16,7 @@ from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.produce import ProduceRequest
 
-from pipeline.apart import in_thread
+from pipeline.core.threads import in_thread
 from pipeline.publish.options import KafkaOptions, Sasl
 from pipeline.publish.token import TokenProvider
 

@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Final
 
-from pipeline.delivery import Batch, Delivery, Fate
-from pipeline.errors import DeliveryError, Reason
-from pipeline.message import Message
+from pipeline.core.delivery import Batch, Delivery, Fate
+from pipeline.core.errors import DeliveryError, Reason
+from pipeline.core.message import Message
+from pipeline.core.record import Destination, Record, shortened
 from pipeline.publish.batch import OVERHEAD, RECORD_OVERHEAD
 from pipeline.publish.chunk import Chunk, Slot
-from pipeline.publish.codes import TOO_LARGE, name_of, reason_of
+from pipeline.publish.error_codes import TOO_LARGE, name_of, reason_of
 from pipeline.publish.partition import partition_of
-from pipeline.record import Destination, Record, shortened
 
 DeadLetter = Callable[[Record, Reason, str], Record | None]
 """Makes the dead letter of a record that Kafka cannot take; None when there is no topic for it."""

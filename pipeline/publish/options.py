@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from pipeline.files import regular
+from pipeline.core.files import regular
 from pipeline.publish.batch import Compression
 
 STAMPED: Final = "message.timestamp.type"

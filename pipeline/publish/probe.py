@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from time import monotonic
 
-from pipeline.errors import StartError
+from pipeline.core.errors import StartError
 from pipeline.publish.cluster import Cluster, LinkError
-from pipeline.publish.codes import Answer, answer_of, name_of, remedy
+from pipeline.publish.error_codes import Answer, answer_of, name_of, remedy
 from pipeline.publish.options import BY_KAFKA, STAMPED, KafkaOptions
 from pipeline.publish.topics import DEFAULT_LIMIT, LIMIT, create_missing, missing, settings_of
 

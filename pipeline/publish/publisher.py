@@ -12,17 +12,17 @@ from dataclasses import replace
 from time import monotonic
 from typing import NamedTuple
 
-from pipeline.clock import CLOCK, Clock
-from pipeline.delivery import Batch
-from pipeline.errors import StartError
+from pipeline.core.clock import CLOCK, Clock
+from pipeline.core.delivery import Batch
+from pipeline.core.errors import StartError
+from pipeline.core.record import Record
 from pipeline.publish.cluster import Cluster, LinkError
-from pipeline.publish.codes import remedy
+from pipeline.publish.error_codes import remedy
 from pipeline.publish.intake import DeadLetter, Intake
 from pipeline.publish.options import CreateTopics, KafkaOptions, Sasl, Tls
 from pipeline.publish.sender import PublishEvents, Sender
 from pipeline.publish.timekeeper import Timekeeper
 from pipeline.publish.topics import limits_of, prepare
-from pipeline.record import Record
 
 __all__ = ["CreateTopics", "DeadLetter", "Gauges", "KafkaOptions", "PublishEvents", "Publisher", "Sasl", "Tls"]
 

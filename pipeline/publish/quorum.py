@@ -16,9 +16,9 @@ from typing import Any, Final, Protocol
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import CompactArray, CompactString, Int16, Int32, Int64, Schema, TaggedFields
 
-from pipeline.errors import HeadraceError
+from pipeline.core.errors import HeadraceError
 from pipeline.publish.cluster import LinkError
-from pipeline.publish.codes import name_of
+from pipeline.publish.error_codes import name_of
 
 _TOPIC: Final = "__cluster_metadata"
 _TRIES: Final = 5

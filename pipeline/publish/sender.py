@@ -15,13 +15,13 @@ from functools import partial
 from time import monotonic
 from typing import Final, Protocol
 
-from pipeline.clock import CLOCK, TOLERATED
-from pipeline.logs import Log
+from pipeline.core.clock import CLOCK, TOLERATED
+from pipeline.core.logs import Log
 from pipeline.publish.batch import NO_PRODUCER, encode_batch
 from pipeline.publish.chunk import SEQUENCES, Chunk, Slot
 from pipeline.publish.cluster import LinkError, Produced
-from pipeline.publish.codes import TOO_LARGE, Answer, answer_of, maybe_stored, name_of, remedy
 from pipeline.publish.connection import Batches
+from pipeline.publish.error_codes import TOO_LARGE, Answer, answer_of, maybe_stored, name_of, remedy
 from pipeline.publish.options import KafkaOptions
 
 REQUEST_CHUNKS: Final = 4

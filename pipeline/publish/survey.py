@@ -15,7 +15,7 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.metadata import MetadataRequest_v5
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
-from pipeline.errors import StartError
+from pipeline.core.errors import StartError
 from pipeline.publish.cluster import Cluster, LinkError
 from pipeline.publish.options import KafkaOptions
 from pipeline.publish.quorum import ClockFacts, Untold, told_time

@@ -11,8 +11,8 @@ from contextlib import suppress
 from time import monotonic, time
 from typing import Final
 
-from pipeline.clock import Clock
-from pipeline.logs import Log
+from pipeline.core.clock import Clock
+from pipeline.core.logs import Log
 from pipeline.publish.quorum import Asked, ClockFacts, told_time
 
 _EACH: Final = 60.0

@@ -16,8 +16,8 @@ from urllib.request import Request, urlopen
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import KafkaConnectionError
 
-from pipeline.apart import in_thread
-from pipeline.files import HANDMADE, content
+from pipeline.core.files import HANDMADE, content
+from pipeline.core.threads import in_thread
 from pipeline.publish.options import Sasl
 
 _TIMEOUT = 10.0

@@ -9,9 +9,9 @@ from typing import Final
 
 from aiokafka.protocol.admin import CreateTopicsRequest, DescribeConfigsRequest
 
-from pipeline.errors import StartError
+from pipeline.core.errors import StartError
 from pipeline.publish.cluster import Cluster, LinkError
-from pipeline.publish.codes import name_of, remedy
+from pipeline.publish.error_codes import name_of, remedy
 from pipeline.publish.options import CreateTopics
 
 DEFAULT_LIMIT: Final = 1_048_588

@@ -11,13 +11,13 @@ import pytest
 
 import connectors
 from headrace import Attribute, Connector, Example, Fields, Observation, PayloadError, Uplink
-from pipeline.binding import Binding, Fixed, FromTopic, ObservedAt, Source
 from pipeline.config.values import field_path
-from pipeline.message import Message
+from pipeline.core.message import Message
+from pipeline.core.record import decode_headers
+from pipeline.encode.ngsi_ld import recorded_header
 from pipeline.models import MODELS
-from pipeline.ngsi_ld import recorded_header
-from pipeline.record import decode_headers
-from pipeline.slot import Slot, slots_of
+from pipeline.normalise.attribute import Slot, slots_of
+from pipeline.normalise.binding import Binding, Fixed, FromTopic, ObservedAt, Source
 from tests.pipeline.flow import ARRIVAL, plan_of
 from tests.support.records import assert_record, simplified
 

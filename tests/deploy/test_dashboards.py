@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.delivery import Fate
-from pipeline.errors import Reason
+from pipeline.core.delivery import Fate
+from pipeline.core.errors import Reason
+from pipeline.devices.silence import Counts
 from pipeline.feeds.semtech_udp import Seen
-from pipeline.lorawan.ledger import Outcome
-from pipeline.silent import Counts
+from pipeline.lorawan.statistics import Outcome
 from tests.deploy.dashboards import (
     GRAFANA,
     RUNBOOK,

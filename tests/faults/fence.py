@@ -8,10 +8,10 @@ import asyncio
 import struct
 from pathlib import Path
 
+from pipeline.core.record import Destination, Record, encode_headers
 from pipeline.publish.batch import encode_batch
 from pipeline.publish.cluster import Cluster, Produced
 from pipeline.publish.options import KafkaOptions
-from pipeline.record import Destination, Record, encode_headers
 from tests.support.kafka import Kafka
 
 FENCE = b"fence"

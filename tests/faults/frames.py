@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.devices import Session
+from pipeline.devices.registry import Session
 from tests.support.kafka_client import Consumed
 from tests.support.lorawan import data_up, session
 from tests.support.mqtt_client import Publisher

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from pipeline.dead_letter import DeadLetters
-from pipeline.errors import Reason
-from pipeline.message import Message
-from pipeline.record import decode_headers
+from pipeline.core.errors import Reason
+from pipeline.core.message import Message
+from pipeline.core.record import decode_headers
+from pipeline.encode.dead_letter import DeadLetters
 from tests.conftest import USERS
 from tests.hostile.experiment import Experiment, sized
 from tests.integration.worker_bench import WorkerBench, headers_of, reading, until

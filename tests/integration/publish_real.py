@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.clock import Clock
-from pipeline.delivery import Batch, Fate, Lane, Ledger
-from pipeline.errors import Reason
-from pipeline.message import Message
+from pipeline.core.clock import Clock
+from pipeline.core.delivery import Batch, Fate, Lane, Ledger
+from pipeline.core.errors import Reason
+from pipeline.core.message import Message
+from pipeline.core.record import Destination, Record, encode_headers
 from pipeline.publish import CreateTopics, KafkaOptions, Publisher
-from pipeline.record import Destination, Record, encode_headers
 from tests.support.kafka_client import Consumed
 
 HEADERS = [("content-type", b"application/ld+json"), ("ce_id", "°C".encode()), ("ce_empty", b"")]

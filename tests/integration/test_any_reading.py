@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import Reason
+from pipeline.core.errors import Reason
 from tests.integration.worker_bench import READING, WorkerBench, entity_of, fates, headers_of
 
 pytestmark = pytest.mark.real

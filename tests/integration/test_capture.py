@@ -16,8 +16,8 @@ import orjson
 import pytest
 
 from pipeline.config.dialects import dialects
-from pipeline.dialect import Frame
-from pipeline.times import parse
+from pipeline.core.times import parse
+from pipeline.sdk.dialect import Frame
 from tests.connectors.network_servers.capture import rows
 from tests.integration.captured import (
     BRIDGE,

@@ -20,8 +20,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pipeline.core.errors import Reason
 from pipeline.demo.faults import FAULTS
-from pipeline.errors import Reason
 
 pytestmark = pytest.mark.real
 

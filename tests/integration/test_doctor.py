@@ -16,10 +16,10 @@ import yaml
 
 from pipeline import config
 from pipeline.demo import brokers
-from pipeline.doctor import clock
 from pipeline.publish.options import KafkaOptions
 from pipeline.publish.quorum import ClockFacts, Untold
 from pipeline.publish.survey import survey
+from pipeline.tools.doctor import clock
 from tests.conftest import USERS
 from tests.integration.worker_bench import WorkerBench, reading, until
 from tests.support.certs import Certificates

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from headrace import Connector, Example, PayloadError
-from pipeline.errors import Reason
+from pipeline.core.errors import Reason
 from pipeline.models import MODELS
 from tests.connectors.conformance import BESIDES, by_model, found, same
 from tests.integration.worker_bench import WorkerBench, entity_of, fates, headers_of

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.delivery import Ledger
-from pipeline.errors import StartError
-from pipeline.feeds.mqtt import MqttFeed
-from pipeline.feeds.mqtt_options import MqttOptions, MqttTls, Transport, Trouble, Version
+from pipeline.core.delivery import Ledger
+from pipeline.core.errors import StartError
+from pipeline.feeds.mqtt.feed import MqttFeed
+from pipeline.feeds.mqtt.options import MqttOptions, MqttTls, Transport, Trouble, Version
 from tests.pipeline.feeds.scripted_broker import LOOPS, Collector, Events, payloads, until
 from tests.support.certs import Certificates
 from tests.support.mosquitto import Mosquitto

@@ -20,7 +20,7 @@ import uvloop
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from pipeline.errors import StartError
+from pipeline.core.errors import StartError
 from pipeline.publish import CreateTopics, Sasl, Tls
 from pipeline.publish.batch import Compression
 from pipeline.publish.options import Mechanism

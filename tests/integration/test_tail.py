@@ -12,10 +12,10 @@ import pytest
 import yaml
 from aiokafka import AIOKafkaProducer
 
-from pipeline.dead_letter import DeadLetters
-from pipeline.errors import Reason
-from pipeline.message import Message
-from pipeline.record import decode_headers
+from pipeline.core.errors import Reason
+from pipeline.core.message import Message
+from pipeline.core.record import decode_headers
+from pipeline.encode.dead_letter import DeadLetters
 from tests.conftest import USERS
 from tests.integration.worker_bench import WorkerBench
 from tests.support.certs import Certificates

@@ -7,22 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.binding import Binding, FromField, ObservedAt, Position, Source
-from pipeline.dead_letter import DeadLetters
-from pipeline.decode import Decode
-from pipeline.delivery import Batch, Fate, Lane, Ledger
-from pipeline.errors import Reason
-from pipeline.field_path import Path
-from pipeline.message import Message
+from pipeline.core.delivery import Batch, Fate, Lane, Ledger
+from pipeline.core.errors import Reason
+from pipeline.core.field_path import Path
+from pipeline.core.message import Message
+from pipeline.core.mqtt_topics import TopicPattern
+from pipeline.core.recent import Room
+from pipeline.core.record import Record, decode_headers
+from pipeline.encode.dead_letter import DeadLetters
+from pipeline.encode.refusals import Refusals
 from pipeline.models import MODELS
-from pipeline.normalise import Normalise
-from pipeline.plan import Plan, Terms
-from pipeline.recent import Room
-from pipeline.record import Record, decode_headers
-from pipeline.refusals import Refusals
-from pipeline.route import Route, Router
-from pipeline.slot import slots_of
-from pipeline.topics import TopicPattern
+from pipeline.normalise.attribute import slots_of
+from pipeline.normalise.binding import Binding, FromField, ObservedAt, Position, Source
+from pipeline.normalise.decode import Decode
+from pipeline.normalise.normalise import Normalise
+from pipeline.normalise.plan import Plan, Terms
+from pipeline.normalise.route import Route, Router
 
 ARRIVAL = 1_769_000_001_000
 READING: dict[str, Any] = {

@@ -9,15 +9,16 @@ from typing import Any
 import orjson
 import yaml
 
-from pipeline import config, wiring
-from pipeline.delivery import Batch, Lane, Ledger
-from pipeline.devices import Devices
-from pipeline.directory import Directory
-from pipeline.message import Message
-from pipeline.record import Record
-from pipeline.shared import Shared
-from pipeline.silent_devices import SilentDevices
-from pipeline.store import Store
+from pipeline import config
+from pipeline.build import options as wiring
+from pipeline.build.context import Shared
+from pipeline.core.delivery import Batch, Lane, Ledger
+from pipeline.core.message import Message
+from pipeline.core.record import Record
+from pipeline.devices.current import Directory
+from pipeline.devices.registry import Devices
+from pipeline.devices.silence_watch import SilentDevices
+from pipeline.state.store import Store
 from tests.pipeline.flow import ARRIVAL, Memory
 
 VENDORS = Path(__file__).resolve().parents[1] / "support" / "vendors"

@@ -8,12 +8,13 @@ from typing import Any
 
 import yaml
 
-from pipeline import config, wiring
-from pipeline.delivery import Batch, Lane, Ledger
-from pipeline.message import Message
-from pipeline.record import Record
-from pipeline.shared import Shared
-from pipeline.store import Store
+from pipeline import config
+from pipeline.build import options as wiring
+from pipeline.build.context import Shared
+from pipeline.core.delivery import Batch, Lane, Ledger
+from pipeline.core.message import Message
+from pipeline.core.record import Record
+from pipeline.state.store import Store
 from tests.pipeline.flow import ARRIVAL, Memory
 
 VENDORS = Path(__file__).resolve().parents[1] / "support" / "vendors"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.logs import as_text
+from pipeline.core.logs import as_text
 
 
 def told(caplog: pytest.LogCaptureFixture) -> str:

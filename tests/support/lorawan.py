@@ -8,7 +8,7 @@ import struct
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
 
-from pipeline.devices import Key, Session
+from pipeline.devices.registry import Key, Session
 
 
 def cmac(key: bytes, octets: bytes) -> bytes:

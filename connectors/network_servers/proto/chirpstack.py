@@ -15,10 +15,10 @@ from connectors.network_servers.later import Later
 from connectors.network_servers.proto import chirpstack_common_pb2 as common
 from connectors.network_servers.proto import chirpstack_integration_pb2 as messages
 from connectors.network_servers.reading import HIGHEST_PORT, address_of, gateway, number, place, port
-from pipeline.dialect import Said
-from pipeline.errors import PayloadError, Reason
-from pipeline.times import LATEST
-from pipeline.uplink import Aside, Names, Reception, Uplink, eui_of
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.core.times import LATEST
+from pipeline.sdk.dialect import Said
+from pipeline.sdk.uplink import Aside, Names, Reception, Uplink, eui_of
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 

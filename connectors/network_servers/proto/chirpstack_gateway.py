@@ -13,9 +13,9 @@ from connectors.network_servers.gateway_clock import from_gps, plausible
 from connectors.network_servers.proto import chirpstack_common_pb2 as common
 from connectors.network_servers.proto import chirpstack_gw_pb2 as gw
 from connectors.network_servers.reading import number, place
-from pipeline.dialect import EventKind, Frame
-from pipeline.errors import PayloadError, Reason
-from pipeline.uplink import Reception, eui
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.sdk.dialect import EventKind, Frame
+from pipeline.sdk.uplink import Reception, eui
 
 _EVENTS: dict[EventKind, type[Message]] = {
     "gateway_stats": gw.GatewayStats,

@@ -11,8 +11,8 @@ from connectors.network_servers.proto import chirpstack_common_pb2 as common
 from connectors.network_servers.proto import chirpstack_v3_pb2 as messages
 from connectors.network_servers.proto.chirpstack import clock, milliseconds, parsed, words
 from connectors.network_servers.reading import address, gateway, number, place, port
-from pipeline.dialect import Said
-from pipeline.uplink import Aside, Names, Reception, Uplink, eui
+from pipeline.sdk.dialect import Said
+from pipeline.sdk.uplink import Aside, Names, Reception, Uplink, eui
 
 _CLASSES: dict[str, type[Message]] = {
     "up": messages.UplinkEvent,

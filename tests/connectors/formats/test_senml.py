@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from connectors.formats.senml import UNITS, parse
 from headrace import PayloadError
-from pipeline.errors import Reason
-from pipeline.units import resolve
+from pipeline.core.errors import Reason
+from pipeline.models.units import resolve
 
 NOW = 1_769_000_000_000
 DEVICE = "urn:dev:ow:10e2073a01080063"

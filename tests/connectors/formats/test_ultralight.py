@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from connectors.formats.ultralight import parse
 from headrace import PayloadError
-from pipeline.errors import Reason
+from pipeline.core.errors import Reason
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from pipeline.dialect import Dialect, Event, Frame, Said
-from pipeline.errors import PayloadError
-from pipeline.uplink import Uplink
+from pipeline.core.errors import PayloadError
+from pipeline.sdk.dialect import Dialect, Event, Frame, Said
+from pipeline.sdk.uplink import Uplink
 
 A_SEED = 100  # cases of one seed: hypothesis takes longer to draw a case than a reader to read it
 ODD: tuple[Any, ...] = (

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from pipeline.dialect import Dialect, Event, Said
-from pipeline.uplink import Uplink
+from pipeline.sdk.dialect import Dialect, Event, Said
+from pipeline.sdk.uplink import Uplink
 
 DEVICE = "0011223344556677"
 PAYLOAD = bytes.fromhex("02300040a0")

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from connectors.network_servers.chirpstack import dialect
 from connectors.network_servers.proto import chirpstack_integration_pb2 as messages
-from pipeline.dialect import Event
-from pipeline.errors import PayloadError, Reason
-from pipeline.uplink import Names, Reception, Uplink
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.sdk.dialect import Event
+from pipeline.sdk.uplink import Names, Reception, Uplink
 from tests.connectors.network_servers.capture import published
 from tests.connectors.network_servers.fuzz import A_SEED, cases, hold
 

@@ -13,8 +13,8 @@ from google.protobuf.message import Message
 
 from connectors.network_servers.chirpstack import dialect
 from connectors.network_servers.proto import chirpstack_integration_pb2 as messages
-from pipeline.dialect import Event, Said
-from pipeline.uplink import Uplink
+from pipeline.sdk.dialect import Event, Said
+from pipeline.sdk.uplink import Uplink
 from tests.connectors.network_servers.capture import KINDS, posted, published, rows
 from tests.connectors.network_servers.test_recognition import recognised
 

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from connectors.network_servers import chirpstack_gateway
 from connectors.network_servers.gateway_clock import from_gps
 from connectors.network_servers.proto import chirpstack_gw_pb2 as gw
-from pipeline.dialect import Event, Frame, Said
-from pipeline.errors import PayloadError, Reason
-from pipeline.times import parse
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.core.times import parse
+from pipeline.sdk.dialect import Event, Frame, Said
 from tests.connectors.network_servers import fuzz
 from tests.connectors.network_servers.capture import published, rows
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from connectors.network_servers.chirpstack_v3 import dialect
 from connectors.network_servers.proto import chirpstack_v3_pb2 as messages
-from pipeline.dialect import Event
-from pipeline.errors import PayloadError, Reason
-from pipeline.uplink import Names, Reception, Uplink
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.sdk.dialect import Event
+from pipeline.sdk.uplink import Names, Reception, Uplink
 from tests.connectors.network_servers.fuzz import A_SEED, cases, hold
 from tests.connectors.network_servers.test_recognition import recognised
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from connectors.network_servers.helium import dialect
-from pipeline.errors import PayloadError, Reason
+from pipeline.core.errors import PayloadError, Reason
 from tests.connectors.network_servers.messages import DEVICE, TIME, changed, uplink
 from tests.connectors.network_servers.samples import sample
 

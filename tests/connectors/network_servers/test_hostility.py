@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.dialect import Dialect, Event, Said
-from pipeline.discovery import dialects
-from pipeline.errors import PayloadError
-from pipeline.times import LATEST
-from pipeline.uplink import Uplink
+from pipeline.core.errors import PayloadError
+from pipeline.core.times import LATEST
+from pipeline.plugins.discovery import dialects
+from pipeline.sdk.dialect import Dialect, Event, Said
+from pipeline.sdk.uplink import Uplink
 from tests.connectors.network_servers.events import EVENTS
 from tests.connectors.network_servers.messages import ARRIVAL, UPLINKS
 

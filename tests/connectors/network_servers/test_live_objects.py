@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from connectors.network_servers.live_objects import dialect
-from pipeline.errors import PayloadError, Reason
-from pipeline.uplink import Names
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.sdk.uplink import Names
 from tests.connectors.network_servers.messages import ARRIVAL, DEVICE, TIME, changed, event, say, uplink
 
 RADIO = "metadata.network.lora"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from connectors.network_servers.loriot import dialect
-from pipeline.errors import PayloadError, Reason
+from pipeline.core.errors import PayloadError, Reason
 from tests.connectors.network_servers.messages import ARRIVAL, TIME, changed, event, uplink
 from tests.connectors.network_servers.samples import sample
 

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from connectors.network_servers.milesight_gateway import dialect
-from pipeline.errors import PayloadError, Reason
+from pipeline.core.errors import PayloadError, Reason
 from tests.connectors.network_servers.events import EVENTS
 from tests.connectors.network_servers.messages import ARRIVAL, DEVICE, TIME, changed, event, uplink
 from tests.connectors.network_servers.samples import sample

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.network_servers.multitech import dialect
-from pipeline.errors import PayloadError, Reason
+from pipeline.core.errors import PayloadError, Reason
 from tests.connectors.network_servers.events import EVENTS
 from tests.connectors.network_servers.messages import ARRIVAL, DEV_ADDR, DEVICE, TIME, changed, event, say, uplink
 

@@ -7,8 +7,8 @@ import importlib
 import orjson
 import pytest
 
-from pipeline.dialect import Dialect
-from pipeline.errors import PayloadError, Reason
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.sdk.dialect import Dialect
 from tests.connectors.network_servers import messages
 from tests.connectors.network_servers.events import EVENTS
 from tests.connectors.network_servers.messages import UPLINKS

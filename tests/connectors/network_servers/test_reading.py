@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from connectors.network_servers import reading
-from pipeline.errors import PayloadError, Reason
+from pipeline.core.errors import PayloadError, Reason
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0, 0), ("7", 7), (7.0, 7), ("7.0", 7), (255, 255), (None, None)])

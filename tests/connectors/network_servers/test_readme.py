@@ -11,9 +11,9 @@ import pytest
 
 from pipeline.config import load
 from pipeline.config.feeds import MqttFeed
-from pipeline.dialect import Dialect
-from pipeline.discovery import dialects
-from pipeline.topics import TopicPattern
+from pipeline.core.mqtt_topics import TopicPattern
+from pipeline.plugins.discovery import dialects
+from pipeline.sdk.dialect import Dialect
 from tests.connectors.network_servers.events import EVENTS
 from tests.connectors.network_servers.messages import UPLINKS
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pipeline.dialect import Dialect
-from pipeline.discovery import dialects
+from pipeline.plugins.discovery import dialects
+from pipeline.sdk.dialect import Dialect
 from tests.connectors.network_servers.events import EVENTS
 from tests.connectors.network_servers.messages import DEVICE, UPLINKS
 from tests.connectors.network_servers.samples import sample

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from connectors.network_servers import semtech_udp
 from connectors.network_servers.gateway_clock import from_gps
-from pipeline.dialect import Event, Frame, Said
-from pipeline.errors import PayloadError, Reason
-from pipeline.times import parse
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.core.times import parse
+from pipeline.sdk.dialect import Event, Frame, Said
 from tests.connectors.network_servers import fuzz
 from tests.connectors.network_servers.capture import rows
 

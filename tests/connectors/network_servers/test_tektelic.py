@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from connectors.network_servers.tektelic import dialect
-from pipeline.errors import PayloadError, Reason
+from pipeline.core.errors import PayloadError, Reason
 from tests.connectors.network_servers.messages import ARRIVAL, changed, uplink
 from tests.connectors.network_servers.samples import sample
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.network_servers.the_things_stack import KINDS, dialect
-from pipeline.errors import PayloadError, Reason
-from pipeline.uplink import Names, Reception
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.sdk.uplink import Names, Reception
 from tests.connectors.network_servers.fuzz import A_SEED, cases, hold
 from tests.connectors.network_servers.messages import ARRIVAL, event, say, uplink
 from tests.connectors.network_servers.samples import sample

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from connectors.network_servers.thingpark import dialect
-from pipeline.errors import PayloadError, Reason
-from pipeline.uplink import Names
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.sdk.uplink import Names
 from tests.connectors.network_servers.events import EVENTS
 from tests.connectors.network_servers.messages import ARRIVAL, TIME, changed, event, uplink
 from tests.connectors.network_servers.samples import sample

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline import check, config
+from pipeline import config
 from pipeline.__main__ import main
 from pipeline.config.device_rows import KEYS
-from pipeline.devices import Device, Key, Session
-from pipeline.errors import ConfigError
+from pipeline.core.errors import ConfigError
+from pipeline.devices.registry import Device, Key, Session
+from pipeline.tools.check import report as check
 from tests.support.headrace import ROOT
 
 GOLDEN = Path(__file__).parent / "golden" / "devices"

@@ -10,10 +10,10 @@ from pipeline import config
 from pipeline.config.device_uses import Uses
 from pipeline.config.devices import read
 from pipeline.config.findings import listed
-from pipeline.devices import Devices
-from pipeline.errors import ConfigError
+from pipeline.core.errors import ConfigError
+from pipeline.devices.registry import Devices
 from pipeline.models import MODELS
-from pipeline.registry import Registry
+from pipeline.plugins.registry import Registry
 from tests.pipeline.config.test_devices import CANARY, CSV, EXAMPLE, GOLDEN, YAML
 
 SEEDS = [CSV, YAML, *((GOLDEN / name).read_text() for name in ("wrong.yaml", "wrong.csv", "sessions.yaml"))]

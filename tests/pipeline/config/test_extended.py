@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline import check, config, conformance
+from pipeline import config, conformance
 from pipeline.__main__ import main
 from pipeline.config import extended, known
-from pipeline.errors import ConfigError
+from pipeline.core.errors import ConfigError
+from pipeline.tools.check import report as check
 from tests.pipeline.flow import headers_of
 from tests.pipeline.vendor_flow import TH1, VENDORS, VendorFlow, loaded, written
 

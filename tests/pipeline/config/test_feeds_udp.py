@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline import config, wiring
+from pipeline import config
+from pipeline.build import options as wiring
 from pipeline.config.feeds_udp import SemtechUdpFeed
-from pipeline.errors import ConfigError
+from pipeline.core.errors import ConfigError
 from pipeline.feeds.semtech_udp import UdpOptions
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "examples" / "bench.yaml"

@@ -10,8 +10,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import check, config
-from pipeline.errors import ConfigError
+from pipeline import config
+from pipeline.core.errors import ConfigError
+from pipeline.tools.check import report as check
 
 EXAMPLE = (Path(__file__).parents[3] / "deploy" / "examples" / "bench.yaml").read_text()
 FULL = (Path(__file__).parent / "golden" / "everything_wrong.yaml").read_text()

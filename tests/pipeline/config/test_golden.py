@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import config
-from pipeline.errors import ConfigError
+from pipeline.core.errors import ConfigError
 
 GOLDEN = Path(__file__).parent / "golden"
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "examples" / "bench.yaml"

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from pipeline.binding import Fixed, FromField, FromTopic, ObservedAt, Position
-from pipeline.bindings import inline_binding, version
+from pipeline.build.bindings import inline_binding, version
 from pipeline.config import inline
 from pipeline.config.connectors import InlineConnector
 from pipeline.models import MODELS
+from pipeline.normalise.binding import Fixed, FromField, FromTopic, ObservedAt, Position
 
 AIR: dict[str, Any] = {
     "model": "AirQualityObserved",

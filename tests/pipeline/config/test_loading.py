@@ -11,7 +11,7 @@ from pipeline import config
 from pipeline.config.connectors import TimeSource
 from pipeline.config.findings import InvalidConfigError
 from pipeline.config.secrets import read_secret
-from pipeline.errors import ConfigError, StartError
+from pipeline.core.errors import ConfigError, StartError
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "examples" / "bench.yaml"
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from loadtests.reading import BASE, routed, unknown
-from pipeline import check, config
+from pipeline import config
 from pipeline.config.findings import _COMPARED, InvalidConfigError
-from pipeline.errors import ConfigError
+from pipeline.core.errors import ConfigError
+from pipeline.tools.check import report as check
 
 
 def read(content: object) -> config.Loaded:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline import config
-from pipeline.errors import ConfigError
+from pipeline.core.errors import ConfigError
 from tests.pipeline.network_flow import written
 
 KEYS = {

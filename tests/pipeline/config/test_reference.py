@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import reference
+from pipeline.reference import config as reference
 
 REFERENCE = Path(__file__).parents[3] / "deploy" / "reference"
 

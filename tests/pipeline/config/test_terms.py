@@ -7,12 +7,13 @@ import orjson
 import pytest
 import yaml
 
-from pipeline import config, wiring
+from pipeline import config
+from pipeline.build import options as wiring
 from pipeline.config.findings import InvalidConfigError
-from pipeline.delivery import Batch, Lane
-from pipeline.message import Message
+from pipeline.core.delivery import Batch, Lane
+from pipeline.core.message import Message
+from pipeline.core.record import Record
 from pipeline.models import MODELS
-from pipeline.record import Record
 from tests.pipeline.config.test_loading import changed, paths, read
 from tests.pipeline.flow import ARRIVAL, READING, Memory, headers_of
 

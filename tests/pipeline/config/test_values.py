@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.addresses import host_port, loopback
 from pipeline.config.topics import covers_some, shape
 from pipeline.config.values import (
     Broker,
@@ -17,6 +16,7 @@ from pipeline.config.values import (
     spell_seconds,
     spell_size,
 )
+from pipeline.core.addresses import host_port, loopback
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from pipeline import check, conformance
+from pipeline import conformance
 from pipeline.config import known
-from pipeline.errors import ConfigError
-from pipeline.record import decode_headers
-from pipeline.registry import Found
+from pipeline.core.errors import ConfigError
+from pipeline.core.record import decode_headers
+from pipeline.plugins.registry import Found
+from pipeline.tools.check import report as check
 from tests.pipeline.vendor_flow import TH1, VENDORS, WRAPPED, VendorFlow, loaded
 from tests.support.records import assert_record
 

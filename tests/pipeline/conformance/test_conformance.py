@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pipeline.conformance import Proof, hostility, prove
-from pipeline.connector import Attribute, Example
-from pipeline.errors import PayloadError
+from pipeline.core.errors import PayloadError
+from pipeline.sdk.connector import Attribute, Example
 from pipeline.testing import check_connector, located
 from tests.support.vendors import hostile
 from tests.support.vendors.acme import th1

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from pipeline.delivery import Fate
+from pipeline.core.delivery import Fate
 from pipeline.demo.city import City
 from pipeline.demo.faults import FAULTS
 from pipeline.demo.kinds import KINDS

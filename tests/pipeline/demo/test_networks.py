@@ -3,6 +3,8 @@
 from itertools import pairwise
 
 from pipeline.config.dialects import chosen, dialects
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.core.strict_json import document
 from pipeline.demo.city import City
 from pipeline.demo.device import Device
 from pipeline.demo.gateways import Air, Gateway
@@ -10,13 +12,11 @@ from pipeline.demo.kinds import KINDS
 from pipeline.demo.network_servers import ChirpStack, TheThingsStack
 from pipeline.demo.node import Node, Quirk
 from pipeline.demo.outcome import PUBLISHED, Spoken
-from pipeline.dialect import Event, Frame, Said
-from pipeline.errors import PayloadError, Reason
-from pipeline.json_guard import document
-from pipeline.lorawan.counter import REMEMBERED
 from pipeline.lorawan.crypto import Keys
-from pipeline.lorawan.frames import DataUp, JoinRequest, parse
-from pipeline.uplink import Uplink
+from pipeline.lorawan.frame_counter import REMEMBERED
+from pipeline.lorawan.phy_payload import DataUp, JoinRequest, parse
+from pipeline.sdk.dialect import Event, Frame, Said
+from pipeline.sdk.uplink import Uplink
 
 NOW = 1_795_000_000_123
 PAYLOAD = b"\x01\x75\x5c\x00\xff"

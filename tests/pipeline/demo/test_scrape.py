@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.delivery import Fate, Ledger
+from pipeline.core.delivery import Fate, Ledger
 from pipeline.demo.scrape import Figures, parse, quantile
-from pipeline.metrics import Metrics
+from pipeline.observe.metrics import Metrics
 
 
 def test_it_reads_the_workers_own_page() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.delivery import Fate
+from pipeline.core.delivery import Fate
 from pipeline.demo.scrape import Figures
 from pipeline.demo.tally import Tally
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import uvloop
 
-from pipeline.delivery import Batch, Fate, Ledger
-from pipeline.feeds.mqtt import MqttFeed
-from pipeline.feeds.mqtt_options import MqttOptions, Trouble
-from pipeline.message import Message
+from pipeline.core.delivery import Batch, Fate, Ledger
+from pipeline.core.message import Message
+from pipeline.feeds.mqtt.feed import MqttFeed
+from pipeline.feeds.mqtt.options import MqttOptions, Trouble
 from tests.support.generator import remaining_length
 from tests.support.ports import LOOPBACK
 

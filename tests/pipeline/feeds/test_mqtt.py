@@ -4,9 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from pipeline.delivery import MAX_WEIGHT, Fate
-from pipeline.feeds.mqtt_connection import _DEAD_AFTER, _LOOK_EVERY
-from pipeline.feeds.mqtt_options import Trouble
+from pipeline.core.delivery import MAX_WEIGHT, Fate
+from pipeline.feeds.mqtt.connection import _DEAD_AFTER, _LOOK_EVERY
+from pipeline.feeds.mqtt.options import Trouble
 from tests.pipeline.feeds.scripted_broker import (
     PINGREQ,
     PINGRESP,

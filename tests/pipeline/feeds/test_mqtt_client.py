@@ -6,9 +6,9 @@ import inspect
 import paho.mqtt.client as paho
 import pytest
 
-from pipeline.feeds.mqtt_client import PAHO_PRIVATE, PahoClient
-from pipeline.feeds.mqtt_frames import ProtocolError
-from pipeline.feeds.mqtt_options import MqttOptions, Version
+from pipeline.feeds.mqtt.client import PAHO_PRIVATE, PahoClient
+from pipeline.feeds.mqtt.options import MqttOptions, Version
+from pipeline.feeds.mqtt.packets import ProtocolError
 
 # Read the changed function, and how mqtt_client.py and mqtt_socket.py use it, before writing its new digest here.
 AS_READ = {

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.delivery import Batch
-from pipeline.message import Message
+from pipeline.core.delivery import Batch
+from pipeline.core.message import Message
 from tests.pipeline.feeds.scripted_broker import (
     DISCONNECT,
     PUBACK,

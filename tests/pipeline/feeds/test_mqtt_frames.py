@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.feeds.mqtt_frames import Frames, ProtocolError
-from pipeline.message import INVALID_TOPIC, Broken, Cut, Message
+from pipeline.core.message import INVALID_TOPIC, Broken, Cut, Message
+from pipeline.feeds.mqtt.packets import Frames, ProtocolError
 from tests.pipeline.feeds.scripted_broker import PINGRESP, puback, publish
 from tests.support.generator import remaining_length
 

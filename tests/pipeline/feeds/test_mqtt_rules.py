@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.feeds.mqtt_causes import most_filters
-from pipeline.feeds.mqtt_options import Trouble
-from pipeline.message import INVALID_TOPIC, Broken
+from pipeline.core.message import INVALID_TOPIC, Broken
+from pipeline.feeds.mqtt.causes import most_filters
+from pipeline.feeds.mqtt.options import Trouble
 from tests.pipeline.feeds.scripted_broker import (
     CONNECT,
     PUBACK,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import StartError
-from pipeline.feeds.mqtt_options import MqttTls, Trouble
+from pipeline.core.errors import StartError
+from pipeline.feeds.mqtt.options import MqttTls, Trouble
 from tests.pipeline.feeds.scripted_broker import (
     UNSUBSCRIBE,
     Rig,
@@ -32,7 +32,7 @@ def test_a_refused_filter_ends_the_first_start_with_a_sentence(play: Callable[..
 def test_a_filter_that_is_refused_later_is_logged_and_asked_again(
     play: Callable[..., None], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.feeds.mqtt._ASK_AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr("pipeline.feeds.mqtt.feed._ASK_AGAIN_SECONDS", 0.1)
 
     async def scenario(made: Rig) -> None:
         made.start(subscriptions=(("a/#", 1), ("b/#", 1)))

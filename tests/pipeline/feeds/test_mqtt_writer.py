@@ -3,7 +3,7 @@
 import asyncio
 import socket
 
-from pipeline.feeds.mqtt_writer import Writer
+from pipeline.feeds.mqtt.writer import Writer
 from tests.pipeline.feeds.scripted_broker import LOOPS, puback
 
 

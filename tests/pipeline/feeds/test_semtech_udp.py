@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.delivery import Batch, Fate, Ledger, Stage
-from pipeline.errors import StartError
+from pipeline.core.delivery import Batch, Fate, Ledger, Stage
+from pipeline.core.errors import StartError
+from pipeline.core.message import Message
 from pipeline.feeds.semtech_udp import Seen, SemtechUdpFeed, UdpOptions
-from pipeline.message import Message
 from tests.pipeline.feeds.scripted_broker import LOOPS
 
 ONE, OTHER = "a84041ffff1e0a01", "a84041ffff1e0b02"

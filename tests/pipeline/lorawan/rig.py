@@ -5,22 +5,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.allowance import Allowance
-from pipeline.dead_letter import DeadLetters
-from pipeline.delivery import Batch, Delivery, Fate, Lane, Ledger, Stage
-from pipeline.devices import Device, Devices
-from pipeline.dialect import Event, Frame
-from pipeline.directory import Directory
-from pipeline.errors import Reason
-from pipeline.lorawan.counters import Counters
+from pipeline.core.allowance import Allowance
+from pipeline.core.delivery import Batch, Delivery, Fate, Lane, Ledger, Stage
+from pipeline.core.errors import Reason
+from pipeline.core.message import Message
+from pipeline.core.record import Record
+from pipeline.devices.current import Directory
+from pipeline.devices.registry import Device, Devices
+from pipeline.encode.dead_letter import DeadLetters
+from pipeline.encode.refusals import Refusals
 from pipeline.lorawan.dedupe import Dedupe, Refused
-from pipeline.lorawan.ledger import FrameLedger, RawLedger
+from pipeline.lorawan.session_table import Counters
 from pipeline.lorawan.sessions import Policy, Sessions
+from pipeline.lorawan.statistics import FrameLedger, RawLedger
 from pipeline.lorawan.tries import Tries
-from pipeline.message import Message
-from pipeline.record import Record
-from pipeline.refusals import Refusals
-from pipeline.uplink import Reception, Uplink
+from pipeline.sdk.dialect import Event, Frame
+from pipeline.sdk.uplink import Reception, Uplink
 
 WINDOW = 0.5
 

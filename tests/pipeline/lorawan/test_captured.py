@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.devices import Device, Key, Session
-from pipeline.dialect import Event, Frame
-from pipeline.errors import Reason
-from pipeline.lorawan.ledger import Outcome
-from pipeline.uplink import Reception, Uplink
+from pipeline.core.errors import Reason
+from pipeline.devices.registry import Device, Key, Session
+from pipeline.lorawan.statistics import Outcome
+from pipeline.sdk.dialect import Event, Frame
+from pipeline.sdk.uplink import Reception, Uplink
 from tests.pipeline.lorawan.rig import WINDOW, Clock, Worker
 
 Truth = dict[str, Any]

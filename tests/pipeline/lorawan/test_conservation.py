@@ -8,14 +8,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from pipeline.delivery import Lane
-from pipeline.devices import Device, Devices
-from pipeline.dialect import Frame
+from pipeline.core.delivery import Lane
+from pipeline.devices.registry import Device, Devices
 from pipeline.lorawan import journal
-from pipeline.lorawan.counter import Counter
-from pipeline.lorawan.counters import place_of
+from pipeline.lorawan.frame_counter import Counter
 from pipeline.lorawan.journal import ROWS, Journal
-from pipeline.uplink import Uplink
+from pipeline.lorawan.session_table import place_of
+from pipeline.sdk.dialect import Frame
+from pipeline.sdk.uplink import Uplink
 from tests.pipeline.lorawan.rig import WINDOW, Clock, Feed, File, Worker, heard
 from tests.support.lorawan import data_up, session
 

@@ -5,7 +5,7 @@ import struct
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.lorawan.counter import REMEMBERED, TOP, Counter, Verdict
+from pipeline.lorawan.frame_counter import REMEMBERED, TOP, Counter, Verdict
 
 KEY = "01ab23cd-0011223344556677"
 ENTRY = struct.Struct("<I4s")

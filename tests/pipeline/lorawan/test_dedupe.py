@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 from msgspec.structs import replace
 
-from pipeline.delivery import Batch
-from pipeline.devices import Device
+from pipeline.core.delivery import Batch
+from pipeline.devices.registry import Device
 from pipeline.lorawan import dedupe as module
 from pipeline.lorawan.dedupe import Copies
-from pipeline.lorawan.ledger import Outcome
 from pipeline.lorawan.sessions import Sessions
+from pipeline.lorawan.statistics import Outcome
 from tests.pipeline.lorawan.rig import WINDOW, Clock, Worker, heard
 from tests.support.lorawan import data_up, session
 

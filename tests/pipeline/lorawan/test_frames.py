@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import PayloadError, Reason
+from pipeline.core.errors import PayloadError, Reason
 from pipeline.lorawan.crypto import Keys
-from pipeline.lorawan.frames import LONGEST, DataUp, JoinRequest, parse
+from pipeline.lorawan.phy_payload import LONGEST, DataUp, JoinRequest, parse
 from tests.support.lorawan import data_up, join_request, session
 
 KEYS = session("26011bda", version="1.0")

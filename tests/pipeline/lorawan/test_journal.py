@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.lorawan import journal as module
-from pipeline.lorawan.counter import REMEMBERED, Counter
+from pipeline.lorawan.frame_counter import REMEMBERED, Counter
 from pipeline.lorawan.journal import PAGES, ROWS, Journal, heard
-from pipeline.store import Store
+from pipeline.state.store import Store
 from tests.pipeline.lorawan.rig import File
 
 KEYS = tuple(f"01ab23c{n}-{n:016x}" for n in range(3))

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.lorawan import ledger as module
-from pipeline.lorawan.ledger import FrameLedger, RawLedger
-from pipeline.uplink import Reception
+from pipeline.lorawan import statistics as module
+from pipeline.lorawan.statistics import FrameLedger, RawLedger
+from pipeline.sdk.uplink import Reception
 from tests.pipeline.lorawan.rig import heard
 
 

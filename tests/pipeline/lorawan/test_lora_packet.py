@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from pipeline.devices import Key, Session
+from pipeline.devices.registry import Key, Session
 from pipeline.lorawan.crypto import Keys
-from pipeline.lorawan.frames import DataUp, parse
+from pipeline.lorawan.phy_payload import DataUp, parse
 from tests.support.toolchain import lora_frames
 
 pytestmark = pytest.mark.real

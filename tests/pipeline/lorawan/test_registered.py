@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.devices import Device, Devices
-from pipeline.errors import Reason
+from pipeline.core.errors import Reason
+from pipeline.devices.registry import Device, Devices
 from pipeline.lorawan.crypto import Keys
-from pipeline.lorawan.frames import DataUp
-from pipeline.lorawan.ledger import Outcome
+from pipeline.lorawan.phy_payload import DataUp
+from pipeline.lorawan.statistics import Outcome
 from tests.pipeline.lorawan.rig import WINDOW, Clock, File, Worker, heard
 from tests.pipeline.lorawan.test_sessions import DEVICE, EUI, KEYS, OTHER_FREQUENCY, TWIN, TWIN_DEVICE, counts, up
 from tests.support.lorawan import data_up, session

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.delivery import Fate
-from pipeline.devices import Device
-from pipeline.errors import Reason
-from pipeline.lorawan.counter import REMEMBERED, meanings
-from pipeline.lorawan.counters import place_of
+from pipeline.core.delivery import Fate
+from pipeline.core.errors import Reason
+from pipeline.devices.registry import Device
+from pipeline.lorawan.frame_counter import REMEMBERED, meanings
 from pipeline.lorawan.journal import ROWS
-from pipeline.lorawan.ledger import Outcome
+from pipeline.lorawan.session_table import place_of
 from pipeline.lorawan.sessions import Policy
-from pipeline.uplink import Reception
+from pipeline.lorawan.statistics import Outcome
+from pipeline.sdk.uplink import Reception
 from tests.pipeline.lorawan.rig import WINDOW, Clock, File, Worker, heard
 from tests.support.lorawan import data_up, join_request, session
 

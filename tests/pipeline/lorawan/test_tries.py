@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.delivery import Fate
-from pipeline.devices import Device, Session
-from pipeline.errors import Reason
+from pipeline.core.delivery import Fate
+from pipeline.core.errors import Reason
+from pipeline.devices.registry import Device, Session
 from pipeline.lorawan import tries as module
 from pipeline.lorawan.crypto import Keys
-from pipeline.lorawan.frames import DataUp
-from pipeline.lorawan.ledger import Outcome
+from pipeline.lorawan.phy_payload import DataUp
+from pipeline.lorawan.statistics import Outcome
 from pipeline.lorawan.tries import A_SECOND, FREE, PutOffError, Tries
 from tests.pipeline.lorawan.rig import WINDOW, Clock, Worker, heard
 from tests.support.lorawan import data_up, session

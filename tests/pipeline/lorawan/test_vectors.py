@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.devices import Key, Session
-from pipeline.errors import PayloadError, Reason
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.devices.registry import Key, Session
 from pipeline.lorawan.crypto import Keys
-from pipeline.lorawan.frames import DataUp, JoinRequest, parse
+from pipeline.lorawan.phy_payload import DataUp, JoinRequest, parse
 from tests.support.lorawan import cmac, crypt, derived, join_accept, mic_11
 
 Vector = dict[str, Any]

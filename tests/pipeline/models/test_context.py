@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import HeadraceError
+from pipeline.core.errors import HeadraceError
 from pipeline.models import MODELS, context
 from pipeline.models.context import documents, text
 from pipeline.models.subjects import COMMITS, CORE_CONTEXT, subject_context

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from pipeline.models import MODELS
 from pipeline.models.base import Bounds, ModelAttribute, between
-from pipeline.units import UNITS
+from pipeline.models.units import UNITS
 from tests.support.official import document, schema, schema_properties
 
 EACH = [(model, attribute) for model in MODELS.values() for attribute in model.attributes]

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.binding import Binding, Source
-from pipeline.message import Message
+from pipeline.core.message import Message
+from pipeline.core.record import decode_headers
+from pipeline.encode.ngsi_ld import recorded_header
 from pipeline.models import MODELS
 from pipeline.models.base import Model, ModelAttribute
-from pipeline.ngsi_ld import recorded_header
-from pipeline.record import decode_headers
-from pipeline.units import UNITS, Unit, conversion
+from pipeline.models.units import UNITS, Unit, conversion
+from pipeline.normalise.binding import Binding, Source
 from tests.pipeline.flow import AIR, ARRIVAL, READING, path, plan_of
 from tests.support.records import assert_record
 

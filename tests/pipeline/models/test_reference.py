@@ -6,20 +6,20 @@ from pathlib import Path
 
 from pipeline.models import MODELS
 from pipeline.models.base import Bounds, ModelAttribute, between
-from pipeline.models.reference import attribute_row, reference
+from pipeline.reference.models import attribute_row, reference
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "deploy" / "reference" / "models.md"
 
 
 def test_the_page_is_the_one_that_the_definitions_make() -> None:
-    assert reference(MODELS.values()) == PAGE.read_text(encoding="utf-8"), "run: python -m pipeline.models > " + str(
-        PAGE.relative_to(ROOT)
+    assert reference(MODELS.values()) == PAGE.read_text(encoding="utf-8"), (
+        "run: python -m pipeline.reference.models_page > " + str(PAGE.relative_to(ROOT))
     )
 
 
 def test_the_command_prints_the_page() -> None:
-    command = [sys.executable, "-m", "pipeline.models"]
+    command = [sys.executable, "-m", "pipeline.reference.models_page"]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
     assert printed.stdout.decode("utf-8") == PAGE.read_text(encoding="utf-8")

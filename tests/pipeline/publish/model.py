@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from aiokafka.record.memory_records import MemoryRecords
 
-from pipeline.clock import Clock
-from pipeline.delivery import Batch, Fate, Lane, Ledger
-from pipeline.errors import Reason
-from pipeline.message import Message
+from pipeline.core.clock import Clock
+from pipeline.core.delivery import Batch, Fate, Lane, Ledger
+from pipeline.core.errors import Reason
+from pipeline.core.message import Message
+from pipeline.core.record import Destination, Record, encode_headers
 from pipeline.publish import KafkaOptions, Publisher, sender
 from pipeline.publish.cluster import Cluster, LinkError, Produced
-from pipeline.publish.codes import CODES, Answer
-from pipeline.record import Destination, Record, encode_headers
+from pipeline.publish.error_codes import CODES, Answer
 
 TOPIC = "t.AirQualityObserved.v1"
 LETTERS = "t.dead-letter.v1"

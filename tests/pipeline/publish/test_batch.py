@@ -7,9 +7,9 @@ from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.message import Message
+from pipeline.core.message import Message
+from pipeline.core.record import Destination, Record, decode_headers, encode_headers
 from pipeline.publish.batch import OVERHEAD, RECORD_OVERHEAD, Compression, crc32c, encode_batch
-from pipeline.record import Destination, Record, decode_headers, encode_headers
 from tests.pipeline.publish.model import read_batch
 
 CODECS = get_args(Compression)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.delivery import Batch, Fate
-from pipeline.errors import DeliveryError
+from pipeline.core.delivery import Batch, Fate
+from pipeline.core.errors import DeliveryError
+from pipeline.core.record import Destination
 from pipeline.publish.cluster import LinkError, Produced
-from pipeline.publish.codes import CODES, Answer
-from pipeline.record import Destination
+from pipeline.publish.error_codes import CODES, Answer
 from tests.pipeline.publish.model import CODES_OF, LATER, LETTERS, TOPIC, Bench, Step, complete, hurry, run, send
 
 

@@ -8,11 +8,11 @@ from time import monotonic, time
 
 import pytest
 
-from pipeline.delivery import Fate
+from pipeline.core.delivery import Fate
+from pipeline.core.record import KEPT, OMITTED, SIZE, Destination, Record, encode_headers
 from pipeline.publish import intake
-from pipeline.publish.codes import Answer
+from pipeline.publish.error_codes import Answer
 from pipeline.publish.intake import MAX_VALUE
-from pipeline.record import KEPT, OMITTED, SIZE, Destination, Record, encode_headers
 from tests.pipeline.publish.model import CODES_OF, LATER, LETTERS, TOPIC, Bench, complete, hurry, run, send
 
 

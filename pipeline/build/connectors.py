@@ -1,0 +1,229 @@
+"""Connectors compiled for one feed: into plans, and fans of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from time import time
+from typing import Any
+
+from pipeline.build.bindings import device_binding, envelope, family_binding, inline_binding, vendor_bindings
+from pipeline.build.context import Blind, Shared
+from pipeline.config import vendors
+from pipeline.config.connectors import InlineConnector
+from pipeline.config.formats import find
+from pipeline.config.root import Config
+from pipeline.config.used import DEVICE, DEVICE_INTERVAL, DEVICE_MODEL, UsedConnector
+from pipeline.config.values import field_path
+from pipeline.core.errors import PayloadError, Reason
+from pipeline.core.field_path import Fields, Path
+from pipeline.core.message import Message
+from pipeline.core.places import WORLD, Area
+from pipeline.devices.current import Directory
+from pipeline.devices.registry import Device
+from pipeline.devices.state import FRAMES, LATITUDE, LONGITUDE, SIGNAL, STATE, DeviceStates
+from pipeline.encode.ce_id import device_key
+from pipeline.models import MODELS
+from pipeline.models.device import controlled_properties
+from pipeline.normalise.attribute import slots_of
+from pipeline.normalise.binding import Binding, FromField, Position, Source
+from pipeline.normalise.plan import Plan, Terms
+from pipeline.normalise.vendor import Fan, listed
+from pipeline.plugins.registry import Registry
+from pipeline.sdk.connector import Decoded
+from pipeline.sdk.uplink import Names, Uplink
+
+_BY_EUI = FromField(Path("the DevEUI", ()))  # an uplink says itself whose it is
+
+_TOLD: Mapping[str, Source] = {
+    "batteryLevel": Source(Path("batteryLevel", (STATE, "batteryLevel")), "1"),
+    "deviceState": Source(Path("deviceState", (STATE, FRAMES))),
+    "rssi": Source(Path("rssi", (STATE, SIGNAL)), "dBm"),
+}
+"""What a network tells of a device's state; what the device tells itself goes before it."""
+
+_GATEWAY = Binding(
+    name="gateway",
+    version="1",
+    model=DEVICE,
+    device=_BY_EUI,
+    attributes={"deviceState": Source(Path("deviceState", (STATE, "deviceState")))},
+    location=Position(Path("longitude", (STATE, LONGITUDE)), Path("latitude", (STATE, LATITUDE))),
+    stated={"controlledProperty": ["location"]},
+)
+"""A gateway is a device too. The model wants a property that it senses: where it stands, which many do by GPS."""
+
+
+class Compiler:
+    """Compiles for one feed. shared: with the worker's other feeds; None, to look at."""
+
+    def __init__(self, config: Config, feed: str, shared: Shared | None = None) -> None:
+        shared = shared or Shared(Directory(config.registered))
+        self._config = config
+        self._feed = feed
+        self._room = shared.rooms.entities
+        self._store, self._directory, self._frames = shared.store, shared.directory, shared.frames
+        self._strangers, self._watch, self._names = shared.strangers, shared.watch, shared.names
+        self._fans: dict[tuple[str, str | None], Fan] = {}
+
+    def plan(self, name: str) -> Plan:
+        """Return the plan of a connector under `connectors`; of a vendor's, its first observation's, to look at."""
+        declared = self._config.connectors[name]
+        if isinstance(declared, UsedConnector):
+            fan = self.fan(declared)
+            first = fan.plans[0].binding
+            return self._plan(replace(first, decode=lambda payload: listed(fan.readings(Message("", payload, 0)))[0]))
+        return self._plan(inline_binding(name, declared, MODELS[declared.model]))
+
+    def fan(self, used: UsedConnector) -> Fan:
+        """Return the plans of a vendor's connector, for messages of routes."""
+        device = device_binding(used, MODELS)
+        return Fan(
+            decode=vendors.declared(used).decode,
+            plans=tuple(self._plan(each, presented=device is not None) for each in vendor_bindings(used, MODELS)),
+            envelope=envelope(used),
+            device=None if device is None else self._plan(device),
+            states=None if device is None else self._states(used),
+            family=None if device is None else self._plan(family_binding(used)),
+        )
+
+    def uplink_fan(self, name: str, model: str | None = None) -> Fan:
+        """Return the plans of a connector, for uplinks of a network; compiled once.
+
+        name: under `connectors`, or `vendor/device`. model: in place of the connector's first.
+
+        Raises:
+            PayloadError: there is no such connector (`connector_unknown`).
+        """
+        place = name, model
+        if place not in self._fans:
+            self._fans[place] = self._uplink_fan(name, model)
+        return self._fans[place]
+
+    def _uplink_fan(self, name: str, model: str | None) -> Fan:
+        declared = self._config.connectors.get(name) or self._found(name)
+        if isinstance(declared, InlineConnector):
+            bindings = [inline_binding(name, declared, MODELS[declared.model])]
+            decode: Callable[[Uplink], Decoded] = _decoded_by_server
+            device, family, states = None, None, DeviceStates({}, DEVICE_INTERVAL, self._store)
+            controls: tuple[str, ...] = ()
+        else:
+            bindings = vendor_bindings(declared, MODELS)
+            decode, device = vendors.declared(declared).decode, device_binding(declared, MODELS)
+            family, states = self._plan(family_binding(declared)), self._states(declared)
+            controls = vendors.declared(declared).controls
+        if model is not None:
+            bindings[0] = replace(bindings[0], model=model)
+        bindings = [replace(each, device=_BY_EUI) for each in bindings]
+        return Fan(
+            decode=decode,
+            plans=tuple(self._plan(each, presented=True) for each in bindings),
+            device=self._plan(_with_network(device, bindings, controls)),
+            states=states,
+            family=family,
+            network=self._network,
+        )
+
+    def gateways(self) -> Fan:
+        """Return the plan of the Device entities of gateways."""
+        return Fan(_nothing, (), device=self._plan(_GATEWAY), states=DeviceStates({}, DEVICE_INTERVAL, self._store))
+
+    def _network(self, uplink: Uplink) -> dict[str, Any]:
+        """Return what the network knows of a device: how strongly it is heard, and what its frame counter tells."""
+        heard = [each.rssi for each in uplink.receptions() if each.rssi is not None]
+        known: dict[str, Any] = {SIGNAL: max(heard)} if heard else {}
+        counted = self._frames.find(uplink.device)
+        return known if counted is None else {**known, FRAMES: counted.text()}
+
+    def _found(self, name: str) -> UsedConnector:
+        used = vendors.alone(name, self._config.found)
+        if used is None:
+            raise PayloadError(f"There is no connector {name}.", Reason.CONNECTOR_UNKNOWN)
+        return used
+
+    def _states(self, used: UsedConnector) -> DeviceStates:
+        told = vendors.declared(used).device
+        paths = {name: field_path(each.field) for name, each in told.items()}
+        return DeviceStates(paths, used.device_interval, self._store)
+
+    def _plan(self, binding: Binding, *, presented: bool = False) -> Plan:
+        model = MODELS[binding.model]
+        stream = self._config.stream(model.name)
+        nobody = binding is _GATEWAY or model.name == DEVICE_MODEL
+        watch, called = Blind() if nobody else self._watch, (binding.name, model.name)
+        plan = Plan(
+            binding=binding,
+            model=model,
+            slots=slots_of(binding, model),
+            tenant=self._config.tenant,
+            feed=self._feed,
+            topic=self._config.topic(model.name),
+            terms=Terms(stream.classification, stream.licence, stream.category, stream.contact),
+            area=WORLD if self._config.area is None or nobody else Area(*self._config.area),
+            lookup=_nobody if nobody else self._who,
+            seen=lambda key: watch.find(key, called),
+            room=self._room,
+            names=self._names,
+            presented=presented,
+        )
+        self._directory.on_change(plan.forget)
+        return plan
+
+    def _who(self, name: object) -> Device | None:
+        """Look a device up.
+
+        Raises:
+            PayloadError: it is not in the registry, and must be (`device_unknown`).
+        """
+        device = self._directory.find(name)
+        if device is None and not self._config.accepts_unknown and device_key(name):
+            self._strangers.note(str(name), Names(), round(time() * 1000))
+            raise PayloadError(f"The registry has no device {name}.", Reason.DEVICE_UNKNOWN)
+        return device
+
+
+def format_fan(plan: Plan, name: str, registry: Registry) -> Fan:
+    """Return what makes the records of an inline connector whose payloads are of another format than JSON."""
+    return Fan(decode=find(name, registry).decode, plans=(plan,))
+
+
+def _nobody(_: object) -> None:
+    """Look nobody up: the entity is no device of the registry."""
+
+
+def _nothing(_: Uplink) -> Fields:
+    return {}
+
+
+def _decoded_by_server(uplink: Uplink) -> Fields:
+    if uplink.fields is None:
+        detail = "Expected what the network server has decoded: the connector has no decoder, and there is nothing."
+        raise PayloadError(detail, Reason.NOTHING_MEASURED)
+    return uplink.fields
+
+
+def _with_network(own: Binding | None, bindings: list[Binding], controls: tuple[str, ...]) -> Binding:
+    """Return the binding of the Device entity: what the device tells itself, and what its network tells of it.
+
+    controls: what it measures, where its connector says so.
+    """
+    if own is not None:
+        return replace(own, device=_BY_EUI, attributes={**_TOLD, **own.attributes})
+    first = bindings[0]
+    mapped = [attribute for each in bindings for attribute in each.attributes]
+    units = [source.unit for each in bindings for name, source in each.attributes.items() if name == "numValue"]
+    return Binding(
+        name=first.name,
+        version=first.version,
+        model=DEVICE,
+        device=_BY_EUI,
+        attributes=_TOLD,
+        located=False,
+        stated={"controlledProperty": list(controlled_properties(mapped, units, controls))},
+        related={} if "/" not in first.name else {"refDeviceModel": (DEVICE_MODEL, first.name)},
+    )
+
+
+def connectors_of(config: Config) -> list[str]:
+    """Return the names of all connectors that an uplink's device may have."""
+    return [*config.connectors, *config.found.names]

@@ -1,0 +1,111 @@
+"""What the feeds of one worker share: who devices are, what outlives the process, and what frame counters tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.core.allowance import Allowance
+from pipeline.core.recent import Room
+from pipeline.devices.current import Directory
+from pipeline.devices.last_seen import UNSEEN, Seen
+from pipeline.encode.ce_id import GivenNames
+from pipeline.lorawan.identify import DEVICES, Strangers
+from pipeline.lorawan.statistics import FrameLedger, RawLedger
+from pipeline.normalise.plan import ENTITIES
+from pipeline.normalise.route import TOPICS
+from pipeline.observe.connector_cpu import Slow
+from pipeline.sdk.uplink import Names
+from pipeline.state.store import Store
+
+if TYPE_CHECKING:
+    from pipeline.lorawan.radio import Radio
+    from pipeline.lorawan.session_table import Counters
+
+_MOST_DEVICES = 131_072
+_MOST_GATEWAYS = 4096
+_CHARACTERS = 8 * 1024**2  # of the names of one generation: each of a few hundred may be given several times over
+_NEW_GATEWAYS = 256  # an hour, once so many have come as are remembered
+
+
+class Rooms:
+    """The places for what is looked up by name, of all feeds and connectors together."""
+
+    def __init__(self) -> None:
+        self.topics = Room("topics", TOPICS, _CHARACTERS)
+        self.entities = Room("entities", ENTITIES, _CHARACTERS)
+        self.devices = Room("devices", DEVICES)
+
+    def __iter__(self) -> Iterator[Room]:
+        return iter((self.topics, self.entities, self.devices))
+
+    def look_up_anew(self) -> None:
+        """Find every device out anew with its next message."""
+        self.entities.clear()
+        self.devices.clear()
+
+
+class Nobody:
+    """Takes no note of unknown devices."""
+
+    def note(self, eui: str, names: Names, arrival: int) -> None:
+        """Do nothing."""
+
+
+class Watch(Protocol):
+    """Whoever takes note of devices and gateways that speak."""
+
+    def find(self, key: str, called: tuple[str, ...]) -> Seen:
+        """Return where it is noted that a device speaks. key: as in entity ids. called: its connector and model."""
+
+    def gateway(self, name: str, arrival: int) -> None:
+        """Take note that a gateway told of itself. arrival: milliseconds since 1970 UTC."""
+
+
+class Blind:
+    """Takes no note of who speaks."""
+
+    def find(self, key: str, called: tuple[str, ...]) -> Seen:  # noqa: ARG002 - the watch's shape
+        """Return one for all."""
+        return UNSEEN
+
+    def gateway(self, name: str, arrival: int) -> None:
+        """Do nothing."""
+
+
+class Shared:
+    """One for each worker. store: None for a run that shall leave no trace. strangers: who notes unknown devices.
+
+    raw: what is counted of the frames of each feed that brings any. radio: how well a sample of uplinks was heard, of
+    each feed on which a network server speaks. frames: what the counters of all devices tell.
+    watch: who notes that devices and gateways speak; to be set before any feed's stages are made.
+    rooms: for what is looked up by name.
+    costs: seconds of processor time by connector. slow: messages of each that took too long.
+    names: those that were made of an arrival lately. joins: how often devices are told to have asked to join, and
+    gateway_events: gateways to have spoken of themselves, where nothing proves that it was them.
+    """
+
+    def __init__(
+        self, directory: Directory | None = None, store: Store | None = None, strangers: Strangers | None = None
+    ) -> None:
+        self.directory = directory or Directory()
+        self.store = store or Store(None)
+        self.strangers: Strangers = strangers or Nobody()
+        self.raw: dict[str, RawLedger] = {}
+        self.radio: dict[str, Radio] = {}
+        self.frames = FrameLedger()
+        self.watch: Watch = Blind()
+        self.costs: dict[str, float] = {}
+        self.slow = Slow()
+        self.rooms = Rooms()
+        self.joins = Allowance(_MOST_DEVICES)
+        self.gateway_events = Allowance(_MOST_GATEWAYS, _NEW_GATEWAYS)
+        self.names = GivenNames()
+
+    @cached_property
+    def counters(self) -> Counters:
+        """The frame counters of all sessions; they bring cryptography, which only feeds of gateways need."""
+        from pipeline.lorawan.session_table import Counters  # noqa: PLC0415
+
+        return Counters(self.directory, self.store)

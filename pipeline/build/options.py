@@ -1,0 +1,282 @@
+"""From the configuration's values to the parts that run: options, plans, routes, stages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from pipeline.build.connectors import Compiler, format_fan
+from pipeline.build.context import Shared
+from pipeline.build.stages import unwrap
+from pipeline.config.feeds import MqttFeed as FeedConfig
+from pipeline.config.feeds import Route as RouteConfig
+from pipeline.config.feeds_udp import SemtechUdpFeed as UdpConfig
+from pipeline.config.formats import JSON
+from pipeline.config.kafka import Kafka
+from pipeline.config.kafka import Sasl as SaslConfig
+from pipeline.config.root import Config
+from pipeline.config.secrets import Tls as TlsConfig
+from pipeline.config.secrets import read_secret
+from pipeline.config.used import DEVICE, DEVICE_MODEL, UsedConnector
+from pipeline.core.addresses import host_port
+from pipeline.core.delivery import Stage
+from pipeline.core.errors import StartError
+from pipeline.core.message import Message
+from pipeline.core.mqtt_topics import TopicPattern
+from pipeline.core.record import Record
+from pipeline.devices.current import Directory
+from pipeline.devices.silence import Patience
+from pipeline.encode.dead_letter import DeadLetters
+from pipeline.encode.refusals import RefusalEvents, Refusals
+from pipeline.feeds.mqtt.options import MqttOptions, MqttTls
+from pipeline.feeds.semtech_udp import UdpOptions
+from pipeline.normalise.binding import FromTopic
+from pipeline.normalise.decode import Decode
+from pipeline.normalise.normalise import Normalise
+from pipeline.normalise.plan import Plan
+from pipeline.normalise.route import Route, Router
+from pipeline.normalise.vendor import Fan, FanOut
+from pipeline.observe.connector_cpu import MeteredRoute
+from pipeline.publish.options import BY_KAFKA, STAMPED, CreateTopics, KafkaOptions, Sasl, Tls
+
+Secret = Callable[[], str]
+_SHORTEST_TOKEN = 16
+_SPARE_REPLICAS = 3
+_MAKE = "Make one: `openssl rand -hex 16`."
+
+
+def kafka_options(config: Config) -> KafkaOptions:
+    """Return what the publisher is told."""
+    kafka = config.kafka
+    return KafkaOptions(
+        bootstrap_servers=kafka.bootstrap_servers,
+        client_id=kafka.client_id,
+        tls=_kafka_tls(kafka),
+        sasl=None if kafka.sasl is None else _sasl(kafka.sasl),
+        compression=kafka.compression,
+        linger=kafka.linger,
+        chunk_bytes=kafka.chunk_bytes,
+        idempotent=kafka.idempotent,
+        request_timeout=kafka.request_timeout,
+        create_topics=create_topics(config),
+    )
+
+
+def topics(config: Config) -> dict[str, str]:
+    """Return the topic of each model that a connector names."""
+    return {model: config.topic(model) for model in config.models}
+
+
+def all_topics(config: Config) -> set[str]:
+    """Return every topic that is written to."""
+    events = {config.device_events_topic} if config.tells_events else set()
+    return {*topics(config).values(), config.dead_letter_topic, *events}
+
+
+def dead_letters(config: Config) -> DeadLetters:
+    """Return the maker of dead letters."""
+    return DeadLetters(config.tenant, config.dead_letter_topic, config.dead_letters.payload)
+
+
+def patience(config: Config) -> Patience:
+    """Return how long devices may be silent."""
+    told = config.silent_devices
+    return Patience(told.after, told.interval, told.intervals)
+
+
+def mqtt_options(name: str, feed: FeedConfig, state: Path | None) -> MqttOptions:
+    """Return what one feed is told. state: the folder that outlives the process, or None."""
+    broker = feed.broker
+    return MqttOptions(
+        host=broker.host,
+        port=broker.port,
+        transport="websockets" if broker.scheme.startswith("ws") else "tcp",
+        path=broker.path or "/mqtt",
+        client_id=feed.client_id,
+        subscriptions=tuple((each, feed.used_qos) for each in feed.subscribe),
+        version=feed.version,
+        username=feed.username,
+        password=_secret(feed.password, feed.password_file),
+        tls=_mqtt_tls(feed.tls) if broker.encrypted else None,
+        keepalive=round(feed.keepalive),
+        max_in_flight=feed.max_in_flight,
+        session_expiry=round(feed.session_expiry),
+        max_payload=feed.max_payload,
+        max_filters=feed.max_filters_per_subscribe,
+        state_file=None if state is None else state / f"{name}.mqtt-session.json",
+    )
+
+
+def udp_options(feed: UdpConfig) -> UdpOptions:
+    """Return what one feed of gateways is told."""
+    host, port = host_port(feed.listen, lowest=0)
+    return UdpOptions(host, port, frozenset(feed.gateways), feed.networks, feed.max_in_flight)
+
+
+def router(
+    config: Config,
+    feed_name: str,
+    *,
+    publisher: Stage[Record],
+    letters: DeadLetters,
+    events: RefusalEvents,
+    shared: Shared | None = None,
+) -> Stage[Message]:
+    """Return the first stage of a feed, with all behind it up to the publisher.
+
+    shared: with the worker's other feeds; None for a run that shall leave no trace.
+    """
+    feed = config.feeds[feed_name]
+    shared = shared or Shared(Directory(config.registered))
+    compiler = Compiler(config, feed_name, shared)
+    refusals = Refusals(feed_name, letters, publisher, events)
+    if feed.dialect is not None:
+        return unwrap(config, feed, compiler, refusals, shared)
+    return _routes(config, compiler, shared, refusals)
+
+
+def _routes(config: Config, compiler: Compiler, shared: Shared, refusals: Refusals) -> Router:
+    feed = config.feeds[refusals.feed]
+    normalise = Normalise(refusals)
+    fans: dict[str, Fan] = {}  # routes that lead to one connector share what is known of its devices
+    plans: dict[str, Plan] = {}
+
+    def stage(route: RouteConfig) -> Route:
+        pattern = TopicPattern(route.topic)
+        if route.connector is None:
+            return Route(pattern, None)
+        models = frozenset(config.connectors[route.connector].models) - {DEVICE_MODEL}  # whose content is constant
+        decoder = decoding(route, route.connector, pattern)
+        return Route(pattern, MeteredRoute(route.connector, decoder, shared.costs, shared.slow), models)
+
+    def decoding(route: RouteConfig, connector: str, pattern: TopicPattern) -> Stage[Message]:
+        declared = config.connectors[connector]
+        kept = config.keeps_retained(route)
+        how: dict[str, Any] = {"max_payload": feed.max_payload, "keep_retained": kept, "refusals": refusals}
+        if isinstance(declared, UsedConnector):
+            fan = fans.get(connector) or fans.setdefault(connector, compiler.fan(declared))
+            return FanOut(fan, level=_level(fan.plans[0], pattern), **how)
+        plan = plans.get(connector) or plans.setdefault(connector, compiler.plan(connector))
+        if route.format not in {None, JSON}:
+            return FanOut(format_fan(plan, str(route.format), config.found), level=_level(plan, pattern), **how)
+        return Decode(plan, level=_level(plan, pattern), out=normalise, **how)
+
+    return Router([stage(route) for route in feed.routes], refusals, shared.rooms.topics)
+
+
+def _level(plan: Plan, pattern: TopicPattern) -> Callable[[str], str | None]:
+    source = plan.binding.device
+    name = source.name if isinstance(source, FromTopic) else ""
+    return lambda text: pattern.level(name, text)
+
+
+def state_folder(config: Config, environment: Mapping[str, str] = os.environ) -> Path:
+    """Return where state outlives the process: the config's, systemd's, or the user's own."""
+    chosen = config.state_dir or environment.get("STATE_DIRECTORY", "").split(":")[0]
+    if chosen:
+        return Path(chosen)
+    base = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "headrace" / config.tenant
+
+
+def admin_address(config: Config) -> tuple[str, int]:
+    """Return host and port of the admin server."""
+    return host_port(config.admin.listen, lowest=0)
+
+
+def admin_token(config: Config) -> Secret | None:
+    """Return what reads the token of guarded pages; None where they need none.
+
+    The call raises StartError if the file cannot be read, or its token is easily guessed.
+    """
+    file = config.admin.token_file
+    if file is None:
+        return None
+
+    def read() -> str:
+        token = read_secret(None, file) or ""
+        if len(token) < _SHORTEST_TOKEN:
+            said = f"Expected a token of {_SHORTEST_TOKEN} characters or more in {file}, got {len(token)}."
+            raise StartError(f"{said} {_MAKE}")
+        if not token.isascii() or not token.isprintable() or token != token.strip():
+            said = f"Expected a token of ASCII letters, digits and signs in {file}, without space around it"
+            raise StartError(f"{said}: a browser cannot send another one. {_MAKE}")
+        return token
+
+    return read
+
+
+def _secret(value: SecretStr | None, file: str | None) -> Secret | None:
+    if value is None and file is None:
+        return None
+    return lambda: read_secret(value, file) or ""
+
+
+def _mqtt_tls(tls: TlsConfig | None) -> MqttTls:
+    if tls is None:
+        return MqttTls()
+    return MqttTls(
+        ca_file=_path(tls.ca_file),
+        cert_file=_path(tls.cert_file),
+        key_file=_path(tls.key_file),
+        key_password=_secret(tls.key_password, tls.key_password_file),
+        check_hostname=tls.check_hostname,
+    )
+
+
+def _kafka_tls(kafka: Kafka) -> Tls | None:
+    if not kafka.encrypted:
+        return None
+    tls = kafka.tls or TlsConfig()
+    return Tls(
+        ca_file=_path(tls.ca_file),
+        cert_file=_path(tls.cert_file),
+        key_file=_path(tls.key_file),
+        key_password=_secret(tls.key_password, tls.key_password_file),
+        check_hostname=tls.check_hostname,
+    )
+
+
+def _sasl(sasl: SaslConfig) -> Sasl:
+    username = sasl.username or sasl.client_id
+    return Sasl(
+        mechanism=sasl.mechanism,
+        username=None if username is None else lambda: username,
+        password=_secret(sasl.password, sasl.password_file) or _secret(sasl.client_secret, sasl.client_secret_file),
+        token_file=_path(sasl.token_file),
+        token_url=sasl.token_url,
+        token_scope=sasl.scope,
+    )
+
+
+def create_topics(config: Config) -> CreateTopics | None:
+    """Return how missing topics are made; None: they are not."""
+    create = config.kafka.create_topics
+    if create is None:
+        return None
+    configs: dict[str, dict[str, str]] = {}
+    settings = {STAMPED: BY_KAFKA, **_durable(create.replication_factor), **create.configs}
+    for model, name in topics(config).items():
+        retention = config.stream(model).retention
+        kept = {} if retention is None else {"retention.ms": str(round(retention * 1000))}
+        whole = {"cleanup.policy": "compact"} if model in {DEVICE, DEVICE_MODEL} else {}  # the latest is kept
+        configs[name] = {**settings, **whole, **kept}
+    for name in all_topics(config) - configs.keys():
+        configs[name] = dict(settings)
+    return CreateTopics(create.partitions, create.replication_factor or -1, configs)
+
+
+def _durable(replicas: int | None) -> dict[str, str]:
+    """Return how many replicas must have a record before Kafka confirms it: two, where losing one leaves two.
+
+    With fewer replicas, or an unknown number of them, two would stop the feed when a single broker restarts.
+    """
+    return {"min.insync.replicas": "2"} if replicas is not None and replicas >= _SPARE_REPLICAS else {}
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)

@@ -1,0 +1,114 @@
+"""The stages of a feed on which a LoRaWAN network server or gateways speak, from its configuration."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+from pipeline.build.connectors import Compiler, connectors_of
+from pipeline.build.context import Shared
+from pipeline.config.dialects import Deduplicate, FramePolicy, chosen
+from pipeline.config.feeds import MqttFeed
+from pipeline.config.feeds_udp import SemtechUdpFeed
+from pipeline.config.network_rules import raw
+from pipeline.config.root import Config
+from pipeline.core.delivery import Stage
+from pipeline.encode.refusals import Refusals
+from pipeline.lorawan.connector_matcher import Choice
+from pipeline.lorawan.dedupe import Dedupe
+from pipeline.lorawan.device_events import Events
+from pipeline.lorawan.identify import Identify, Rules
+from pipeline.lorawan.radio import Overheard, Radio
+from pipeline.lorawan.sessions import Policy, Sessions
+from pipeline.lorawan.statistics import RawLedger
+from pipeline.lorawan.unwrap import Heard, Told, Unwrap, Ways
+from pipeline.observe.connector_cpu import MeteredUplinks
+
+Item = TypeVar("Item")
+
+
+class Watch(Protocol):
+    """Puts itself before a stage, for a command that wants to see what is said."""
+
+    def __call__(self, stage: Stage[Item]) -> Stage[Item]:
+        """Return what takes the stage's place."""
+
+
+def _unwatched(stage: Stage[Item]) -> Stage[Item]:
+    return stage
+
+
+def unwrap(
+    config: Config,
+    feed: MqttFeed | SemtechUdpFeed,
+    compiler: Compiler,
+    refusals: Refusals,
+    shared: Shared,
+    *,
+    watch: Watch = _unwatched,
+) -> Unwrap:
+    """Return the first stage of the feed, with all behind it up to the publisher.
+
+    watch: stands before the stages of uplinks, frames and events.
+    """
+    choose = Choice(connectors_of(config)) if config.accepts_unknown else None
+    identify = Identify(
+        shared.directory,
+        Rules(compiler.uplink_fan, choose, shared.frames, feed.prefer),
+        publisher=refusals.publisher,
+        refusals=refusals,
+        strangers=shared.strangers,
+        room=shared.rooms.devices,
+    )
+    events = Events(
+        config.tenant,
+        config.device_events_topic,
+        directory=shared.directory,
+        fan=identify.told,
+        gateways=compiler.gateways(),
+        ledger=shared.raw.setdefault(refusals.feed, RawLedger()) if raw(feed) else None,
+        heard=shared.watch.gateway,
+        names=shared.names,
+        refusals=refusals,
+        allowance=shared.gateway_events,
+    )
+    metered = MeteredUplinks(identify, identify.connector, shared.costs, shared.slow)
+    uplinks = watch(Overheard(metered, shared.radio.setdefault(refusals.feed, Radio())))
+    told = watch(events)
+    frames = watch(_frames(feed, uplinks, told, refusals, shared)) if raw(feed) else None
+    dialects = chosen(str(feed.dialect))
+    return Unwrap(
+        dialects, Ways(uplinks, told, frames), refusals, max_payload=feed.max_payload, room=shared.rooms.topics
+    )
+
+
+def _frames(
+    feed: MqttFeed | SemtechUdpFeed,
+    uplinks: Stage[Heard],
+    events: Stage[Told],
+    refusals: Refusals,
+    shared: Shared,
+) -> Dedupe:
+    """Return the stages of raw frames: copies become one transmission, and that an uplink of its session."""
+    ledger = shared.raw[refusals.feed]
+    policy = feed.frames or FramePolicy()
+    sessions = Sessions(
+        shared.counters,
+        shared.store,
+        uplinks=uplinks,
+        events=events,
+        policy=Policy(
+            unknown=policy.unknown,
+            invalid=policy.invalid,
+            mic=policy.wrong_mic,
+            replay=policy.replay,
+            reset=policy.reset,
+            joins=policy.joins,
+            hold=policy.unkept == "hold",
+        ),
+        ledger=ledger,
+        frames=shared.frames,
+        refusals=refusals,
+        joins=shared.joins,
+    )
+    window = (feed.deduplicate or Deduplicate()).window
+    return Dedupe(window, sessions, crc=policy.crc_error, ledger=ledger, refusals=refusals)

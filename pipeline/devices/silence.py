@@ -1,0 +1,265 @@
+"""Who is silent: devices, or gateways, that have not spoken for some of their intervals.
+
+All is looked through every few seconds, in slices between which the event loop serves others. What was seen is kept in
+the store, each device once a minute at most, so that a restart neither forgets who is silent nor who was expected.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.devices.last_seen import UNSEEN, Seen, Standing
+from pipeline.devices.registry import Device, Devices
+from pipeline.encode.ce_id import device_key
+from pipeline.state.store import Store
+
+AGES = {"1h": 3600, "6h": 21_600, "1d": 86_400, "7d": 604_800}
+"""Bounds of how long the silent have been so, in seconds; beyond them stand `longer` and `never`."""
+_LABELS = (*AGES, "longer")
+_BOUNDS = tuple(bound * 1000 for bound in AGES.values())
+_SLICE = 200  # looked at, and kept, in less than 1 ms
+_MOST = 131_072
+_MOST_KEYS = 8 * 1024**2  # characters of all keys of unregistered devices: one can have 2,400
+_FORGOTTEN = 7 * 86_400_000  # ms; whom no registry knows need not come back
+_SELDOM = 3  # gaps between words, below which a device is not known to be regular
+_KEEP_EVERY = 60_000  # ms
+_SHORTEST = 10_000.0  # ms; twice the time between two looks, or one could miss that somebody is back
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one may be silent.
+
+    after: intervals. interval: seconds, of whom nothing else is known. intervals: seconds, by connector or model.
+    """
+
+    after: float = 3.0
+    interval: float = 3600.0
+    intervals: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, *names: str | None) -> float:
+        """Return the seconds of the first of these names that has any; 0 if none has."""
+        return next((found for name in names if name and (found := self.intervals.get(name))), 0.0)
+
+    def allowed(self, seen: Seen) -> float:
+        """Return how many milliseconds it may be silent."""
+        return max(_SHORTEST, (seen.interval or seen.learned or self.interval) * self.after * 1000)
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many have spoken, and how many are silent, by age."""
+
+    seen: int = 0
+    silent: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*_LABELS, "never"), 0))
+
+
+class Silence:
+    """The devices, or the gateways, of one worker. table: of the store. clock: milliseconds since 1970 UTC.
+
+    counts: as of the last look. silent: those that are, of late last. gone, back: who became so, and who spoke again,
+    until somebody takes the lists away. changed: whether others are silent than before, until somebody says otherwise.
+    turned: told of each that becomes silent or speaks again. kind, places, young, forgotten: as a `Room` has them, of
+    those that no registry has. made_room: called when some were forgotten, so that each that speaks is found anew.
+    """
+
+    def __init__(self, table: str, store: Store, clock: Callable[[], int], most: int = _MOST) -> None:
+        self.counts = Counts()
+        self.silent: dict[str, Seen] = {}
+        self.gone: list[str] = []
+        self.back: list[str] = []
+        self.changed = False
+        self.turned: Callable[[Seen], None] = _untold
+        self.made_room: Callable[[], None] = _unasked
+        self.kind, self.places, self.forgotten = table, most, 0
+        self._table = table
+        self.patience = Patience()
+        self._store = store
+        self._clock = clock
+        self._seen: dict[str, Seen] = {}
+        self._earlier = store.share(table, self._rows)  # of an earlier process, until it is taken up
+        self._room = most
+        self._key_room = _MOST_KEYS
+        self._crowded = False
+
+    @property
+    def young(self) -> int:
+        """How many that no registry has are known."""
+        return self.places - self._room
+
+    def find(self, key: str, called: tuple[str, ...] = ()) -> Seen:
+        """Return what is known of a device that speaks. key: as in entity ids. called: its connector and model."""
+        seen = self._seen.get(key)
+        if seen is None:
+            if self._room <= 0 or self._key_room < len(key):
+                self._crowded = True
+                return UNSEEN
+            self._room -= 1
+            self._key_room -= len(key)
+            seen = self._new(key)
+        if not seen.called:
+            seen.called = called
+            seen.interval = seen.interval or self.patience.of(*called)
+        return seen
+
+    def _new(self, key: str, device: Device | None = None) -> Seen:
+        now = self._clock()
+        seen = self._seen[key] = Seen(key, now)
+        kept = self._earlier.pop(key, None)
+        if device is not None:
+            self._register(seen, device)
+        if kept is not None:
+            seen.restore(kept)
+            seen.written = now
+            seen.last = seen.looked = min(seen.last, now)  # the clock may have been ahead when that was kept
+            seen.since = min(seen.since, now)
+            if seen.silent:
+                self.silent[key] = seen
+            else:  # while we were away nobody could be heard
+                seen.since = max(seen.since, now - round(self.patience.allowed(seen) / 2))
+        return seen
+
+    def _register(self, seen: Seen, device: Device) -> None:
+        expected = device.lifecycle == "active"
+        if expected and not seen.expected:
+            seen.since = self._clock()
+        seen.standing = Standing.IN_USE if expected else Standing.UNUSED
+        seen.interval = device.interval or self.patience.of(device.connector, device.model, *seen.called)
+
+    def restore(self) -> Iterator[None]:
+        """Take up who was seen by an earlier process, and is in no registry; pauses after each slice."""
+        for number, key in enumerate(list(self._earlier)):
+            if key not in self._seen:
+                self.find(key)
+            if number % _SLICE == 0:
+                yield
+
+    def take(self, devices: Devices) -> Iterator[None]:
+        """Expect these devices from now on, and no other that was registered before; pauses after each slice."""
+        keys: set[str] = set()
+        for number, device in enumerate(devices):
+            key = device_key(device.key)
+            keys.add(key)
+            seen = self._seen.get(key)
+            if seen is None:
+                self._new(key, device)
+            else:
+                self._register(seen, device)
+            if number % _SLICE == 0:
+                yield
+        for number, (key, seen) in enumerate(list(self._seen.items())):
+            if seen.registered and key not in keys:
+                del self._seen[key]
+                self.changed = self.silent.pop(key, None) is not None or self.changed
+                self._store.delete(self._table, key)
+            elif not seen.registered:
+                seen.interval = self.patience.of(*seen.called)
+            if number % _SLICE == 0:
+                yield
+
+    def look(self) -> Iterator[None]:
+        """Look who has spoken, and who is silent; pauses after each slice."""
+        counts, everybody, forgotten = Counts(), list(self._seen.values()), self.forgotten
+        for start in range(0, len(everybody), _SLICE):
+            self._look(everybody[start : start + _SLICE], self._clock(), counts)
+            yield
+        self.counts = counts
+        if self._crowded:
+            yield from self._make_room()
+            self._crowded = False
+        if self.forgotten > forgotten:
+            self.made_room()
+
+    def set_clock(self, by: int) -> Iterator[None]:
+        """Judge as if the clock had always been as it is now. by: milliseconds that it was set forward."""
+        everybody = list(self._seen.values())
+        for start in range(0, len(everybody), _SLICE):
+            now = self._clock()
+            for seen in everybody[start : start + _SLICE]:
+                seen.set_clock(by, now)
+            yield
+
+    def _look(self, slice_: Sequence[Seen], now: int, counts: Counts) -> None:
+        allowed = self.patience.allowed
+        for seen in slice_:
+            spoke = seen.last != seen.looked
+            if spoke:
+                seen.look()
+            forgotten = not seen.registered and now - seen.last > _FORGOTTEN
+            silent = seen.expected and not forgotten and now - seen.since > allowed(seen)
+            counts.seen += seen.last > 0 and not forgotten
+            if silent:
+                age = _LABELS[bisect_left(_BOUNDS, now - seen.last)] if seen.last else "never"
+                counts.silent[age] += 1
+            if silent is not seen.silent:
+                self._turn(seen, silent=silent, spoke=spoke)
+            elif forgotten and self._crowded:
+                self._forget(seen)
+                continue
+            elif not spoke or now - seen.written < _KEEP_EVERY:
+                continue
+            self._keep(seen, now)
+
+    def _turn(self, seen: Seen, *, silent: bool, spoke: bool) -> None:
+        seen.silent = silent
+        self.changed = True
+        if silent:
+            self.silent[seen.key] = seen
+            self.gone.append(seen.key)
+            self.turned(seen)
+            return
+        self.silent.pop(seen.key, None)
+        if spoke:
+            self.back.append(seen.key)
+            self.turned(seen)
+
+    def _make_room(self) -> Iterator[None]:
+        """Forget a quarter of those that nobody registered and that spoke seldom: once before twice, the oldest first.
+
+        So names that somebody makes up push out each other, and no device that speaks regularly.
+        """
+        for gaps in range(_SELDOM):
+            for number, seen in enumerate(list(self._seen.values()) if self._is_cramped() else ()):
+                if not seen.registered and seen.gaps <= gaps and self._is_cramped():
+                    self._forget(seen)
+                if number % _SLICE == 0:
+                    yield
+
+    def _is_cramped(self) -> bool:
+        return self._room * 4 < self.places or self._key_room * 4 < _MOST_KEYS
+
+    def _forget(self, seen: Seen) -> None:
+        """Make room for others; only then, and all plans look it up anew, or its next word would be overheard."""
+        self.forgotten += 1
+        self.changed = self.silent.pop(seen.key, None) is not None or self.changed
+        del self._seen[seen.key]
+        self._store.delete(self._table, seen.key)
+        self._room += 1
+        self._key_room += len(seen.key)
+
+    def _keep(self, seen: Seen, now: int) -> None:
+        seen.written = now
+        self._store.put(self._table, seen.key, seen.kept())
+
+    def _rows(self) -> Iterator[tuple[str, bytes]]:
+        """Yield all that outlives the process."""
+        yield from self._earlier.items()
+        yield from ((key, seen.kept()) for key, seen in self._seen.items() if seen.written)
+
+    def close(self) -> None:
+        """Keep what is not yet kept."""
+        for seen in self._seen.values():
+            if seen.last != seen.looked:
+                seen.look()
+            if seen.looked > seen.written:
+                self._keep(seen, self._clock())
+
+
+def _untold(_: Seen) -> None:
+    pass
+
+
+def _unasked() -> None:
+    pass

@@ -1,0 +1,1 @@
+"""What a record looks like: entity, headers, dead letter, device event."""

@@ -1,0 +1,107 @@
+"""Dead letters: what cannot be published is kept as it came, with the reason, in a topic of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final, Literal
+
+from pipeline.core import times
+from pipeline.core.errors import Reason
+from pipeline.core.message import INVALID_TOPIC, Broken, Cut, Message
+from pipeline.core.record import KEPT, OMITTED, SIZE, Destination, Record, encode_headers, sizes
+from pipeline.encode import headers as cloudevents
+from pipeline.encode.ce_id import GivenNames, suffix
+
+Keep = Literal["full", "hash", "none"]
+
+TYPE = "org.headrace.DeadLetter"
+HEADERS: Final = {
+    "ce_feed": "The feed that received the message.",
+    "ce_sourcetopic": "Its topic, at most 1,024 characters; what is not printable is escaped. The record's key, too.",
+    "ce_connector": "The connector as `name@version`, once a route or the registry has chosen one.",
+    "ce_stage": "The hop that refused it: `feed`, `route`, `unwrap`, `identify`, `decode`, `normalise` or `publish`.",
+    "ce_reason": "One of the reasons above.",
+    "ce_detail": "What was expected and what came, a sentence of at most 1,024 characters.",
+    "ce_time": "When the message arrived.",
+    "ce_payloadhash": "With `dead_letters: {payload: hash}`: the SHA-256 of the payload, unless it was cut.",
+    SIZE: "Only where the value is not the whole payload: how many bytes came.",
+    KEPT: "Beside it: how many of them the value holds, from the first on. `replay` refuses such a letter.",
+    OMITTED: "Why Kafka took the letter only without its value, by the name of Kafka's error.",
+}
+"""Each header of a dead letter and its meaning, beside those that every record has."""
+_LONGEST_DETAIL = 1024
+_LONGEST_TOPIC = 1024  # characters: MQTT allows 64 KiB, which no topic of Kafka would have to take
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """Makes the records of one tenant's dead-letter topic.
+
+    keep: what of the payload is kept: all of it, its SHA-256, or nothing. names: those given lately, since equal
+    messages of one read are told apart by an index alone.
+    """
+
+    tenant: str
+    topic: str
+    keep: Keep = "full"
+    names: GivenNames = field(default_factory=GivenNames, repr=False, compare=False)
+
+    def record(self, message: Message, *, feed: str, connector: str, stage: str, reason: Reason, detail: str) -> Record:
+        """Return the dead letter of a message; its key is the source topic, so that a device's stay in order.
+
+        stage: the hop that found out. detail: a sentence for a person. Both texts from outside, it and the source
+        topic, are cut at 1,024 characters, so that a dead letter without its payload fits anywhere. Where the value is
+        not the whole payload, two headers tell both sizes.
+        """
+        payload, source = message.payload, message.topic
+        if isinstance(payload, Broken):
+            source = source.removeprefix(INVALID_TOPIC)
+        topic = _printable(source[:_LONGEST_TOPIC])[:_LONGEST_TOPIC]
+        digest = sha256(message.topic.encode() + b"\0" + payload).hexdigest()[:16]
+        index = self.names.index(f"{feed}:{message.arrival}:{digest}")
+        pairs = [
+            ("content-type", b"application/octet-stream"),
+            ("ce_specversion", cloudevents.SPEC_VERSION.encode()),
+            ("ce_id", f"dead-letter:{feed}:{message.arrival}{suffix(index)}:{digest}".encode()),
+            ("ce_source", cloudevents.source(self.tenant).encode()),
+            ("ce_type", TYPE.encode()),
+            ("ce_time", times.text(message.arrival)),
+            ("ce_dataclassification", b"restricted"),
+            ("ce_idclass", b"arrival"),
+            ("ce_feed", feed.encode()),
+            ("ce_connector", connector.encode()),
+            ("ce_sourcetopic", topic.encode()),
+            ("ce_stage", stage.encode()),
+            ("ce_reason", reason.value.encode()),
+            ("ce_detail", _printable(detail[:_LONGEST_DETAIL]).encode()),
+        ]
+        size = payload.size if isinstance(payload, Cut) else len(payload)
+        if self.keep == "hash" and size == len(payload):  # of a payload that was cut there is no hash
+            pairs.append(("ce_payloadhash", sha256(payload).hexdigest().encode()))
+        value = bytes(payload) if self.keep == "full" else b""
+        if len(value) < size:
+            pairs += sizes(size, len(value))
+        destination = Destination(self.topic, topic.encode(), feed, connector, lasting=False)
+        return Record.make(destination, value, encode_headers(pairs), message.arrival, None)
+
+    def refused(self, record: Record, reason: Reason, detail: str) -> Record | None:
+        """Return the dead letter of a record that Kafka refused, or None if it is a dead letter itself."""
+        if record.message is None:
+            return None
+        destination = record.destination
+        return self.record(
+            record.message,
+            feed=destination.feed,
+            connector=destination.connector,
+            stage="publish",
+            reason=reason,
+            detail=detail,
+        )
+
+
+def _printable(text: str) -> str:
+    """Escape what would break a log line or is no UTF-8."""
+    if text.isprintable():
+        return text
+    return text.encode("unicode_escape", "backslashreplace").decode("ascii")

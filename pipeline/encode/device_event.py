@@ -1,0 +1,64 @@
+"""The form of a record of `<tenant>.device-events.v1`: a CloudEvent of what happened to a device or a gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.core import times
+from pipeline.core.message import Message
+from pipeline.core.record import Destination, Record, encode_headers
+from pipeline.encode import headers as cloudevents
+from pipeline.encode.ce_id import entity_id
+
+TYPE = "org.headrace.DeviceEvent"
+_CONTENT_TYPE = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What an event is about. feed: who told it; empty: nobody did. key: of the device, as in entity ids.
+
+    observed: when it happened, in milliseconds since 1970 UTC. verified: False where nothing proves who said so.
+    """
+
+    tenant: str
+    topic: str
+    feed: str
+    kind: str
+    key: str
+    observed: int
+    verified: bool = True
+
+    @property
+    def subject(self) -> str:
+        """The id of the Device entity."""
+        return entity_id("Device", self.tenant, self.key)
+
+
+def event_record(about: About, value: bytes, discriminator: str, message: Message, *, arrived: bool = False) -> Record:
+    """Return the record of one event; its key is the id of the Device entity.
+
+    value: JSON. discriminator: what tells this event from others of its kind and device. message: what brought it, and
+    what becomes a dead letter should Kafka refuse it. arrived: its discriminator is made of arrival.
+    """
+    subject = about.subject
+    pairs = [
+        ("content-type", _CONTENT_TYPE.encode()),
+        ("ce_specversion", cloudevents.SPEC_VERSION.encode()),
+        ("ce_id", f"DeviceEvent:{about.key}:{about.kind}:{discriminator}".encode()),
+        ("ce_source", cloudevents.source(about.tenant).encode()),
+        ("ce_type", f"{TYPE}.{about.kind}".encode()),
+        ("ce_time", times.text(about.observed)),
+        ("ce_subject", subject.encode()),
+        ("ce_recordedtime", times.text(message.arrival)),
+        ("ce_dataclassification", b"internal"),
+        ("ce_feed", about.feed.encode()),
+    ]
+    if not about.verified:
+        pairs.append((cloudevents.VERIFIED, b"false"))
+    if arrived:
+        pairs.append((cloudevents.ID_CLASS, b"arrival"))
+    if message.traceparent is not None:
+        pairs.append((cloudevents.TRACEPARENT, message.traceparent.encode()))
+    destination = Destination(about.topic, subject.encode(), about.feed, lasting=False)
+    return Record.make(destination, value, encode_headers(pairs), message.arrival, message)

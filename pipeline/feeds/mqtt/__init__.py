@@ -1,0 +1,1 @@
+"""MQTT sessions: one feed is one client id at one broker."""

@@ -1,0 +1,1 @@
+"""The one HTTP server, and the client that asks a running worker."""

@@ -1,0 +1,196 @@
+"""What is counted of raw frames: what became of them, how well they were heard, and what each device's counter tells.
+
+Nothing here is a metric by device or gateway: their number is the city's, and a metric's labels are closed lists.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from pipeline.sdk.uplink import Reception
+
+RSSI_BOUNDS = tuple(range(-130, -40, 10))
+SNR_BOUNDS = tuple(range(-20, 15, 5))
+_MOST_GATEWAYS = 4096
+_MOST_DEVICES = 131_072
+_WIDEST_GAP = 16_384  # LoRaWAN 1.0.3, clause 2.1.1; a counter that jumps farther tells no more of what is missing
+_LATE = 64  # frames that overtake each other are nearer than a device that counts from 0 again
+
+
+class Outcome(Enum):
+    """What became of a transmission, or of a copy of one; the closed list shared by metrics and documentation."""
+
+    UPLINK = "uplink"
+    MAC = "mac"  # no application data: FPort 0, or none
+    JOIN = "join"  # of a registered device
+    JOIN_LIMITED = "join_limited"  # the same, more often than the device may be told of: most likely forged
+    REDELIVERED = "redelivered"  # accepted in an earlier life of the process, and published again
+    COPY = "copy"  # heard by another gateway, within the window
+    LATE_COPY = "late_copy"  # after it
+    RETRANSMISSION = "retransmission"  # the same frame once more: on another frequency, or much later
+    RESET = "reset"  # the counter went back, and policy takes that for a restart of the device
+    WENT_BACK = "went_back"  # the counter went back: a replay, or a restart that policy does not take
+    FOREIGN = "foreign"  # no session has that DevAddr
+    FOREIGN_JOIN = "foreign_join"
+    MIC_INVALID = "mic_invalid"
+    TOO_EXPENSIVE = "too_expensive"  # too many frames of its DevAddr wait for the tries that they take: a flood
+    CRC_INVALID = "crc_invalid"
+    FRAME_INVALID = "frame_invalid"
+
+    __hash__ = object.__hash__  # members are counted by the million, and each is one object
+
+
+class Spread:
+    """A histogram's counts: how many values were at most each bound, each value counted once."""
+
+    def __init__(self, bounds: Sequence[int]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def add(self, values: Iterable[float | None]) -> None:
+        """Count values; where there is none, nothing. Equal ones are sorted in at once: radios tell few."""
+        for value, times in Counter(values).items():
+            if value is not None:
+                self.counts[bisect_left(self.bounds, value)] += times
+                self.total += value * times
+
+
+class RawLedger:
+    """One feed's counts of raw frames, for the life of the process.
+
+    gateways: how many receptions each brought; those silent for longest are forgotten first. packets, packets_ok:
+    what gateways have received by their own account, and of that with a right checksum. gateway_events_limited: what
+    gateways said of themselves, or others in their name, and was too often to be told.
+    """
+
+    def __init__(self) -> None:
+        self.outcomes = dict.fromkeys(Outcome, 0)
+        self.rssi = Spread(RSSI_BOUNDS)
+        self.snr = Spread(SNR_BOUNDS)
+        self.gateways: dict[str, int] = {}
+        self.packets = self.packets_ok = 0
+        self.gateway_events_limited = 0
+
+    def count(self, outcome: Outcome, times: int = 1) -> None:
+        """Count what became of a transmission, or of several."""
+        self.outcomes[outcome] += times
+
+    def counted(self, packets: int, ok: int) -> None:
+        """Add what a gateway has counted itself since it last said so: packets received, and right ones of them."""
+        self.packets += packets
+        self.packets_ok += ok
+
+    def heard(self, receptions: Sequence[Reception]) -> None:
+        """Count how gateways heard frames; those of a batch at once, which takes a third of the time."""
+        self.rssi.add([reception.rssi for reception in receptions])
+        self.snr.add([reception.snr for reception in receptions])
+        gateways = self.gateways
+        for gateway, times in Counter([reception.gateway for reception in receptions]).items():
+            gateways[gateway] = gateways.pop(gateway, 0) + times  # as the newest
+            if len(gateways) > _MOST_GATEWAYS:
+                del gateways[next(iter(gateways))]
+
+
+@dataclass(slots=True)
+class Counted:
+    """What one device's frame counter tells.
+
+    missing: frames that nobody has told us of, lost on air most likely; a late one is missing no more. refused: those
+    of the received that made no record, or less than they hold: they were lost here, to the dead letters.
+    """
+
+    dev_addr: str = ""
+    last: int = 0
+    received: int = 0
+    missing: int = 0
+    duplicate: int = 0
+    reset: int = 0
+    refused: int = 0
+
+    def text(self) -> str:
+        """Return the counts for a person, as the Device entity has them."""
+        told = f"frames received {self.received}, missing {self.missing}, duplicate {self.duplicate}"
+        return f"{told}, reset {self.reset}, refused {self.refused}"
+
+
+class FrameLedger:
+    """The frame counters of all devices; those not heard of for longest are forgotten first.
+
+    total: the sum over all devices, forgotten ones too.
+    """
+
+    def __init__(self, most: int = _MOST_DEVICES) -> None:
+        self.total = Counted()
+        self._devices: dict[str, Counted] = {}
+        self._most = most
+
+    def received(self, counted: Counted, dev_addr: str, f_cnt: int, *, reset: bool = False) -> None:
+        """Count an accepted frame. A new DevAddr is a new session, of which nothing is known to be missing."""
+        if f_cnt == counted.last + 1 and counted.dev_addr == dev_addr and not reset:
+            counted.last = f_cnt  # as nearly always; it is what `_count` comes to
+            counted.received += 1
+            self.total.received += 1
+        else:
+            self._count(counted, dev_addr, f_cnt, reset=reset)
+
+    def _count(self, counted: Counted, dev_addr: str, f_cnt: int, *, reset: bool) -> None:
+        missing = 0
+        if reset:
+            counted.reset += 1
+            self.total.reset += 1
+        elif counted.received and counted.dev_addr == dev_addr:
+            gap = f_cnt - counted.last - 1
+            missing = min(gap, _WIDEST_GAP) if gap >= 0 else -min(1, counted.missing)
+            f_cnt = max(f_cnt, counted.last)
+        counted.dev_addr, counted.last = dev_addr, f_cnt
+        counted.received += 1
+        counted.missing += missing
+        self.total.received += 1
+        self.total.missing += missing
+
+    def told(self, counted: Counted, dev_addr: str | None, f_cnt: int) -> None:
+        """Count a frame that a network server has told of; it has refused replays itself.
+
+        The same counter is a redelivery. One far back, of the same session, is a device that was reset.
+        """
+        if counted.received and counted.dev_addr == (dev_addr or ""):
+            if f_cnt == counted.last + 1:
+                counted.last = f_cnt
+                counted.received += 1
+                self.total.received += 1
+                return
+            if f_cnt == counted.last:
+                counted.duplicate += 1
+                self.total.duplicate += 1
+                return
+            self._count(counted, counted.dev_addr, f_cnt, reset=f_cnt < counted.last - _LATE)
+        else:
+            self._count(counted, dev_addr or "", f_cnt, reset=False)
+
+    def duplicate(self, device: str) -> None:
+        """Count a frame that came again."""
+        self.of(device).duplicate += 1
+        self.total.duplicate += 1
+
+    def refused(self, counted: Counted) -> None:
+        """Count a frame that became a dead letter."""
+        counted.refused += 1
+        self.total.refused += 1
+
+    def find(self, device: str) -> Counted | None:
+        """Return the counts of a device, or None."""
+        return self._devices.get(device)
+
+    def of(self, device: str) -> Counted:
+        """Return the counts of a device, which is heard of now."""
+        devices = self._devices
+        counted = devices.pop(device, None) or Counted()
+        devices[device] = counted
+        if len(devices) > self._most:
+            del devices[next(iter(devices))]
+        return counted

@@ -1,0 +1,296 @@
+"""The stage of a vendor's connector: from a message to the records of all that it tells, which share its fate.
+
+One message may hold several readings, a reading may make entities of several models, and each may tell something of
+the device itself. Inline connectors, which make one record a message, have the leaner stages of decode.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.core.delivery import Batch, Fate, Stage
+from pipeline.core.errors import PayloadError, Reason, as_refusal
+from pipeline.core.field_path import WRAPPER, Fields
+from pipeline.core.message import Message
+from pipeline.core.record import Record
+from pipeline.devices.state import FRAMES, STATE, DeviceStates
+from pipeline.encode.ce_id import crc32c, digest_of
+from pipeline.encode.ngsi_ld import recorded_header
+from pipeline.encode.refusals import Refusals
+from pipeline.normalise.decode import name_of, named, too_large
+from pipeline.normalise.envelope import Envelope
+from pipeline.normalise.plan import Plan, nothing_measured
+from pipeline.normalise.record_buffer import Bundle
+from pipeline.sdk.connector import MOST_READINGS, Decoded, Uplink
+
+MOST_MADE = 8 * 1024**2
+"""Bytes of records that one message may become; the readings that would come after are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """A vendor's connector on one feed: its decoder, and a plan for each observation.
+
+    device: of the device itself. family: of the DeviceModel that each device refers to. network: what a network knows
+    of a device at the moment, asked when its Device entity is due.
+    """
+
+    decode: Callable[[Uplink], Decoded]
+    plans: tuple[Plan, ...]
+    envelope: Envelope = field(default_factory=Envelope)
+    device: Plan | None = None
+    states: DeviceStates | None = None
+    family: Plan | None = None
+    network: Callable[[Uplink], Mapping[str, Any]] | None = None
+
+    @property
+    def tells(self) -> bool:
+        """Whether a reading may tell something of its device."""
+        return self.states is not None and self.states.any
+
+    @property
+    def interval(self) -> int:
+        """Milliseconds after which the Device is published again though unchanged."""
+        return 0 if self.states is None else self.states.interval
+
+    def readings(self, message: Message) -> Decoded:
+        """Decode a message; raises as `decoded` does."""
+        uplink, wrapper = self.envelope.open(message)
+        decoded = self.decoded(uplink)
+        if wrapper is None:
+            return decoded
+        if isinstance(decoded, Mapping):
+            return {**decoded, WRAPPER: wrapper}
+        return [{**reading, WRAPPER: wrapper} for reading in decoded]
+
+    def decoded(self, uplink: Uplink) -> Decoded:
+        """Return the readings of one uplink, held against what a connector may return.
+
+        Raises:
+            PayloadError: there is no payload, it is not what the data sheet says, or the connector failed.
+        """
+        if not uplink.payload and not uplink.fields:  # `int.from_bytes(b"")` is 0, and a decoder may take that for one
+            raise PayloadError("Expected a payload, got none: the device measured nothing.", Reason.NOTHING_MEASURED)
+        try:
+            decoded = self.decode(uplink)
+        except (PayloadError, KeyboardInterrupt):
+            raise
+        except BaseException as bug:  # the panic of a compiled decoder is no Exception
+            raise self._failed(f"raised {type(bug).__name__}: {bug}") from bug
+        return self.checked(decoded)
+
+    def checked(self, decoded: object) -> Decoded:
+        """Return what a connector returned: one reading, or a list of them.
+
+        Raises:
+            PayloadError: it is something else (`connector_failed`).
+        """
+        if isinstance(decoded, Mapping):
+            return decoded
+        if isinstance(decoded, Sequence) and len(decoded) > MOST_READINGS:
+            raise self._failed(f"returned {len(decoded)} readings: expected at most {MOST_READINGS}")
+        if not isinstance(decoded, Sequence) or not all(isinstance(reading, Mapping) for reading in decoded):
+            raise self._failed(f"returned a {type(decoded).__name__}: expected a mapping of fields, or a list of them")
+        return list(decoded)
+
+    def _failed(self, what: str) -> PayloadError:
+        return PayloadError(f"{self.plans[0].binding.name} {what}.", Reason.CONNECTOR_FAILED)
+
+    def records(
+        self,
+        decoded: Decoded,
+        message: Message,
+        name: Callable[[str, Fields], object],
+        uplink: Uplink | None = None,
+    ) -> Outcome:
+        """Make the records of all readings; a reading that cannot be used does not stop the others.
+
+        name: what finds the device's name, in the topic or in a reading. uplink: what a network tells of the readings.
+        """
+        readings, digest = listed(decoded), self._digests(decoded, message, uplink)
+        outcome = Outcome(message, several=len(readings) > 1, uplink=uplink)
+        for number, fields in enumerate(readings, 1):
+            try:
+                outcome.digest = digest(fields)
+                heard = self._reading(name(message.topic, fields), fields, outcome)
+            except Exception as problem:  # noqa: BLE001 - nothing in a message may stop the ones beside it
+                error = named(problem, self.plans[0].binding.device, fields)
+                outcome.refuse(error, f"Reading {number} of {len(readings)}: " if outcome.several else "")
+            else:
+                outcome.heard = outcome.heard or heard
+            if outcome.made > MOST_MADE and number < len(readings):
+                outcome.stop(number, len(readings))
+                break
+        if readings and not outcome.records and not outcome.heard and outcome.refusal is None:
+            outcome.refusal = nothing_measured([plan.slots for plan in self.plans], readings)
+        return outcome
+
+    def _digests(self, decoded: Decoded, message: Message, uplink: Uplink | None) -> Callable[[Fields], int]:
+        """Return what makes the digest of each reading; pipeline/normalise/entity.py says of what it is.
+
+        Of a list it is the whole payload's all the same where the time stands in what wraps it, and so is not a
+        reading's own. Of an uplink it is the device's bytes, which are the same whoever tells them.
+        """
+        observed = self.plans[0].binding.observed_at if self.plans else None
+        wrapped = observed is not None and observed.path.steps[:1] == (WRAPPER,)
+        payload = message.payload if uplink is None else uplink.payload
+        if (not isinstance(decoded, Mapping) and not wrapped) or not payload:
+            return digest_of
+        whole = crc32c(payload)
+        return lambda _: whole
+
+    def _reading(self, name: object, fields: Fields, outcome: Outcome) -> bool:
+        """Add a reading's records, and return whether it told anything of its device."""
+        refusal: Exception | None = None
+        for plan in self.plans:
+            if plan.measures(fields):
+                try:
+                    outcome.add(plan, name, fields)
+                except Exception as error:  # noqa: BLE001 - as above; the other observations may be right
+                    refusal = refusal or error
+        heard = self._device(name, fields, outcome)
+        if refusal is not None:
+            raise refusal
+        return heard
+
+    def _device(self, name: object, fields: Fields, outcome: Outcome) -> bool:
+        if self.device is None or self.states is None:
+            return False
+        heard = self.states.heard(fields)
+        if heard:
+            self.learn(name, heard, fields, outcome)
+        return bool(heard)
+
+    def learn(self, name: object, heard: Mapping[str, Any], fields: Fields, outcome: Outcome) -> None:
+        """Add what was heard of a device to what is known, and its record to the outcome if that is due."""
+        if self.device is None or self.states is None:
+            return
+        key, arrival = f"{self.device.provenance} {self.device.known(name).id}", outcome.message.arrival
+        learned = self.states.learn(key, dict(heard), arrival)
+        outcome.changed = outcome.changed or learned.changed
+        if not learned.due:
+            return
+        known = {} if self.network is None or outcome.uplink is None else self.network(outcome.uplink)
+        state = {**learned.whole, **known}
+        if "deviceState" in state and FRAMES in state:
+            state[FRAMES] = f"{state['deviceState']}; {state[FRAMES]}"
+        if state:
+            self._family(self.states, outcome)
+            outcome.add(self.device, name, {**fields, STATE: state})
+            self.states.published(key, arrival)
+
+    def _family(self, states: DeviceStates, outcome: Outcome) -> None:
+        """Add the DeviceModel, before the first Device that refers to it, and with those that follow when it is due."""
+        if self.family is not None:
+            name, arrival = self.family.binding.name, outcome.message.arrival
+            if states.due(name, arrival):
+                outcome.add(self.family, name, {})
+                states.published(name, arrival)
+
+
+class Outcome:
+    """What becomes of one message: its records, and the first thing that was wrong with it."""
+
+    def __init__(self, message: Message, *, several: bool, uplink: Uplink | None = None) -> None:
+        self.message = message
+        self.several = several
+        self.uplink = uplink
+        self.records: list[Record] = []
+        self.made = 0  # bytes of the records
+        self.refusal: PayloadError | None = None
+        self.digest = 0  # of the reading under way
+        self.heard = False  # something of its device
+        self.changed = False  # what is known of its device
+        self._recorded = recorded_header(message.arrival)
+        self._seen: dict[tuple[object, ...], int] = {}
+
+    def add(self, plan: Plan, name: object, fields: Fields) -> None:
+        """Make the record of one entity.
+
+        Raises:
+            PayloadError: nothing of it can be published.
+        """
+        entity = plan.known(name)
+        told = plan.discriminator(fields, self.message.arrival, self.digest) if self.several else ()
+        place = entity.id, *told
+        index = self._seen.get(place, 0)  # those that would have one id: the second gets an index
+        self._seen[place] = index + 1
+        given = fields, entity, self.message, self._recorded, self.digest
+        if self.several or index:
+            record = plan.carefully(*given, index=index, uplink=self.uplink)
+        else:
+            record = plan.normalise(*given, uplink=self.uplink)
+        entity.seen.last = self.message.arrival
+        self.records.append(record)
+        self.made += len(record.body)
+
+    def stop(self, number: int, readings: int) -> None:
+        """Refuse what is left behind reading `number`, before anything else that was wrong with the message."""
+        self.refusal = PayloadError(
+            f"Expected at most {MOST_MADE} bytes of records of one message, got {self.made} from the first {number} of "
+            f"{readings} readings. Those are published, the rest are not.",
+            Reason.TOO_EXPENSIVE,
+        )
+
+    def refuse(self, error: Exception, prefix: str) -> None:
+        """Keep the first refusal: a message becomes one dead letter at most."""
+        refusal = as_refusal(error)
+        self.refusal = self.refusal or PayloadError(f"{prefix}{refusal}", refusal.reason)
+
+
+def listed(decoded: Decoded) -> Sequence[Fields]:
+    """Return what a decoder returned as a list of readings."""
+    return [decoded] if isinstance(decoded, Mapping) else decoded
+
+
+class FanOut(Stage[Message]):
+    """Decodes the messages of one route and makes their records; several of one message are sealed as one."""
+
+    def __init__(
+        self,
+        fan: Fan,
+        *,
+        level: Callable[[str], str | None],
+        keep_retained: bool,
+        max_payload: int,
+        refusals: Refusals,
+    ) -> None:
+        self._fan = fan
+        self._name = name_of(fan.plans[0].binding, level)
+        self._keep_retained = keep_retained
+        self._max_payload = max_payload
+        self._refusals = refusals
+
+    def put(self, batch: Batch[Message]) -> None:
+        """Pass on the records of each message, in order; neighbours that make one each travel together."""
+        bundle = Bundle(batch.delivery, self._refusals.publisher)
+        for message in batch.items:
+            if message.retained and not self._keep_retained:
+                batch.delivery.seal(Fate.FILTERED)
+                continue
+            records, changed = self._records(message)
+            bundle.add(records, self._fan.states, changed=changed)
+        bundle.close()
+
+    def kept(self) -> int:
+        """Nothing stays here."""
+        return 0
+
+    async def drain(self, deadline: float) -> None:
+        """Nothing stays here."""
+
+    def _records(self, message: Message) -> tuple[list[Record], bool]:
+        try:
+            payload, limit = message.payload, self._max_payload
+            readings = self._fan.readings(message) if len(payload) <= limit else too_large(payload, limit)
+        except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
+            return [self._letter(message, error, "decode")], False
+        outcome = self._fan.records(readings, message, self._name)
+        if outcome.refusal is None:
+            return outcome.records, outcome.changed
+        return [*outcome.records, self._letter(message, outcome.refusal, "normalise")], outcome.changed
+
+    def _letter(self, message: Message, error: Exception, stage: str) -> Record:
+        return self._refusals.letter(message, error, stage, self._fan.plans[0].provenance)

@@ -1,0 +1,1 @@
+"""Which connectors, dialects and formats there are."""

@@ -1,0 +1,1 @@
+"""All that code outside the engine may import: connectors, uplinks, dialects."""

@@ -1,0 +1,1 @@
+"""The life of one process: start, run, reload, drain, stop."""

@@ -1,0 +1,178 @@
+"""The configuration, read again while messages flow: SIGHUP asks, and a file that cannot be used changes nothing.
+
+All that can fail comes first: the file is read and judged in a thread of its own, changed connectors are held to their
+examples (and may hang, or want to end the process), new topics are made ready, stages are compiled. Then only what
+differs is touched, on the event loop's thread and between two messages; connections whose keys are the same survive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.build import options as wiring
+from pipeline.config.changes import Changes, changes, fresh, refused
+from pipeline.config.findings import InvalidConfigError
+from pipeline.config.loading import Loaded
+from pipeline.config.root import Config
+from pipeline.core import logs
+from pipeline.core.delivery import Stage
+from pipeline.core.errors import ConfigError, HeadraceError
+from pipeline.core.logs import Log
+from pipeline.core.message import Message
+from pipeline.core.threads import StuckError, apart
+from pipeline.devices.registry import TakesDevices
+from pipeline.http.server import Admin
+from pipeline.observe.config_status import InForce
+from pipeline.plugins.registry import Found
+from pipeline.publish import Publisher
+from pipeline.worker.feeds import FeedSet
+from pipeline.worker.systemd import Systemd
+
+if TYPE_CHECKING:
+    from pipeline.conformance.bench import Fault
+
+_LOG = Log(__name__)
+_PATIENCE = 60.0  # seconds; 100,000 devices are read in two
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What a reload may touch. devices: all that look devices up; taken: who else wants to know what is in force."""
+
+    feeds: FeedSet
+    publisher: Publisher
+    admin: Admin
+    devices: Sequence[TakesDevices]
+    taken: Callable[[Config], None]
+
+
+class Reload:
+    """Serves SIGHUP.
+
+    read: returns the configuration as its file is now, or raises HeadraceError with what is wrong. patience: seconds
+    that reading and judging may take.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        read: Callable[[], Loaded],
+        touched: Touched,
+        in_force: InForce,
+        systemd: Systemd,
+        *,
+        patience: float = _PATIENCE,
+    ) -> None:
+        self._config = loaded.config
+        self._read = read
+        self._touched = touched
+        self._in_force = in_force
+        self._systemd = systemd
+        self._patience = patience
+        self._asked = asyncio.Event()
+        in_force.file, in_force.hash = loaded.file, loaded.config.fingerprint
+
+    def ask(self) -> None:
+        """Read everything again, once what is being read now is done; never blocks."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Serve what is asked, until cancelled."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            self._systemd.reloading()
+            await self._once()
+            self._systemd.reloaded()
+
+    async def _once(self) -> None:
+        try:
+            loaded, change = await apart(self._looked_at, self._patience)
+            await self._make_ready(loaded.config)
+            stages = {name: self._touched.feeds.stages(loaded.config, name) for name in change.rewired}
+        except StuckError as place:
+            said = (
+                f"Reading it takes longer than {self._patience:g} s; the configuration in use stays. It is at {place}"
+            )
+            self._keep([f"{said}: mend that, and restart the worker, in which it goes on."])
+        except HeadraceError as problem:
+            self._keep(str(problem).splitlines())
+        except Exception as bug:  # noqa: BLE001 - logged; messages go on as before
+            self._in_force.kept([f"A bug of ours: {type(bug).__name__}."])
+            _LOG.bug("SIGHUP: refused by a bug of ours, what is in use stays. Please report it.")
+        else:
+            await self._apply(loaded.config, change, stages)
+
+    def _keep(self, why: list[str]) -> None:
+        self._in_force.kept(why)
+        _LOG.error("SIGHUP: refused, what is in use stays.", problem=why)
+
+    def _looked_at(self) -> tuple[Loaded, Changes]:
+        """Return what the file holds now, and what differs; all that it names can be read."""
+        loaded = self._read()
+        change, token = self._judged(loaded), wiring.admin_token(loaded.config)
+        if token is not None:
+            token()
+        return loaded, change
+
+    def _judged(self, loaded: Loaded) -> Changes:
+        """Return what differs.
+
+        Raises:
+            ConfigError: what cannot change while the worker runs, or a connector that is not what its examples say.
+        """
+        new = loaded.config
+        errors = loaded.placed(refused(self._config, new))
+        if errors:
+            raise InvalidConfigError(loaded.file, errors, "the configuration in use stays")
+        wrong = [str(fault) for found in fresh(self._config.found, new.found) for fault in _faults(found)]
+        if wrong:
+            raise ConfigError("\n".join(["Examples of connectors fail; the configuration in use stays.", "", *wrong]))
+        return changes(self._config, new)
+
+    async def _make_ready(self, new: Config) -> None:
+        further = wiring.all_topics(new) - wiring.all_topics(self._config)
+        if further:
+            await self._touched.publisher.include(further, wiring.create_topics(new))
+
+    async def _apply(self, new: Config, change: Changes, stages: Mapping[str, Stage[Message]]) -> None:
+        touched, before, self._config = self._touched, self._config, new
+        touched.taken(new)
+        touched.admin.token = wiring.admin_token(new)
+        if before.log != new.log:
+            logs.begin(new.log.format, new.log.level)
+        if change.devices:
+            for each in touched.devices:
+                each.take(new.registered)
+        for name, stage in stages.items():
+            await touched.feeds.rewire(name, stage)
+        for name in change.removed:
+            await touched.feeds.remove(name, new.drain_timeout)
+        for name in change.reconnected:
+            await touched.feeds.reconnect(new, name)
+        for name in change.added:
+            touched.feeds.add(new, name)
+        self._in_force.applied(new.fingerprint)
+        self._say(new, change)
+
+    def _say(self, new: Config, change: Changes) -> None:
+        names = {"added": change.added, "removed": change.removed, "reconnected": change.reconnected}
+        told: dict[str, object] = {
+            name: list(each) for name, each in {**names, "rewired": change.rewired}.items() if each
+        }
+        if change.devices:
+            told["devices"] = len(new.registered)
+        _LOG.info("SIGHUP: the configuration is reloaded.", hash=self._in_force.hash, **told)
+
+
+def _faults(found: Found) -> Iterator[Fault]:
+    """Yield what a connector's examples do not become."""
+    from pipeline.conformance.bench import Bench  # noqa: PLC0415 - nothing else of a worker needs it
+    from pipeline.conformance.examples import faults  # noqa: PLC0415
+
+    bench = Bench(found)
+    for example in found.connector.examples:
+        yield from faults(bench, example)
