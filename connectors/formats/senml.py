@@ -18,7 +18,7 @@ from typing import Any
 
 from headrace import Fields, Format, FromArrival, PayloadError, Uplink
 from pipeline.core.json_words import told
-from pipeline.sdk.connector import MOST_VALUES, too_many
+from pipeline.sdk.connector import MOST_READINGS, MOST_VALUES, too_many
 
 UNITS = {
     "Cel": "degC", "K": "K", "%RH": "%", "%EL": "%", "%": "%", "/": "1", "/100": "%", "ppm": "ppm", "ppb": "ppb",
@@ -81,6 +81,8 @@ def parse(payload: bytes, received_at: int) -> list[Fields]:
                 latest[place] = new
                 _joined(new, key, base, record, number)
                 readings.append(new)
+                if len(readings) > MOST_READINGS:
+                    raise too_many(MOST_READINGS, "readings", len(readings))
     if not readings:
         raise PayloadError("expected a record with a value, got base fields only")
     return readings

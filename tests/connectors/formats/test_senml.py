@@ -217,9 +217,17 @@ def test_nothing_but_a_refusal_escapes_from_random_bytes(payload: bytes) -> None
 
 
 def test_a_pack_of_too_many_records_is_too_expensive() -> None:
-    pack = [{"n": "urn:dev:a", "u": "Cel", "t": at, "v": at} for at in range(5_001)]
-    assert len(parsed(pack[1:])) == 5_000
+    pack = [{"bn": "urn:dev:a:", "n": f"q{at % 6}", "u": "Cel", "t": at // 6, "v": at} for at in range(5_001)]
+    assert len(parsed(pack[1:])) == 834
     with pytest.raises(PayloadError, match="expected at most 5000 records in one message, got 5001") as refused:
+        parsed(pack)
+    assert refused.value.reason is Reason.TOO_EXPENSIVE
+
+
+def test_a_pack_of_too_many_readings_is_stopped_at_the_first_too_many() -> None:
+    pack = [{"n": "urn:dev:a", "u": "Cel", "t": at, "v": at} for at in range(1_001)]
+    assert len(parsed(pack[1:])) == 1_000
+    with pytest.raises(PayloadError, match="expected at most 1000 readings in one message, got 1001") as refused:
         parsed(pack)
     assert refused.value.reason is Reason.TOO_EXPENSIVE
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.core import strict_json as json_guard
 from pipeline.core.errors import PayloadError, Reason
-from pipeline.core.strict_json import MAX_DEPTH, parse
+from pipeline.core.strict_json import MAX_DEPTH, document, parse
 
 
 def nested(levels: int) -> bytes:
@@ -141,3 +141,12 @@ def best_of_three(work: Callable[[bytes], object], payload: bytes) -> float:
             work(payload)
         took.append(process_time() - began)
     return min(took)
+
+
+@pytest.mark.parametrize("brackets", [b"[" * 40, b"[]" * 20_000])
+def test_brackets_in_binary_bytes_nest_nothing(brackets: bytes) -> None:
+    for parser in (parse, document):
+        with pytest.raises(PayloadError) as caught:
+            parser(b'{"a": ' + brackets + b"\xff" + brackets)
+        assert caught.value.reason is Reason.MALFORMED
+        assert "is no UTF-8 text" in str(caught.value)
