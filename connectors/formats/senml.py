@@ -18,7 +18,7 @@ from typing import Any
 
 from headrace import Fields, Format, FromArrival, PayloadError, Uplink
 from pipeline.core.json_words import told
-from pipeline.sdk.connector import MOST_READINGS, MOST_VALUES, too_many
+from pipeline.sdk.connector import MOST_READINGS, too_many
 
 UNITS = {
     "Cel": "degC", "K": "K", "%RH": "%", "%EL": "%", "%": "%", "/": "1", "/100": "%", "ppm": "ppm", "ppb": "ppb",
@@ -37,6 +37,9 @@ _RELATIVE = 2.0**28  # seconds; below, a time counts from now
 _LATEST = 253_402_300_800.0  # seconds; the year 10000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*", re.ASCII)
 _LONGEST_NAME = 256  # characters; no device's name has as many, and each record is checked with its base name
+MOST_RECORDS = 2_000
+"""Records of one pack: two for each reading that a message may have."""
+
 _Types = tuple[type, ...]
 _NUMBER: _Types = (int, float)
 _TEXT: _Types = (str,)
@@ -63,8 +66,8 @@ def parse(payload: bytes, received_at: int) -> list[Fields]:
     pack = Uplink(payload).json()
     if not isinstance(pack, list) or not pack:
         raise PayloadError("expected a list of SenML records")
-    if len(pack) > MOST_VALUES:
-        raise too_many(MOST_VALUES, "records", len(pack))
+    if len(pack) > MOST_RECORDS:
+        raise too_many(MOST_RECORDS, "records", len(pack))
     base: dict[str, Any] = {}
     readings: list[Fields] = []
     latest: dict[Place, dict[str, Any]] = {}

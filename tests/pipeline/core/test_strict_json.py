@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from time import process_time
@@ -143,6 +144,30 @@ def best_of_three(work: Callable[[bytes], object], payload: bytes) -> float:
     return min(took)
 
 
+TEXTS = st.text(alphabet='"\\[]{}:a', max_size=8)
+VALUES = st.recursive(TEXTS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4))
+
+
+@given(VALUES)
+def test_brackets_of_texts_do_not_count(value: object) -> None:
+    payload = orjson.dumps(value)
+    outside = re.sub(rb'"[^"\\]*(?:\\.[^"\\]*)*"', b"", payload)
+    expected = re.sub(rb"[^\[\]]", b"", outside.translate(bytes.maketrans(b"{}", b"[]")))
+    assert json_guard._brackets(payload) == expected
+
+
+@given(st.dictionaries(TEXTS, TEXTS, min_size=1, max_size=4), st.booleans())
+def test_an_escaped_colon_hides_no_key_that_comes_twice(fields: dict[str, str], twice: bool) -> None:
+    escaped = orjson.dumps({**fields, "z:": ":"}).replace(b'"z:":":"', b'"z\\u003a":"\\u003A"')
+    payload = b'{"z:":1,' + escaped[1:] if twice else escaped
+    if twice:
+        with pytest.raises(PayloadError) as caught:
+            parse(payload)
+        assert caught.value.reason is Reason.DUPLICATE_KEY
+    else:
+        assert parse(payload) == {**fields, "z:": ":"}
+
+
 @pytest.mark.parametrize("brackets", [b"[" * 40, b"[]" * 20_000])
 def test_brackets_in_binary_bytes_nest_nothing(brackets: bytes) -> None:
     for parser in (parse, document):
@@ -150,3 +175,11 @@ def test_brackets_in_binary_bytes_nest_nothing(brackets: bytes) -> None:
             parser(b'{"a": ' + brackets + b"\xff" + brackets)
         assert caught.value.reason is Reason.MALFORMED
         assert "is no UTF-8 text" in str(caught.value)
+
+
+def test_a_servers_message_of_very_many_names_is_too_expensive() -> None:
+    members = b",".join(b'"%05d":1' % number for number in range(8_001))
+    with pytest.raises(PayloadError, match="Expected at most 8000 names and texts in one message, got 8001") as caught:
+        document(b"{" + members + b"}")
+    assert caught.value.reason is Reason.TOO_EXPENSIVE
+    assert len(document(b"{" + members[:-10] + b"}")) == 8_000
