@@ -1,4 +1,4 @@
-"""The command line: finds the commands in `pipeline/commands`, runs one, and says what went wrong."""
+"""The command line: finds the commands in `pipeline/cli/commands`, runs one, and says what went wrong."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory, mosquitto: Mosquitto, kaf
     with (person.folder / "lorawan.yaml").open("a", encoding="utf-8") as lorawan:
         lorawan.write("devices: devices.yaml\n")
     (person.folder / "devices.yaml").write_text("# none yet\n[]\n", encoding="utf-8")
-    export = ROOT / "tests" / "pipeline" / "enrol" / "exports" / "the-things-stack.json"
+    export = ROOT / "tests" / "pipeline" / "tools" / "enrol" / "exports" / "the-things-stack.json"
     shutil.copy(export, person.folder / "devices.json")
     uplink = {"deviceInfo": {"devEui": "0011223344556677"}, "fCnt": 1, "fPort": 1, "data": "AA=="}
     (person.folder / "up.json").write_text(json.dumps(uplink), encoding="utf-8")
