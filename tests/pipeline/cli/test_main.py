@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import jsonschema_rs
@@ -39,7 +38,7 @@ def app(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> list[tuple[Any, str]]:
             raise outcome
         return int(outcome)
 
-    monkeypatch.setitem(sys.modules, "pipeline.worker.worker", SimpleNamespace(run=run))
+    monkeypatch.setattr("pipeline.worker.worker.run", run)
     return calls
 
 
@@ -95,7 +94,7 @@ def test_check_connects_when_asked(monkeypatch: pytest.MonkeyPatch, capsys: pyte
         asked.append(config.tenant)
         return [Finding(("feeds", "city", "url"), "cannot be reached.")] if len(asked) > 1 else []
 
-    monkeypatch.setitem(sys.modules, "pipeline.tools.check.connect", SimpleNamespace(check=connect))
+    monkeypatch.setattr("pipeline.tools.check.connect.check", connect)
 
     assert main(["check", str(EXAMPLE), "--connect"]) == 0
     assert main(["check", str(EXAMPLE), "--connect"]) == 1
