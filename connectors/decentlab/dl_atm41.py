@@ -37,7 +37,7 @@ WORDS = {
 
 def decode(uplink: Uplink) -> dict[str, Any]:
     """Return one reading; pressures are in kilopascal, `supply` is in volts."""
-    payload = uplink.payload
+    payload = uplink.frame()
     if len(payload) < HEAD.size:
         raise PayloadError(f"expected at least {HEAD.size} bytes, got {len(payload)}")
     version, _, flags = HEAD.unpack_from(payload)

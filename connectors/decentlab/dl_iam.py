@@ -19,7 +19,7 @@ GROUPS = {"battery": 1, "climate": 2, "pressure": 1, "light": 2, "co2": 3, "moti
 
 def decode(uplink: Uplink) -> dict[str, Any]:
     """Return one reading; `supply` is in volts, pressure in pascal."""
-    groups = split(uplink.payload)
+    groups = split(uplink.frame())
     fields: dict[str, Any] = {}
     if "battery" in groups:
         fields["supply"] = groups["battery"][0] / 1000

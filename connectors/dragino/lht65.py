@@ -34,7 +34,7 @@ TEMPERATURE_PROBE, LIGHT_PROBE, WITH_TIME, PROBE_ID = 1, 5, 9, 15
 
 def decode(uplink: Uplink) -> dict[str, Any] | list[dict[str, Any]]:
     """Return one reading, those that were kept, or what the device says of itself; `supply` is in volts."""
-    payload, port = uplink.payload, uplink.port
+    payload, port = uplink.frame(), uplink.port
     if port == STATUS_PORT:
         return status(payload)
     if port == PROBE_LOG_PORT:

@@ -31,7 +31,7 @@ SETTINGS = 0x3E
 
 def decode(uplink: Uplink) -> dict[str, Any] | list[dict[str, Any]]:
     """Return one reading, with the fields of whatever the device measures; none, of settings that were asked for."""
-    payload = uplink.payload
+    payload = uplink.frame()
     if not payload:
         raise PayloadError("expected a type and its data, got an empty payload")
     fields: dict[str, Any] = {}

@@ -37,7 +37,7 @@ SIZES = ABOUT | {TEMPERATURE: 2, LIGHT: 6} | {key: size for key, (_, size, _) in
 
 def decode(uplink: Uplink) -> dict[str, Any] | list[dict[str, Any]]:
     """Return one reading, with the fields of whatever the model measures; none, where nothing is told of either."""
-    payload = uplink.payload
+    payload = uplink.frame()
     fields: dict[str, Any] = {}
     at = 0
     while at < len(payload) or at == 0:

@@ -19,7 +19,7 @@ def decode(uplink: Uplink) -> list[dict[str, Any]]:
     """Return the readings that were kept, each with its `time` in milliseconds, then the present one."""
     now: dict[str, Any] = {}
     kept: list[dict[str, Any]] = []
-    for key, data in items(uplink.payload):
+    for key, data in items(uplink.frame()):
         if key == "0175":
             now["battery"] = data[0]
         elif key == "0367":

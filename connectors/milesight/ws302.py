@@ -31,7 +31,7 @@ SIZES |= {f"{channel}{kind}": size for channel in ("fe", "ff") for kind, size in
 
 def decode(uplink: Uplink) -> dict[str, Any] | list[dict[str, Any]]:
     """Return the levels, or what the device says of itself when it joins."""
-    payload = uplink.payload
+    payload = uplink.frame()
     fields: dict[str, Any] = {}
     at = 0
     while at < len(payload) or at == 0:

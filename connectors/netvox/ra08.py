@@ -23,7 +23,7 @@ ABSENT = 0xFFFF
 
 def decode(uplink: Uplink) -> dict[str, Any] | list[dict[str, Any]]:
     """Return one report, or none of a reply to a command; pressure is in hectopascal."""
-    payload = uplink.payload
+    payload = uplink.frame()
     if uplink.port == REPLY_PORT and payload[1:2] == bytes([TYPE]) and payload[0] & ANSWER:
         return []
     if len(payload) != SIZE:

@@ -20,7 +20,7 @@ SIZES = {0x01: 10, 0x02: 8, 0x03: 1, 0x04: 9, 0x05: 4, 0x06: 1, 0x10: 9, 0x4A: 1
 
 def decode(uplink: Uplink) -> dict[str, Any] | list[dict[str, Any]]:
     """Return one reading, or none of frames that tell of intervals and failures only; pressure is in pascal."""
-    payload = uplink.payload
+    payload = uplink.frame()
     if not payload:
         raise PayloadError("expected a frame, got an empty payload")
     fields: dict[str, Any] = {}

@@ -17,6 +17,7 @@ from pipeline.core.json_words import told
 Fields = Mapping[str, Any]
 """What a payload decodes to: names lead to values, or to deeper fields."""
 
+_LONGEST_FRAME = 255
 _LONGEST_EUI = 23  # characters: eight bytes in hex, a dash or colon between each
 
 
@@ -104,6 +105,16 @@ class Uplink(Struct):
         if self.dev_addr is not None:
             return f"{self.dev_addr}-{self.f_cnt}-{self.port}{self.mark}".encode()
         return None if self.time is None else b"%d-%d-%d" % (self.f_cnt, self.port or 0, self.time)
+
+    def frame(self) -> bytes:
+        """Return the payload of a device that speaks LoRaWAN, for decoders that walk through its bytes.
+
+        Raises:
+            PayloadError: it is longer than a frame can be: LoRaWAN's regional parameters allow 242 bytes.
+        """
+        if len(self.payload) > _LONGEST_FRAME:
+            raise PayloadError(f"expected at most {_LONGEST_FRAME} bytes, got {len(self.payload)}")
+        return self.payload
 
     def json(self) -> Any:  # noqa: ANN401 - JSON holds anything
         """Return the JSON value of the payload.

@@ -7,12 +7,19 @@ import re
 import sys
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connectors.decentlab import dl_atm41, dl_iam
+from connectors.dragino import lht65
+from connectors.elsys import ers
+from connectors.milesight import am, em300_th, ws302
+from connectors.netvox import ra08
+from connectors.sensecap import s2120
 from headrace import Connector, Example, PayloadError, Uplink
 from pipeline.models import MODELS
 from tests.connectors.conformance import (
@@ -197,3 +204,13 @@ def test_it_imports_the_standard_library_and_the_surface_only(module: str, conne
 
     assert roots <= {*sys.stdlib_module_names, "headrace"}, connector.vendor
     assert not roots & {"time", "datetime", "random", "os", "pathlib", "socket", "subprocess"}, "it is pure"
+
+
+@pytest.mark.parametrize(
+    "connector",
+    [ers, lht65, dl_atm41, dl_iam, am, em300_th, ws302, ra08, s2120],
+    ids=lambda module: str(module.__name__).removeprefix("connectors."),
+)
+def test_no_family_of_lorawan_walks_through_more_than_a_frame(connector: ModuleType) -> None:
+    with pytest.raises(PayloadError, match="expected at most 255 bytes, got 200000"):
+        connector.connector.decode(Uplink(b"\x01" * 200_000, 85))
