@@ -34,11 +34,11 @@ def _config(bench: WorkerBench) -> Mapping[str, Any]:
 
 def _long_base_name() -> bytes:
     start = b'[{"bn":"' + b"x" * (SIZE // 2) + b'"}'
-    return start + b',{"n":"a","v":1}' * 4999 + b"]"
+    return start + b',{"n":"a","v":1}' * 1999 + b"]"
 
 
 def _honest() -> bytes:
-    names = ("temp", "hum", "pres", "pm10", "pm25")
+    names = ("temp", "hum")
     return json.dumps([{"n": name, "t": TIME + at, "v": 21} for at in range(READINGS) for name in names]).encode()
 
 
