@@ -18,8 +18,16 @@ from pipeline.core.errors import ConfigError, StartError
 _FULL = {ENOSPC, EDQUOT}
 
 
+def _open_streams() -> None:
+    """Give a process that was started with a closed output (`2>&-`) somewhere to write: only the text is lost."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for the process's life
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    _open_streams()
     top = parser()
     parsed = top.parse_args(arguments)
     if parsed.command is None:

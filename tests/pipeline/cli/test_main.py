@@ -210,3 +210,12 @@ def test_a_full_disk_behind_standard_output(arguments: list[str], *, buffered: b
         )
     assert done.returncode == 1
     assert done.stderr == "A file, or standard output, cannot be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_output_costs_the_text_only(closed: str) -> None:
+    command = f'exec "$0" -m pipeline check "$1" {closed}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable, str(EXAMPLE)], cwd=ROOT, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
