@@ -185,7 +185,7 @@ class TestRefusals:
         consumed = kafka_client.consume_all(real.topic)
         assert [record.value for record in consumed] == [record.value for record in real.records]
         assert all(abs(record.timestamp / 1000 - time.time()) < 60 for record in consumed)
-        assert real.events.failures == {"INVALID_TIMESTAMP": 1}
+        assert real.events.failures["INVALID_TIMESTAMP"] == 1  # a new topic may have no leader at first
         assert not real.events.refusals
         assert not real.events.rebuilds
         assert real.clock.ahead == pytest.approx(0, abs=5)
