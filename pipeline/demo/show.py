@@ -51,6 +51,7 @@ class Demo:
         self._seconds = seconds
         self._on_terminal = sys.stdout.isatty()
         self._stop = asyncio.Event()
+        self._following: asyncio.Task[None] | None = None
 
     async def run(self) -> int:
         """Run until the end, and tidy up whatever happens."""
@@ -74,13 +75,13 @@ class Demo:
         publisher = await MqttPublisher.connect(self._stack.mqtt_port, "headrace-demo-city")
         watch = Watch(self._city, publisher, consumer)
         async with AsyncExitStack() as after:
-            following = asyncio.create_task(consumer.follow(), name="the consumer")
-            after.push_async_callback(_end, following)
+            self._following = asyncio.create_task(consumer.follow(), name="the consumer")
+            after.push_async_callback(_end, self._following)
             after.push_async_callback(publisher.close)
-            await self._show(watch, publisher, following)
+            await self._show(watch, publisher)
             return await self._sum_up(watch, publisher, consumer)
 
-    async def _show(self, watch: Watch, publisher: MqttPublisher, following: asyncio.Task[None]) -> None:
+    async def _show(self, watch: Watch, publisher: MqttPublisher) -> None:
         ends = float("inf") if self._seconds is None else monotonic() + self._seconds
         living = asyncio.create_task(self._city.live(publisher, self._stop), name="the city")
         try:
@@ -88,7 +89,7 @@ class Demo:
                 while monotonic() < ends and not self._stop.is_set():
                     await self._look(watch)
                     view.show(watch.moment())
-                    self._see_that_all_run(living, following)
+                    self._see_that_all_run(living)
                     with suppress(TimeoutError):
                         async with asyncio.timeout(min(_LOOK_SECONDS, max(0.0, ends - monotonic()))):
                             await self._stop.wait()
@@ -108,7 +109,8 @@ class Demo:
         await until(settled, _PATIENCE)
         code = await self._stack.stop_worker()
         fates = self._city.books.fates
-        await consumer.caught_up(fates[Fate.PUBLISHED] + fates[Fate.DEAD_LETTERED], _PATIENCE)
+        if not self._consumer_trouble():
+            await consumer.caught_up(fates[Fate.PUBLISHED] + fates[Fate.DEAD_LETTERED], _PATIENCE)
         tally = watch.tally(code)
         say(f"\n{tally.text(watch.latency(0.5), watch.latency(0.99))}")
         return 0 if tally.conserved and publisher.confirmed == publisher.sent else 1
@@ -120,18 +122,24 @@ class Demo:
         figures = await scrape(self._stack.admin_port)
         if figures is not None:
             watch.learn(figures)
-        watch.trouble = await self._stack.trouble()
+        watch.trouble = [*await self._stack.trouble(), *self._consumer_trouble()]
 
-    def _see_that_all_run(self, *tasks: asyncio.Task[None]) -> None:
+    def _consumer_trouble(self) -> list[str]:
+        # A consumer that fails does not end the demo: the summary tells what it could not read.
+        task = self._following
+        if task is None or not task.done() or task.cancelled():
+            return []
+        return [f"The consumer has ended: {task.exception()}"]
+
+    def _see_that_all_run(self, living: asyncio.Task[None]) -> None:
         # SIGHUP goes to the terminal's first process only, which may be a `make` that waits for us.
         if self._on_terminal and not sys.stdout.isatty():
             raise StartError("The terminal was closed.")
         worker = self._stack.worker
         if worker is not None and worker.exit_code is not None:
             raise StartError(f"The worker ended by itself. The end of its log:\n{worker.tail()}")
-        for task in tasks:
-            if task.done() and not self._stop.is_set():
-                task.result()
+        if living.done() and not self._stop.is_set():
+            living.result()
 
     def _view(self) -> View:
         if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":
