@@ -40,8 +40,12 @@ def hold(devices: int) -> object:
     from pipeline.build import options as wiring  # noqa: PLC0415 - the baseline is this process without them
     from pipeline.build.context import Shared  # noqa: PLC0415
     from pipeline.config.loading import load  # noqa: PLC0415
-    from pipeline.core.delivery import Batch, Lane, Ledger  # noqa: PLC0415
-    from pipeline.core.message import Message  # noqa: PLC0415
+    from pipeline.core.delivery import (  # noqa: PLC0415
+        Batch,
+        Lane,
+        Ledger,
+        Message,
+    )
     from pipeline.devices.silence_watch import SilentDevices  # noqa: PLC0415
     from tests.pipeline.flow import READING, Memory  # noqa: PLC0415
 

@@ -13,11 +13,11 @@ from typing import Any
 from connectors.formats import senml, ultralight
 from connectors.formats.senml import MOST_RECORDS
 from pipeline.core import strict_json as json_guard
+from pipeline.core.delivery import Message
 from pipeline.core.errors import PayloadError
 from pipeline.core.field_path import Path
-from pipeline.core.message import Message
 from pipeline.core.strict_json import MOST_CONTAINERS
-from pipeline.normalise.envelope import Envelope
+from pipeline.normalise.decode import Envelope
 from pipeline.plugins.discovery import dialects
 from pipeline.sdk.connector import MOST_VALUES
 from pipeline.sdk.dialect import Dialect, Event

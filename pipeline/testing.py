@@ -13,10 +13,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.config import declared
+from pipeline.config import judge_connectors
 from pipeline.conformance import LEVELS, Proof, prove
+from pipeline.plugins.discovery import SourceLines
 from pipeline.plugins.registry import Found
-from pipeline.plugins.source_lines import SourceLines
 from pipeline.sdk.connector import Connector
 
 __all__ = ["check_connector", "located"]
@@ -33,7 +33,7 @@ def check_connector(connector: Connector, *, level: str = "checked") -> Proof:
     if level not in LEVELS:
         raise ValueError(f"expected one of {', '.join(LEVELS)}, got {level!r}")
     found = located(connector)
-    broken = list(declared.faults(connector))
+    broken = list(judge_connectors.faults(connector))
     if broken:
         raise AssertionError("\n".join(f"{found.where}  {sentence}" for sentence in broken))
     proof = prove(found)

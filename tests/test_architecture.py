@@ -58,7 +58,7 @@ def importers(library: str) -> set[str]:
         ("yaml", ("pipeline.config",)),
         ("rich", ("pipeline.demo",)),
         ("sqlite3", ("pipeline.state.store",)),
-        ("cryptography", ("pipeline.lorawan.crypto", "pipeline.demo.radio", "pipeline.tools.doctor.certificates")),
+        ("cryptography", ("pipeline.lorawan.crypto", "pipeline.demo.lorawan", "pipeline.tools.doctor.certificates")),
         ("google.protobuf", ("connectors.network_servers.proto",)),
     ],
 )
@@ -89,7 +89,7 @@ def test_a_dialect_or_format_is_pure() -> None:
         "pipeline.core.errors",
         "pipeline.core.times",
     }
-    words |= {"pipeline.core.strict_json", "pipeline.core.json_words"}
+    words |= {"pipeline.core.strict_json", "pipeline.core.field_path"}
     for module, names in IMPORTS.items():
         if module.startswith(("connectors.network_servers", "connectors.formats")):
             ours = {".".join(name.split(".")[:3]) for name in names if name.startswith("pipeline.")}

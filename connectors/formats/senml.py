@@ -17,7 +17,7 @@ from math import isfinite
 from typing import Any
 
 from headrace import Fields, Format, FromArrival, PayloadError, Uplink
-from pipeline.core.json_words import told
+from pipeline.core.field_path import told
 from pipeline.sdk.connector import MOST_READINGS, too_many
 
 UNITS = {

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from pipeline.core.errors import PayloadError, Reason
-from pipeline.core.json_words import told
+from pipeline.core.field_path import told
 from pipeline.core.times import LATEST, parse
 from pipeline.sdk.uplink import eui
 

@@ -2,36 +2,200 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from time import time
 from typing import Any
 
-from pipeline.build.bindings import device_binding, envelope, family_binding, inline_binding, vendor_bindings
+import orjson
+
 from pipeline.build.context import Blind, Shared
-from pipeline.config import vendors
-from pipeline.config.connectors import InlineConnector
-from pipeline.config.formats import find
-from pipeline.config.root import Config
-from pipeline.config.used import DEVICE, DEVICE_INTERVAL, DEVICE_MODEL, UsedConnector
+from pipeline.config import judge_connectors
+from pipeline.config.connectors import DeviceSource, InlineConnector, Location, LocationSource, Observed, TimeSource
+from pipeline.config.feeds import find
+from pipeline.config.judge_connectors import declared, period
+from pipeline.config.root import AnyConnector, Config
+from pipeline.config.used_connectors import DEVICE, DEVICE_INTERVAL, DEVICE_MODEL, PayloadSource, UsedConnector
 from pipeline.config.values import field_path
+from pipeline.core.delivery import Message
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import Fields, Path
-from pipeline.core.message import Message
 from pipeline.core.places import WORLD, Area
-from pipeline.devices.current import Directory
-from pipeline.devices.registry import Device
+from pipeline.devices.registry import Device, Directory
 from pipeline.devices.state import FRAMES, LATITUDE, LONGITUDE, SIGNAL, STATE, DeviceStates
-from pipeline.encode.ce_id import device_key
-from pipeline.models import MODELS
+from pipeline.encode.headers import device_key
+from pipeline.models import MODELS, device
+from pipeline.models.base import Model
 from pipeline.models.device import controlled_properties
 from pipeline.normalise.attribute import slots_of
-from pipeline.normalise.binding import Binding, FromField, Position, Source
+from pipeline.normalise.binding import Binding, Fixed, FromField, FromTopic, ObservedAt, Position, Source
+from pipeline.normalise.decode import Envelope
 from pipeline.normalise.plan import Plan, Terms
 from pipeline.normalise.vendor import Fan, listed
 from pipeline.plugins.registry import Registry
-from pipeline.sdk.connector import Decoded
+from pipeline.sdk.connector import Attribute, Decoded
 from pipeline.sdk.uplink import Names, Uplink
+
+Within = Callable[[str], Path]
+_OF_UPLINK = FromField(Path("the DevEUI", ()))
+"""Of an entry that no route leads to: an uplink says itself whose it is."""
+_ANY = "numValue"  # of a DeviceMeasurement: a value of any kind
+
+
+def inline_binding(name: str, config: InlineConnector, model: Model) -> Binding:
+    """Return the connector; `judge` has found nothing wrong with it."""
+    return Binding(
+        name=name,
+        version=version(config),
+        model=model.name,
+        device=device_of(config.device),
+        attributes={key: Source(field_path(each.field), each.unit) for key, each in config.attributes.items()},
+        observed_at=observed_at_of(config.observed_at),
+        period=config.period,
+        location=location_of(config.location),
+    )
+
+
+def version(config: InlineConnector) -> str:
+    """Return eight hexadecimal digits that change when what the connector does changes."""
+    content = config.model_dump(mode="json", exclude_defaults=True)
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
+
+
+def vendor_bindings(config: UsedConnector, models: Mapping[str, Model]) -> list[Binding]:
+    """Return the binding of each observation, the first one's first."""
+    connector = declared(config)
+    return [
+        _binding(config, models[each.model], _sources(each.attributes), period(config, each, models[each.model]))
+        for each in connector.observed()
+    ]
+
+
+def device_binding(config: UsedConnector, models: Mapping[str, Model]) -> Binding | None:
+    """Return the binding of the Device entity, or None if the connector tells nothing of the device."""
+    connector = declared(config)
+    if not connector.device or DEVICE not in models:
+        return None
+    sources = {
+        name: Source(Path(source.path.text, (STATE, name)), source.unit)
+        for name, source in _sources(connector.device).items()
+    }
+    return replace(_binding(config, models[DEVICE], sources), related={"refDeviceModel": (DEVICE_MODEL, config.use)})
+
+
+def family_binding(config: UsedConnector) -> Binding:
+    """Return the binding of the DeviceModel entity, which is named as the configuration names the device."""
+    vendor, _, product = config.use.partition("/")
+    return Binding(
+        name=config.use,
+        version=declared(config).version,
+        model=DEVICE_MODEL,
+        device=device_source(config),
+        attributes={},
+        located=False,
+        stated=device.stated(vendor, product, controlled(config)),
+    )
+
+
+def controlled(config: UsedConnector) -> tuple[str, ...]:
+    """Return what the device measures, in the words of the Device's schema."""
+    connector = declared(config)
+    units = [each.attributes[_ANY].unit for each in connector.observed() if _ANY in each.attributes]
+    return controlled_properties(_mapped(config), units, connector.controls)
+
+
+def _mapped(config: UsedConnector) -> list[str]:
+    return [attribute for each in declared(config).observed() for attribute in each.attributes]
+
+
+def envelope(config: UsedConnector) -> Envelope:
+    """Return how the device's bytes stand in a message."""
+    payload = config.payload
+    if not isinstance(payload, PayloadSource):
+        return Envelope(payload)
+    port = None if config.port is None else field_path(config.port.field)
+    return Envelope(payload.encoding, field_path(payload.field), port)
+
+
+def _binding(
+    config: UsedConnector, model: Model, sources: Mapping[str, Source], period: float | None = None
+) -> Binding:
+    connector = declared(config)
+    is_device = model.name == DEVICE
+    return Binding(
+        name=config.use,
+        version=connector.version,
+        model=model.name,
+        device=device_source(config),
+        attributes=sources,
+        observed_at=observed_at(config),
+        period=period,
+        location=None if is_device else location(config),
+        located=not is_device,
+        stated={"controlledProperty": list(controlled(config))} if is_device else {},
+    )
+
+
+def _sources(attributes: Mapping[str, Attribute]) -> dict[str, Source]:
+    return {name: Source(field_path(each.field), each.unit) for name, each in attributes.items()}
+
+
+def device_source(config: UsedConnector) -> FromField | FromTopic:
+    """Return where the device's name comes from."""
+    return _OF_UPLINK if config.device is None else device_of(config.device, _within(config))
+
+
+def observed_at(config: AnyConnector) -> ObservedAt | None:
+    """Return where the time comes from: the operator's word, else the vendor's; None for arrival."""
+    if not isinstance(config, UsedConnector):
+        return observed_at_of(config.observed_at)
+    time = declared(config).time
+    if config.observed_at is None and time is not None:
+        return ObservedAt(field_path(time.field), time.unit, config.max_age, optional=True)
+    return observed_at_of(config.observed_at, _within(config))
+
+
+def location(config: AnyConnector) -> Position | Fixed | None:
+    """Return where the location comes from: the operator's word, else the vendor's."""
+    if not isinstance(config, UsedConnector):
+        return location_of(config.location)
+    place = declared(config).place
+    if config.location is None and place is not None:
+        altitude = None if place.altitude is None else field_path(place.altitude)
+        return Position(field_path(place.longitude), field_path(place.latitude), altitude)
+    return location_of(config.location, _within(config))
+
+
+def _within(config: UsedConnector) -> Callable[[str], Path]:
+    """Compile the operator's paths, which lead into the object that wraps the payload, where one does."""
+    opened = envelope(config)
+    return lambda text: opened.within(field_path(text))
+
+
+def device_of(source: DeviceSource, within: Within = field_path) -> FromField | FromTopic:
+    """Return where the device's name comes from; within: how a path is compiled."""
+    if source.field is not None:
+        return FromField(within(source.field))
+    return FromTopic(str(source.topic))
+
+
+def observed_at_of(source: Observed | None, within: Within = field_path) -> ObservedAt | None:
+    """Return where the time comes from, or None for arrival."""
+    if not isinstance(source, TimeSource):
+        return None
+    return ObservedAt(within(source.field), source.format or str(source.unit), source.max_age)
+
+
+def location_of(source: Location | None, within: Within = field_path) -> Position | Fixed | None:
+    """Return where the location comes from, or None."""
+    if source is None:
+        return None
+    if not isinstance(source, LocationSource):
+        return Fixed(source)
+    altitude = within(source.altitude) if source.altitude else None
+    return Position(within(source.longitude), within(source.latitude), altitude)
+
 
 _BY_EUI = FromField(Path("the DevEUI", ()))  # an uplink says itself whose it is
 
@@ -79,7 +243,7 @@ class Compiler:
         """Return the plans of a vendor's connector, for messages of routes."""
         device = device_binding(used, MODELS)
         return Fan(
-            decode=vendors.declared(used).decode,
+            decode=judge_connectors.declared(used).decode,
             plans=tuple(self._plan(each, presented=device is not None) for each in vendor_bindings(used, MODELS)),
             envelope=envelope(used),
             device=None if device is None else self._plan(device),
@@ -109,9 +273,9 @@ class Compiler:
             controls: tuple[str, ...] = ()
         else:
             bindings = vendor_bindings(declared, MODELS)
-            decode, device = vendors.declared(declared).decode, device_binding(declared, MODELS)
+            decode, device = judge_connectors.declared(declared).decode, device_binding(declared, MODELS)
             family, states = self._plan(family_binding(declared)), self._states(declared)
-            controls = vendors.declared(declared).controls
+            controls = judge_connectors.declared(declared).controls
         if model is not None:
             bindings[0] = replace(bindings[0], model=model)
         bindings = [replace(each, device=_BY_EUI) for each in bindings]
@@ -136,13 +300,13 @@ class Compiler:
         return known if counted is None else {**known, FRAMES: counted.text()}
 
     def _found(self, name: str) -> UsedConnector:
-        used = vendors.alone(name, self._config.found)
+        used = judge_connectors.alone(name, self._config.found)
         if used is None:
             raise PayloadError(f"There is no connector {name}.", Reason.CONNECTOR_UNKNOWN)
         return used
 
     def _states(self, used: UsedConnector) -> DeviceStates:
-        told = vendors.declared(used).device
+        told = judge_connectors.declared(used).device
         paths = {name: field_path(each.field) for name, each in told.items()}
         return DeviceStates(paths, used.device_interval, self._store)
 

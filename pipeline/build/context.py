@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from pipeline.core.allowance import Allowance
+from pipeline.core.budgets import Allowance
 from pipeline.core.recent import Room
-from pipeline.devices.current import Directory
-from pipeline.devices.last_seen import UNSEEN, Seen
-from pipeline.encode.ce_id import GivenNames
+from pipeline.devices.registry import Directory
+from pipeline.devices.silence import UNSEEN, Seen
+from pipeline.encode.headers import GivenNames
 from pipeline.lorawan.identify import DEVICES, Strangers
 from pipeline.lorawan.statistics import FrameLedger, RawLedger
 from pipeline.normalise.plan import ENTITIES
@@ -20,8 +20,8 @@ from pipeline.sdk.uplink import Names
 from pipeline.state.store import Store
 
 if TYPE_CHECKING:
-    from pipeline.lorawan.radio import Radio
     from pipeline.lorawan.session_table import Counters
+    from pipeline.lorawan.statistics import Radio
 
 _MOST_DEVICES = 131_072
 _MOST_GATEWAYS = 4096

@@ -12,26 +12,22 @@ from pydantic import SecretStr
 from pipeline.build.connectors import Compiler, format_fan
 from pipeline.build.context import Shared
 from pipeline.build.stages import unwrap
-from pipeline.config.feeds import MqttFeed as FeedConfig
-from pipeline.config.feeds import Route as RouteConfig
-from pipeline.config.feeds_udp import SemtechUdpFeed as UdpConfig
-from pipeline.config.formats import JSON
-from pipeline.config.kafka import Kafka
+from pipeline.config.feeds import JSON, RouteConfig
+from pipeline.config.feeds import MqttFeedConfig as FeedConfig
+from pipeline.config.feeds import SemtechUdpFeedConfig as UdpConfig
+from pipeline.config.kafka import Kafka, read_secret
 from pipeline.config.kafka import Sasl as SaslConfig
+from pipeline.config.kafka import Tls as TlsConfig
 from pipeline.config.root import Config
-from pipeline.config.secrets import Tls as TlsConfig
-from pipeline.config.secrets import read_secret
-from pipeline.config.used import DEVICE, DEVICE_MODEL, UsedConnector
+from pipeline.config.used_connectors import DEVICE, DEVICE_MODEL, UsedConnector
 from pipeline.core.addresses import host_port
-from pipeline.core.delivery import Stage
+from pipeline.core.delivery import Message, Stage
 from pipeline.core.errors import StartError
-from pipeline.core.message import Message
 from pipeline.core.mqtt_topics import TopicPattern
 from pipeline.core.record import Record
-from pipeline.devices.current import Directory
+from pipeline.devices.registry import Directory
 from pipeline.devices.silence import Patience
-from pipeline.encode.dead_letter import DeadLetters
-from pipeline.encode.refusals import RefusalEvents, Refusals
+from pipeline.encode.dead_letter import DeadLetters, RefusalEvents, Refusals
 from pipeline.feeds.mqtt.options import MqttOptions, MqttTls
 from pipeline.feeds.semtech_udp import UdpOptions
 from pipeline.normalise.binding import FromTopic

@@ -6,20 +6,16 @@ from typing import Protocol, TypeVar
 
 from pipeline.build.connectors import Compiler, connectors_of
 from pipeline.build.context import Shared
-from pipeline.config.dialects import Deduplicate, FramePolicy, chosen
-from pipeline.config.feeds import MqttFeed
-from pipeline.config.feeds_udp import SemtechUdpFeed
-from pipeline.config.network_rules import raw
+from pipeline.config.feeds import Deduplicate, FramePolicy, MqttFeedConfig, SemtechUdpFeedConfig, chosen
 from pipeline.config.root import Config
+from pipeline.config.rules import raw
 from pipeline.core.delivery import Stage
-from pipeline.encode.refusals import Refusals
-from pipeline.lorawan.connector_matcher import Choice
+from pipeline.encode.dead_letter import Refusals
 from pipeline.lorawan.dedupe import Dedupe
 from pipeline.lorawan.device_events import Events
-from pipeline.lorawan.identify import Identify, Rules
-from pipeline.lorawan.radio import Overheard, Radio
+from pipeline.lorawan.identify import Choice, Identify, Rules
 from pipeline.lorawan.sessions import Policy, Sessions
-from pipeline.lorawan.statistics import RawLedger
+from pipeline.lorawan.statistics import Overheard, Radio, RawLedger
 from pipeline.lorawan.unwrap import Heard, Told, Unwrap, Ways
 from pipeline.observe.connector_cpu import MeteredUplinks
 
@@ -39,7 +35,7 @@ def _unwatched(stage: Stage[Item]) -> Stage[Item]:
 
 def unwrap(
     config: Config,
-    feed: MqttFeed | SemtechUdpFeed,
+    feed: MqttFeedConfig | SemtechUdpFeedConfig,
     compiler: Compiler,
     refusals: Refusals,
     shared: Shared,
@@ -82,7 +78,7 @@ def unwrap(
 
 
 def _frames(
-    feed: MqttFeed | SemtechUdpFeed,
+    feed: MqttFeedConfig | SemtechUdpFeedConfig,
     uplinks: Stage[Heard],
     events: Stage[Told],
     refusals: Refusals,

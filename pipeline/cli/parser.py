@@ -5,11 +5,116 @@ from __future__ import annotations
 import argparse
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pipeline.cli import commands
+
+_EXAMPLES = "examples:\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument or option. names: `--key`, or empty for an argument. value: its placeholder; empty for a switch."""
+
+    names: tuple[str, ...]
+    value: str
+    help: str
+    choices: tuple[str, ...]
+    required: bool
+    repeated: bool
+
+    @property
+    def usage(self) -> str:
+        """Write it as a line of usage does."""
+        text = " ".join([*self.names[-1:], *([self.value] if self.value else [])])
+        text = text if self.required else f"[{text}]"
+        return f"{text}..." if self.repeated else text
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command. path: its words behind `headrace`. epilog: examples, notes, exit codes."""
+
+    path: tuple[str, ...]
+    description: str
+    epilog: str
+    arguments: tuple[Argument, ...]
+    options: tuple[Argument, ...]
+    subcommands: tuple[Command, ...]
+
+    @property
+    def name(self) -> str:
+        """The last word."""
+        return ["headrace", *self.path][-1]
+
+    @property
+    def usage(self) -> str:
+        """The line of usage."""
+        below = ["COMMAND"] if self.subcommands else []
+        parts = [each.usage for each in (*self.arguments, *self.options)]
+        return " ".join(["headrace", *self.path, *below, *parts])
+
+    def examples(self) -> list[str]:
+        """Return the examples of the help, each a line for a shell."""
+        _, _, rest = self.epilog.partition(_EXAMPLES)
+        lines = rest.split("\n\n")[0].splitlines()
+        return [line.strip() for line in lines if line.strip()]
+
+
+def root() -> Command:
+    """Return `headrace` itself, with every command below it."""
+    return _command((), parser())
+
+
+def tree() -> tuple[Command, ...]:
+    """Return every command, by name."""
+    return root().subcommands
+
+
+def every(of: tuple[Command, ...]) -> Iterator[Command]:
+    """Yield commands and those below them."""
+    for command in of:
+        yield command
+        yield from every(command.subcommands)
+
+
+def _command(path: tuple[str, ...], made: argparse.ArgumentParser) -> Command:
+    actions = made._actions  # noqa: SLF001 - argparse has no public way to ask
+    below: list[Command] = []
+    found: list[Argument] = []
+    for action in actions:
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            choices: dict[str, Any] = dict(action.choices)
+            below += [_command((*path, name), each) for name, each in choices.items()]
+        elif action.help is not argparse.SUPPRESS and "--help" not in action.option_strings:
+            found.append(_argument(action))
+    return Command(
+        path=path,
+        description=made.description or "",
+        epilog=made.epilog or "",
+        arguments=tuple(each for each in found if not each.names),
+        options=tuple(each for each in found if each.names),
+        subcommands=tuple(below),
+    )
+
+
+def _argument(action: argparse.Action) -> Argument:
+    names = tuple(action.option_strings)
+    choices = tuple(str(choice) for choice in action.choices or ())
+    metavar = action.metavar if isinstance(action.metavar, str) else None
+    value = metavar or "|".join(choices) or action.dest.upper().replace("_", "-")
+    return Argument(
+        names=names,
+        value="" if action.nargs == 0 else value,
+        help=action.help or "",
+        choices=choices,
+        required=action.required if names else action.nargs not in {"?", "*"},
+        repeated=action.nargs in {"*", "+"} or type(action).__name__ == "_AppendAction",
+    )
+
 
 _EPILOG = f"""examples:
   headrace demo --seconds 20

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.config.findings import Finding
 from pipeline.config.root import AnyFeed, Config
-from pipeline.config.used import UsedConnector
+from pipeline.config.used_connectors import UsedConnector
 from pipeline.plugins.registry import Found, OwnFormat, Registry
 
 _STAGES = {"routes", "dialect", "deduplicate", "frames", "prefer"}

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from pipeline.config.findings import Finding, Place, secret, shown
-from pipeline.core.json_words import surrogate
+from pipeline.core.field_path import surrogate
 
 _TAG = "tag:yaml.org,2002:"
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{([^}]*)\}?")

@@ -18,10 +18,10 @@ import orjson
 from pipeline.config.connectors import AttributeSource
 from pipeline.config.document import yaml_text
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of
-from pipeline.config.inline import judge_attribute
+from pipeline.config.judge_inline import judge_attribute
 from pipeline.config.values import field_path
 from pipeline.core.errors import PayloadError
-from pipeline.core.json_words import Steps, spelled
+from pipeline.core.field_path import Steps, spelled
 from pipeline.models import MODELS
 from pipeline.models.base import Model
 from pipeline.sdk.connector import Attribute, Connector, Format, Uplink

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, model_validator
 from pydantic import WithJsonSchema as Schema
 from pydantic_core import PydanticKnownError
 
-from pipeline.config.dialects import Deduplicate, DialectName, FramePolicy, Preference
-from pipeline.config.formats import FormatName
-from pipeline.config.secrets import Tls, at_most_one
+from pipeline.config.kafka import Tls, at_most_one
 from pipeline.config.values import (
+    VENDOR_NAME,
     Broker,
     BrokerUrl,
     Duration,
     FileName,
+    Listen,
     Section,
     Size,
     TopicFilter,
@@ -24,12 +29,140 @@ from pipeline.config.values import (
     durations,
     sizes,
 )
+from pipeline.core.errors import PayloadError
+from pipeline.core.field_path import told
+from pipeline.core.strict_json import parse
+from pipeline.plugins import discovery
+from pipeline.plugins.registry import OwnFormat, Registry
+from pipeline.sdk.connector import Example, Fields, Format
+from pipeline.sdk.dialect import Dialect
+from pipeline.sdk.uplink import eui
+
+JSON = "json"
+_NAME = re.compile(VENDOR_NAME)
+
+
+@cache
+def formats() -> Mapping[str, Format]:
+    """Return every format by its name; what is not JSON is imported with the first call."""
+    return MappingProxyType({each.name: each for each in (Format(JSON, _json), *discovery.formats())})
+
+
+def _json(payload: bytes, received_at: int) -> Fields:  # noqa: ARG001 - all parsers take it
+    return parse(payload)
+
+
+def find(name: str, registry: Registry) -> Format:
+    """Return the format of that name. registry: has those of the operator's own."""
+    own = registry.formats.get(name)
+    return formats()[name] if own is None else own.format
+
+
+def faults(own: OwnFormat) -> Iterator[str]:
+    """Yield what makes a format of the operator's own unusable, a sentence each."""
+    declared: Any = own.format  # what a person wrote may be of any type
+    name, parse, examples = declared.name, declared.parse, declared.examples
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        yield f"`name`: expected lower-case letters, digits and dashes, got {told(name)}."
+    elif name in formats():
+        yield f"`{name}` is the name of a format that comes with Headrace: give it another."
+    if not callable(parse):
+        yield "`parse`: expected a function of a payload and its arrival."
+    if not isinstance(examples, tuple) or not all(isinstance(each, Example) for each in examples):
+        yield "`examples`: expected a tuple of `Example(...)`."
+
+
+def check_format(value: str, info: ValidationInfo) -> str:
+    """Hold a name against the formats; refused as pydantic refuses a word that is not listed."""
+    context = info.context if isinstance(info.context, dict) else {}
+    registry = context.get("registry")
+    known = {*formats(), *(registry.formats if isinstance(registry, Registry) else ())}
+    if value not in known:
+        expected = " or ".join(repr(name) for name in sorted(known))
+        raise PydanticKnownError("literal_error", {"expected": expected})
+    return value
+
+
+def _formats_listed(schema: dict[str, Any]) -> None:
+    schema["examples"] = sorted(formats())
+
+
+FormatName = Annotated[str, AfterValidator(check_format), Field(json_schema_extra=_formats_listed)]
+
+
+AUTO = "auto"
+"""Each topic's dialect is recognised by the shape of its messages."""
+
+
+@cache
+def dialects() -> Mapping[str, Dialect]:
+    """Return every dialect by its name; imported with the first call."""
+    return MappingProxyType({each.name: each for each in discovery.dialects() if isinstance(each, Dialect)})
+
+
+def chosen(name: str) -> list[Dialect]:
+    """Return the dialects that a feed may hear; `auto` means all network servers."""
+    if name != AUTO:
+        return [dialects()[name]]
+    return [each for each in dialects().values() if not each.raw]
+
+
+def check_dialect(value: str) -> str:
+    """Hold a name against the dialects; refused as pydantic refuses a word that is not listed."""
+    known = [AUTO, *sorted(dialects())]
+    if value not in known:
+        raise PydanticKnownError("literal_error", {"expected": " or ".join(repr(name) for name in known)})
+    return value
+
+
+def _dialects_listed(schema: dict[str, Any]) -> None:
+    schema["enum"] = [AUTO, *sorted(dialects())]
+
+
+DialectName = Annotated[str, AfterValidator(check_dialect), Field(json_schema_extra=_dialects_listed)]
+
+Preference = Literal["server", "raw"]
+Refused = Literal["filter", "dead_letter"]
+
+
+class Deduplicate(Section):
+    """How the copies of one frame, heard by several gateways, become one uplink."""
+
+    window: Annotated[Duration, durations(0.01, 60)] = Field(default=0.2, examples=["500ms"])
+    """How long the first copy waits for others: 200 ms where gateways have fibre, seconds where they use LTE."""
+    rate: Annotated[float, Field(gt=0, le=1_000_000)] = Field(default=1000, examples=[1000])
+    """Copies a second at most, against which `max_in_flight` is checked: those that wait have no fate yet."""
+
+
+class FramePolicy(Section):
+    """What becomes of raw frames that are no uplinks of ours: `filter` counts them, `dead_letter` keeps them, too."""
+
+    unknown: Refused = Field(default="filter", examples=["filter"])
+    """No session has that DevAddr: most are other people's devices, who have not asked to be recorded."""
+    wrong_mic: Refused = Field(default="dead_letter", examples=["filter"])
+    """The DevAddr is one of ours, but none of its keys fits."""
+    crc_error: Refused = Field(default="filter", examples=["dead_letter"])
+    """The gateway says that the checksum is wrong: noise, or two frames at once."""
+    invalid: Refused = Field(default="dead_letter", examples=["filter"])
+    """The bytes are nothing that a LoRaWAN device sends."""
+    replay: Refused = Field(default="dead_letter", examples=["filter"])
+    """The frame counter went back: somebody sends a recorded frame again, or the device was reset."""
+    reset: Literal["accept", "refuse"] = Field(default="refuse", examples=["accept"])
+    """`accept` takes a counter that went back for a device that was reset, and a recorded frame as well; `ce_id` then
+    ends in the frame's MIC."""
+    joins: Annotated[int, Field(ge=1, le=3600)] = Field(default=20, examples=[20])
+    """How many join requests of a device are told in an hour. None can be verified here, so that anybody can forge
+    them: those beyond are counted (`join_limited`), and make no record."""
+    unkept: Literal["accept", "hold"] = Field(default="accept", examples=["hold"])
+    """While `state_dir` cannot be written: `accept` publishes frames, and after a restart recorded ones as well; `hold`
+    keeps them waiting, unacknowledged, until it can; a feed of datagrams sheds what comes beyond `max_in_flight`."""
+
 
 _MQTT_TEXT = 65_535
 _LONGEST_EXPIRY = 49_710 * 86_400  # in days; MQTT 5 counts seconds in 32 bits
 
 
-class Route(Section):
+class RouteConfig(Section):
     """Which connector takes the messages of a topic; the first route that matches counts."""
 
     topic: TopicPattern = Field(examples=["city/aq/{device}"])
@@ -44,7 +177,7 @@ class Route(Section):
     """What to do with a retained message, an old value sent anew; absent, kept if readings carry their own time."""
 
     @model_validator(mode="after")
-    def _one_end(self) -> Route:
+    def _one_end(self) -> RouteConfig:
         if self.ignore and self.connector is not None:
             raise ValueError("has both `connector` and `ignore: true`: give one of them")
         if not self.ignore and self.connector is None:
@@ -90,7 +223,7 @@ def check_kind(value: object) -> object:
     return value
 
 
-class MqttFeed(Section):
+class MqttFeedConfig(Section):
     """A persistent MQTT session."""
 
     kind: Annotated[Literal["mqtt"], BeforeValidator(check_kind)] = Field(examples=["mqtt"])
@@ -131,7 +264,9 @@ class MqttFeed(Section):
     """When a message is acknowledged: once Kafka has confirmed its records. `spool` is not available yet."""
     allow_plaintext: bool = Field(default=False, examples=[False])
     """Allow a password over a connection without TLS to another machine."""
-    routes: tuple[Route, ...] = Field(default=(), examples=[[{"topic": "city/aq/{device}", "connector": "city-aq"}]])
+    routes: tuple[RouteConfig, ...] = Field(
+        default=(), examples=[[{"topic": "city/aq/{device}", "connector": "city-aq"}]]
+    )
     """Which connector takes which topic; the first that matches counts, and what matches none is a dead letter."""
     dialect: DialectName | None = Field(default=None, examples=["auto"])
     """Instead of `routes`: the LoRaWAN network server or gateway bridge whose messages these are; `auto` recognises."""
@@ -143,7 +278,7 @@ class MqttFeed(Section):
     """Whom to publish when a device is heard through a server and raw; absent, both, under one `ce_id`."""
 
     @model_validator(mode="after")
-    def _consistent(self) -> MqttFeed:
+    def _consistent(self) -> MqttFeedConfig:
         at_most_one(self, "password", "password_file")
         if self.routes and self.dialect is not None:
             raise ValueError("has both `routes` and `dialect`: give each a feed and a `client_id` of its own")
@@ -169,3 +304,56 @@ class MqttFeed(Section):
     def used_qos(self) -> int:
         """The QoS that is subscribed with: 2 is lowered, since its first answer leaves the message in memory only."""
         return min(self.qos, 1)
+
+
+def check_eui(text: str) -> str:
+    """Read an EUI-64 in either case, with dashes or colons. Raises ValueError with a sentence."""
+    try:
+        return eui(text)
+    except PayloadError:
+        raise ValueError("is no EUI-64: write its 16 hex digits in quotes") from None
+
+
+def check_network(text: str) -> str:
+    """Hold a text against an address or a network in CIDR notation. Raises ValueError with a sentence."""
+    try:
+        ip_network(text)
+    except ValueError:
+        raise ValueError("is no address or network: write `192.0.2.7` or `192.0.2.0/24`, without host bits") from None
+    return text
+
+
+Eui = Annotated[str, AfterValidator(check_eui)]
+Network = Annotated[str, AfterValidator(check_network)]
+
+
+class SemtechUdpFeedConfig(Section):
+    """LoRaWAN gateways, straight from their packet forwarder (Semtech's UDP protocol)."""
+
+    subscribe: ClassVar[tuple[str, ...]] = ("+/push_data", "+/tx_ack")
+    routes: ClassVar[tuple[RouteConfig, ...]] = ()
+    max_payload: ClassVar[int] = 65_535
+    dialect: ClassVar[str] = "semtech_udp"
+
+    kind: Annotated[Literal["semtech_udp"], BeforeValidator(check_kind)] = Field(examples=["semtech_udp"])
+    """What sort of feed this is."""
+    listen: Listen = Field(default="127.0.0.1:1700", examples=["127.0.0.1:1700"])
+    """UDP address and port; beyond this machine only with `gateways` or `addresses`: nothing proves who sends."""
+    gateways: tuple[Eui, ...] = Field(default=(), examples=[["0102030405060708"]])
+    """The EUIs of the gateways that are listened to; absent, all. Whoever knows one can send in its name."""
+    addresses: tuple[Network, ...] = Field(default=(), examples=[["192.0.2.0/24"]])
+    """The addresses and networks that are listened to; absent, all."""
+    max_in_flight: int = Field(default=5000, ge=1, le=65_535, examples=[5000])
+    """How many datagrams may be under way; more are shed. Also how many a crash can lose: no gateway sends twice."""
+
+    deduplicate: Deduplicate | None = Field(default=None, examples=[{"window": "500ms"}])
+    """How the copies of one frame, heard by several gateways, become one uplink."""
+    frames: FramePolicy | None = Field(default=None, examples=[{"unknown": "dead_letter"}])
+    """With a dialect of gateways: what becomes of frames that are no uplinks of ours."""
+    prefer: Preference | None = Field(default=None, examples=["server"])
+    """Whom to publish when a device is heard through a server and raw; absent, both, under one `ce_id`."""
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """What `addresses` allows."""
+        return tuple(ip_network(each) for each in self.addresses)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.core.errors import ConfigError
-from pipeline.core.printable import printable
+from pipeline.core.logs import printable
 
 Place = tuple[str | int, ...]
 """Where something stands in the file: keys, and numbers of list entries."""

@@ -13,25 +13,48 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as File
+from typing import Any
 
 from pydantic import Field
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
-from pipeline.config import devices, inline, known, rules, vendors
-from pipeline.config.device_uses import Uses
+from pipeline.config import connector_folders, devices, judge_connectors, judge_inline, rules
+from pipeline.config.device_fields import Uses
 from pipeline.config.devices import DevicesFile
+from pipeline.config.diagnose import Draft
 from pipeline.config.document import Document
+from pipeline.config.feeds import formats
 from pipeline.config.findings import Finding, InvalidConfigError, few_suggestions
-from pipeline.config.formats import formats
 from pipeline.config.kafka import Kafka
 from pipeline.config.root import AnyConnector, AnyFeed, Config
-from pipeline.config.shape import Draft
-from pipeline.config.used import UsedConnector
-from pipeline.config.values import Name
+from pipeline.config.used_connectors import UsedConnector
+from pipeline.config.values import DURATION, SIZE, Name, spell_seconds, spell_size
 from pipeline.core.errors import ConfigError
 from pipeline.core.files import content
 from pipeline.devices.registry import Devices
 from pipeline.models import MODELS
 from pipeline.plugins.registry import Registry
+
+
+class _AsWritten(GenerateJsonSchema):
+    """Defaults as one would write them in the file: `30s`, and not 30.0."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        made = super().default_schema(schema)
+        pattern, default = made.get("pattern"), made.get("default")
+        if pattern == DURATION["pattern"] and isinstance(default, float):
+            made["default"] = spell_seconds(default)
+        if pattern == SIZE["pattern"] and isinstance(default, int):
+            made["default"] = spell_size(default)
+        return made
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12)."""
+    made = Config.model_json_schema(schema_generator=_AsWritten)
+    return {"$schema": _AsWritten.schema_dialect, **made, "title": "Headrace"}
+
 
 __all__ = ["Config", "Loaded", "load", "read"]
 
@@ -114,7 +137,11 @@ def parse(text: str, file: str, environment: Mapping[str, str], devices: str | N
         raise InvalidConfigError(file, errors)
     context = {"folder": folder, "registry": registry, "devices": file_of_devices.devices}
     config = Config.model_validate(draft.value, context=context)
-    doubts = [*vendors.broken(config, registry), *vendors.doubts(config), *inline.unmeasured(config.connectors, MODELS)]
+    doubts = [
+        *judge_connectors.broken(config, registry),
+        *judge_connectors.doubts(config),
+        *judge_inline.unmeasured(config.connectors, MODELS),
+    ]
     found = [*rules.warnings(config), *doubts, *file_of_devices.findings]
     return Loaded(file, config, tuple(_placed(document, found)), document, file_of_devices.devices, registry)
 
@@ -125,7 +152,7 @@ def _registry(value: object, folder: str) -> Registry:
         return Registry()
     paths = value.get("connector_paths")
     texts = [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
-    return known.registry([str(File(folder) / text) for text in texts])
+    return connector_folders.registry([str(File(folder) / text) for text in texts])
 
 
 def _uses_vendors(value: Mapping[str, object]) -> bool:
@@ -159,7 +186,7 @@ def _judged(draft: Draft, folder: str, registry: Registry) -> tuple[Config, Devi
     names = frozenset(config.connectors) | frozenset(connectors if isinstance(connectors, dict) else ())
     for finding in rules.errors(config, MODELS, names):
         draft.add(finding)
-    for finding in vendors.paths(config):
+    for finding in judge_connectors.paths(config):
         draft.add(finding)
     file = _devices(config, registry, names)
     for name, connector in config.connectors.items():
@@ -183,9 +210,9 @@ def _devices(config: Config, registry: Registry, names: frozenset[str]) -> Devic
 def _about(name: str, connector: AnyConnector, registry: Registry, file: DevicesFile) -> Iterator[Finding]:
     supplied = file.supplied(name)
     if isinstance(connector, UsedConnector):
-        yield from vendors.judge(name, connector, registry, MODELS, supplied)
+        yield from judge_connectors.judge_used(name, connector, registry, MODELS, supplied)
     else:
-        yield from inline.judge(name, connector, MODELS, supplied)
+        yield from judge_inline.judge_inline(name, connector, MODELS, supplied)
 
 
 def _placed(document: Document, findings: Iterable[Finding]) -> list[Finding]:

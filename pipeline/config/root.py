@@ -9,15 +9,37 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
 
 from pipeline.config.connectors import Area, InlineConnector
-from pipeline.config.feeds import FEED_KINDS, MqttFeed, Route
-from pipeline.config.feeds_udp import SemtechUdpFeed
+from pipeline.config.feeds import FEED_KINDS, MqttFeedConfig, RouteConfig, SemtechUdpFeedConfig
 from pipeline.config.kafka import Kafka, topic
-from pipeline.config.log import Log
-from pipeline.config.silent import SilentDevices
-from pipeline.config.used import DEVICE, DEVICE_MODEL, UsedConnector, connector_kind
-from pipeline.config.values import Duration, FileName, Iri, Listen, Name, Section, Tenant, durations
+from pipeline.config.used_connectors import DEVICE, DEVICE_MODEL, UsedConnector, connector_kind
+from pipeline.config.values import INTERVALS, Duration, FileName, Iri, Listen, Name, Section, Tenant, durations
 from pipeline.devices.registry import Devices
 from pipeline.plugins.registry import Registry
+
+
+class Log(Section):
+    """The log, on standard error; one line an event."""
+
+    format: Literal["auto", "json", "console"] = Field(default="auto", examples=["json"])
+    """JSON for programs, `console` for people; `auto` looks whether a terminal reads."""
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", examples=["info"])
+    """The least important that is written. While it runs, SIGUSR1 takes `debug`, and SIGUSR2 this level again."""
+
+
+Interval = Annotated[Duration, durations(*INTERVALS)]
+
+
+class SilentDevices(Section):
+    """When a device or gateway that does not speak is overdue. What is not set is learned from those that do."""
+
+    after: float = Field(default=3.0, ge=1.5, le=1000, examples=[3])
+    """How many of its intervals one may be silent."""
+    interval: Interval = Field(default=3600.0, examples=["1h"])
+    """The interval of those of which nothing is set, and too little was heard to learn it."""
+    intervals: dict[str, Interval] = Field(default={}, examples=[{"acme/th-1": "10min", "NoiseLevelObserved": "5min"}])
+    """The intervals of devices by connector or model; `interval` in the device registry goes before them."""
+    events: bool = Field(default=False, examples=[True])
+    """Whether who falls silent, and who is back, is told in `<tenant>.device-events.v1`, too."""
 
 
 class Stream(Section):
@@ -68,11 +90,12 @@ def _feed_kind(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
         kind = value.get("kind")
         meant = kind if kind in FEED_KINDS else "semtech_udp" if "listen" in value else "mqtt"
         return f"<{meant}>"
-    return "<semtech_udp>" if isinstance(value, SemtechUdpFeed) else "<mqtt>"
+    return "<semtech_udp>" if isinstance(value, SemtechUdpFeedConfig) else "<mqtt>"
 
 
 AnyFeed = Annotated[
-    Annotated[MqttFeed, Tag("<mqtt>")] | Annotated[SemtechUdpFeed, Tag("<semtech_udp>")], Discriminator(_feed_kind)
+    Annotated[MqttFeedConfig, Tag("<mqtt>")] | Annotated[SemtechUdpFeedConfig, Tag("<semtech_udp>")],
+    Discriminator(_feed_kind),
 ]
 """An entry of `feeds`, by its `kind`."""
 
@@ -131,9 +154,9 @@ class Config(Section):
         return value
 
     @property
-    def mqtt_feeds(self) -> dict[str, MqttFeed]:
+    def mqtt_feeds(self) -> dict[str, MqttFeedConfig]:
         """The feeds that are MQTT sessions."""
-        return {name: feed for name, feed in self.feeds.items() if isinstance(feed, MqttFeed)}
+        return {name: feed for name, feed in self.feeds.items() if isinstance(feed, MqttFeedConfig)}
 
     def topic(self, model: str) -> str:
         """Return the topic of a model's entities."""
@@ -153,7 +176,7 @@ class Config(Section):
         """Return the terms of use of a model's topic."""
         return self.streams.get(model, Stream())
 
-    def keeps_retained(self, route: Route) -> bool:
+    def keeps_retained(self, route: RouteConfig) -> bool:
         """Say whether a route keeps retained messages: as it says, or else when the readings carry their own time."""
         if route.retained is not None or route.connector is None:
             return route.retained == "keep"

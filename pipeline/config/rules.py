@@ -3,22 +3,162 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Final
 
 from pydantic import SecretStr
 
-from pipeline.config import network_rules, topic_rules
-from pipeline.config.feeds import MqttFeed, Route
-from pipeline.config.feeds_udp import SemtechUdpFeed
+from pipeline.config.feeds import AUTO, Deduplicate, MqttFeedConfig, RouteConfig, SemtechUdpFeedConfig, dialects
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of
 from pipeline.config.kafka import check_topic
 from pipeline.config.root import Config
-from pipeline.config.used import UsedConnector
+from pipeline.config.used_connectors import UsedConnector
 from pipeline.config.values import Section, spell_seconds
 from pipeline.core.addresses import host_port, loopback
+from pipeline.core.mqtt_topics import TopicPattern, TopicTree, plain
 from pipeline.core.places import Area
 from pipeline.models.base import Model
+
+_ACKNOWLEDGED = 0.1  # seconds that Kafka takes to confirm a record, beyond the linger, on an ordinary day
+
+
+def network_errors(config: Config) -> Iterator[Finding]:
+    """Yield what cannot work."""
+    for name, feed in config.feeds.items():
+        place = ("feeds", name)
+        if feed.dialect is None:
+            yield from _without_dialect(name, feed)
+        elif not raw(feed):
+            for key, value in (("deduplicate", feed.deduplicate), ("frames", feed.frames)):
+                if value is not None:
+                    said = f"means nothing: `{feed.dialect}` has made uplinks of the frames already."
+                    yield Finding((*place, key), said, "Remove it.")
+        else:
+            yield from _window(config, name, feed)
+
+
+def network_warnings(config: Config) -> Iterator[Finding]:
+    """Yield what works, but most likely not as meant."""
+    for name, feed in config.feeds.items():
+        if raw(feed) and not any(device.sessions for device in config.registered):
+            said = (
+                "brings encrypted frames, and no device of the registry has session keys: each is filtered as unknown."
+            )
+            fix = "Add `devices: devices.yaml` with the `sessions` of your devices, or listen to the network server."
+            yield Finding(("feeds", name), said, fix, severity="warning")
+
+
+def raw(feed: MqttFeedConfig | SemtechUdpFeedConfig) -> bool:
+    """Say whether a feed brings frames straight from gateways."""
+    if isinstance(feed, SemtechUdpFeedConfig):
+        return True
+    return feed.dialect not in {None, AUTO} and dialects()[str(feed.dialect)].raw
+
+
+def holds_frames(config: Config) -> bool:
+    """Say whether any feed holds raw frames back while their counters cannot be kept."""
+    return any(each.frames is not None and each.frames.unkept == "hold" for each in config.feeds.values())
+
+
+def _without_dialect(name: str, feed: MqttFeedConfig | SemtechUdpFeedConfig) -> Iterator[Finding]:
+    for key, value in (("deduplicate", feed.deduplicate), ("frames", feed.frames), ("prefer", feed.prefer)):
+        if value is not None:
+            fix = "Remove it, or write the `dialect` of the gateways."
+            yield Finding(("feeds", name, key), "means nothing without a `dialect`.", fix)
+
+
+def _window(config: Config, name: str, feed: MqttFeedConfig | SemtechUdpFeedConfig) -> Iterator[Finding]:
+    """While copies wait for others they have no fate yet: a full lane would stop the feed before a window ends."""
+    deduplicate = feed.deduplicate or Deduplicate()
+    seconds = deduplicate.window + config.kafka.linger + _ACKNOWLEDGED
+    needed = round(deduplicate.rate * seconds)
+    if feed.max_in_flight >= needed:
+        return
+    said = (
+        f"{feed.max_in_flight} cannot hold {deduplicate.rate:g} copies a second for {spell_seconds(deduplicate.window)}"
+        f" (deduplicate) and until Kafka has confirmed them: that is {needed}."
+    )
+    fix = f"Write `max_in_flight: {needed}`, a shorter `window`, or the `rate` that you really expect."
+    yield Finding(("feeds", name, "max_in_flight"), said, fix, rests_on=(("feeds", name, "deduplicate"),))
+
+
+_STEPS: Final = 1_000_000
+"""After so many a rule looks no further. A topic takes a few, unless wildcards meet thousands of names."""
+
+
+def topic_errors(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
+    """Yield the routes that repeat an earlier one."""
+    seen: dict[Sequence[str], int] = {}
+    for at, route in enumerate(feed.routes):
+        first = seen.setdefault(tuple(TopicPattern(route.topic).levels), at)
+        if first != at:
+            place = ("feeds", name, "routes", at, "topic")
+            yield Finding(place, f"matches what routes[{first}] matches, which comes first.", "Remove one.")
+
+
+def topic_warnings(config: Config) -> Iterator[Finding]:
+    """Yield what works, but most likely not as meant."""
+    for name, feed in config.mqtt_feeds.items():
+        yield from _hidden(name, feed)
+        yield from _subscriptions(name, feed)
+        yield from _unfed(name, feed)
+    yield from _shared_subscriptions(config)
+
+
+def _hidden(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
+    """Find routes that never get a message: an earlier one takes whatever they match."""
+    tree = TopicTree()
+    for at, route in enumerate(feed.routes):
+        levels = TopicPattern(route.topic).levels
+        first = tree.covering(levels)
+        tree.add(levels)
+        if first is not None:
+            said = f"`{route.topic}` never gets a message: routes[{first}], `{feed.routes[first].topic}`, takes all."
+            yield _warn_topic(("feeds", name, "routes", at, "topic"), said, "Put it before that one, or remove it.")
+
+
+def _subscriptions(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
+    tree = TopicTree()
+    for at, each in enumerate(feed.subscribe):
+        levels = plain(each).split("/")
+        first = tree.meeting(levels) if tree.steps < _STEPS else None
+        tree.add(levels)
+        if first is not None:
+            said = f"`{each}` overlaps with `{feed.subscribe[first]}`: some brokers send what both match twice."
+            yield _warn_topic(("feeds", name, "subscribe", at), said, "Make them disjoint, or keep the wider one.")
+
+
+def _shared_subscriptions(config: Config) -> Iterator[Finding]:
+    """Compare each feed with the earlier ones at its broker."""
+    brokers: dict[tuple[object, ...], tuple[TopicTree, list[str]]] = {}
+    for name, feed in config.mqtt_feeds.items():
+        tree, owners = brokers.setdefault(feed.broker[1:3], (TopicTree(), []))
+        filters = [plain(each).split("/") for each in feed.subscribe]
+        for each, levels in zip(feed.subscribe, filters, strict=True):
+            first = tree.meeting(levels) if tree.steps < _STEPS else None
+            if first is not None:
+                other = owners[first]
+                said = f"`{each}` overlaps with a subscription of `feeds.{other}`: both publish what both receive."
+                yield _warn_topic(("feeds", name, "subscribe"), said, "Make them disjoint.")
+                break
+        for levels in filters:
+            tree.add(levels)
+            owners.append(name)
+
+
+def _unfed(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
+    tree = TopicTree(plain(each).split("/") for each in feed.subscribe)
+    subscribed = one_of(feed.subscribe)
+    for at, route in enumerate(feed.routes):
+        if tree.steps < _STEPS and tree.meeting(TopicPattern(route.topic).levels) is None:
+            said = f"`{route.topic}` matches nothing that is subscribed to ({subscribed})."
+            yield _warn_topic(("feeds", name, "routes", at, "topic"), said, "Subscribe to it, or remove the route.")
+
+
+def _warn_topic(place: tuple[str | int, ...], message: str, fix: str) -> Finding:
+    return Finding(place, message, fix, severity="warning")
+
 
 _PLACEHOLDERS = {"change-me", "changeme", "change_me"}
 _LONG_ENOUGH = 86_400.0  # seconds
@@ -45,12 +185,12 @@ def errors(config: Config, models: Mapping[str, Model], names: frozenset[str]) -
     yield from _unknown_devices(config)
     yield from _silent_devices(config, models, names)
     for name, feed in config.feeds.items():
-        if isinstance(feed, SemtechUdpFeed):
+        if isinstance(feed, SemtechUdpFeedConfig):
             yield from _open(name, feed)
         else:
             yield from _password(name, feed)
             yield from _routes(config, name, feed, names)
-    yield from network_rules.errors(config)
+    yield from network_errors(config)
     yield from _streams(config, models)
     yield from _terms(config)
     yield from _one_topic(config)
@@ -63,8 +203,8 @@ def warnings(config: Config) -> Iterator[Finding]:
         yield from _delivery(name, feed)
         yield from _session_expiry(name, feed)
         yield from _shared(name, feed)
-    yield from topic_rules.warnings(config)
-    yield from network_rules.warnings(config)
+    yield from topic_warnings(config)
+    yield from network_warnings(config)
     yield from _arrival(config)
     yield from _unused(config)
     yield from _no_terms(config)
@@ -136,7 +276,7 @@ def _unknown_devices(config: Config) -> Iterator[Finding]:
         yield Finding(("unknown_devices",), said, fix, rests_on=(("devices",),))
 
 
-def _password(name: str, feed: MqttFeed) -> Iterator[Finding]:
+def _password(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
     broker = feed.broker
     if feed.has_password and not broker.encrypted and not loopback(broker.host) and not feed.allow_plaintext:
         # At `url`, where it is mended; the password's own line may already be named for an unset variable.
@@ -145,7 +285,7 @@ def _password(name: str, feed: MqttFeed) -> Iterator[Finding]:
         yield Finding(("feeds", name, "url"), said, fix)
 
 
-def _open(name: str, feed: SemtechUdpFeed) -> Iterator[Finding]:
+def _open(name: str, feed: SemtechUdpFeedConfig) -> Iterator[Finding]:
     host, _ = host_port(feed.listen, lowest=0)
     if not loopback(host) and not feed.gateways and not feed.addresses:
         said = f"`{feed.listen}` takes frames from anyone: nothing in the protocol proves who sends."
@@ -153,8 +293,8 @@ def _open(name: str, feed: SemtechUdpFeed) -> Iterator[Finding]:
         yield Finding(("feeds", name, "listen"), said, fix)
 
 
-def _routes(config: Config, name: str, feed: MqttFeed, names: frozenset[str]) -> Iterator[Finding]:
-    yield from topic_rules.errors(name, feed)
+def _routes(config: Config, name: str, feed: MqttFeedConfig, names: frozenset[str]) -> Iterator[Finding]:
+    yield from topic_errors(name, feed)
     for at, route in enumerate(feed.routes):
         place = ("feeds", name, "routes", at)
         if route.connector is None:
@@ -176,14 +316,14 @@ def _nameless(config: Config, name: str) -> Iterator[Finding]:
         yield Finding(("connectors", name, "device"), said, fix)
 
 
-def _format(config: Config, place: Place, route: Route) -> Iterator[Finding]:
+def _format(config: Config, place: Place, route: RouteConfig) -> Iterator[Finding]:
     used = config.connectors[str(route.connector)]
     if route.format is not None and isinstance(used, UsedConnector):
         said = f"means nothing here: `{used.use}` has a decoder of its own."
         yield Finding((*place, "format"), said, "Remove it, or lead the route to a connector of this file.")
 
 
-def _meant(route: Route, names: frozenset[str]) -> str:
+def _meant(route: RouteConfig, names: frozenset[str]) -> str:
     meant = did_you_mean(str(route.connector), names)
     return f"Did you mean `{meant}`?" if meant else _there_is(names)
 
@@ -193,7 +333,7 @@ def _there_is(names: frozenset[str]) -> str:
     return f"There is {one_of(sorted(names))}."
 
 
-def _level(config: Config, place: tuple[str | int, ...], route: Route) -> Iterator[Finding]:
+def _level(config: Config, place: tuple[str | int, ...], route: RouteConfig) -> Iterator[Finding]:
     device_of = config.connectors[str(route.connector)].device
     wanted = None if device_of is None else device_of.topic
     if wanted and f"{{{wanted}}}" not in route.topic.split("/"):
@@ -249,7 +389,7 @@ def _area(config: Config) -> Iterator[Finding]:
                 yield Finding(place, f"{area.refusal(longitude, latitude)}.", fix, rests_on=(("area",),))
 
 
-def _delivery(name: str, feed: MqttFeed) -> Iterator[Finding]:
+def _delivery(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
     place = ("feeds", name)
     if feed.qos == 0:
         said = "0 means that what is in memory at a crash is lost, and what arrives while Headrace is away."
@@ -261,14 +401,14 @@ def _delivery(name: str, feed: MqttFeed) -> Iterator[Finding]:
         yield _warning((*place, "session_expiry"), "has no effect with MQTT 3.1.1: the broker decides.")
 
 
-def _session_expiry(name: str, feed: MqttFeed) -> Iterator[Finding]:
+def _session_expiry(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
     if feed.version == "5" and feed.session_expiry < _LONG_ENOUGH:
         said = f"{spell_seconds(feed.session_expiry)}: the broker forgets what waits if Headrace is away for longer."
         fix = "Write `session_expiry: 7d`: long enough for a night, a weekend, a new machine."
         yield _warning(("feeds", name, "session_expiry"), said, fix)
 
 
-def _shared(name: str, feed: MqttFeed) -> Iterator[Finding]:
+def _shared(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
     for at, each in enumerate(feed.subscribe):
         if each.startswith("$share/"):
             said = f"`{each}` divides each device's messages among the clients of the group: their order is lost."

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.conformance.bench import Fault, uplink
+from pipeline.conformance.examples import Fault, uplink
 from pipeline.conformance.hostility import OverrunError, patience, payloads
 from pipeline.core.errors import PayloadError
 from pipeline.plugins.registry import OwnFormat

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from pipeline.conformance.bench import Bench, Fault, outcome, uplink
+from pipeline.conformance.examples import Bench, Fault, outcome, uplink
 from pipeline.core.errors import PayloadError
 from pipeline.normalise.vendor import listed
 from pipeline.sdk.connector import MOST_READINGS, Example

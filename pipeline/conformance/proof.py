@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.conformance import examples as proved_examples
 from pipeline.conformance import hostility
-from pipeline.conformance.bench import Bench, Fault
+from pipeline.conformance.examples import Bench, Fault
 from pipeline.plugins.registry import Found
 
 __all__ = ["LEVELS", "Fault", "Proof", "prove"]

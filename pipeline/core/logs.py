@@ -9,16 +9,107 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import stat
 import sys
+import threading
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Final, Literal, TextIO
 
-from pipeline.core.log_writer import LogWriter
-from pipeline.core.printable import printable
+
+def printable(text: str) -> str:
+    """Escape what a terminal would take for a command, or that would break a line; the rest stays as it is."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+_MOST_BYTES: Final = 1024 * 1024
+_AT_ONCE: Final = 64 * 1024
+
+
+class LogWriter:
+    """Takes lines on any thread and never waits. The order of lines is kept.
+
+    tell: called from the writing thread with the number of lines that were dropped, once those before are written.
+    """
+
+    def __init__(self, descriptor: int, tell: Callable[[int], None], most: int = _MOST_BYTES) -> None:
+        self._descriptor, self._tell, self._most = descriptor, tell, most
+        self._regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.dropped = 0
+        self._owner = os.getpid()
+        self._untold = self._bytes = 0
+        self._lines: deque[bytes] = deque()
+        self._changed = threading.Condition()
+        self._busy = False
+        self._thread: threading.Thread | None = None
+
+    def write(self, line: str) -> None:
+        """Take one line, without its end."""
+        if self._owner != os.getpid():  # a child has no thread of its parent's, and perhaps a lock that nobody opens
+            self._begin()
+        encoded = line.encode(errors="backslashreplace") + b"\n"
+        if self._regular:
+            self._put(encoded)
+            return
+        with self._changed:
+            if self._bytes + len(encoded) > self._most:
+                self.dropped += 1
+                self._untold += 1
+                return
+            self._lines.append(encoded)
+            self._bytes += len(encoded)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all lines are written, at most so long, and say whether they are."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._lines and not self._busy, seconds)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._lines)
+                taken = self._some()
+                self._busy = True
+            self._put(b"".join(taken))
+            with self._changed:
+                self._bytes -= sum(map(len, taken))
+                untold, self._untold = self._untold, 0
+            if untold:
+                self._tell(untold)
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+
+    def _some(self) -> list[bytes]:
+        taken: list[bytes] = []
+        size = 0
+        while self._lines and size < _AT_ONCE:
+            taken.append(self._lines.popleft())
+            size += len(taken[-1])
+        return taken
+
+    def _put(self, content: bytes) -> None:
+        """Write to the descriptor itself: whoever waits inside a stream of Python holds its lock, at the end too."""
+        with suppress(OSError):  # nobody will read it any more
+            while content:
+                content = content[os.write(self._descriptor, content) :]
+
 
 Form = Literal["json", "console"]
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
-from pipeline.core.message import Message
+from pipeline.core.delivery import Message
 
 SIZE: Final = "ce_payloadsize"
 """Header of a dead letter whose value is not all that came: how many bytes came."""

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from pipeline.core.errors import PayloadError, Reason
-from pipeline.core.json_words import kind, told, unprintable
+from pipeline.core.field_path import kind, told, unprintable
 
 MAX_DEPTH = 32
 MOST_CONTAINERS = 3_000

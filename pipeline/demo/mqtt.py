@@ -8,8 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 from pipeline.core.errors import StartError
-from pipeline.demo.ports import LOOPBACK
-from pipeline.demo.waiting import until_true
+from pipeline.demo.processes import LOOPBACK, until_true
 
 _PACKET_IDS: Final = 65_535
 _CONNACK: Final = b"\x20\x02\x00\x00"

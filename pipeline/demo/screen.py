@@ -15,8 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.core.errors import Reason
-from pipeline.demo.moment import QUIET_SECONDS, Moment
-from pipeline.demo.tally import in_ms
+from pipeline.demo.tally import QUIET_SECONDS, Moment, in_ms
 
 _FRAME_SECONDS: Final = 0.25
 _TALL: Final = 40  # lines that the view and the hints need

@@ -16,16 +16,14 @@ from typing import Final
 
 from pipeline.core.delivery import Fate
 from pipeline.core.errors import StartError
-from pipeline.demo import registry
-from pipeline.demo.brokers import require_extra
+from pipeline.demo import lorawan
 from pipeline.demo.city import City
-from pipeline.demo.consumer import Consumer, Topics
-from pipeline.demo.moment import Watch
+from pipeline.demo.figures import Consumer, Topics, scrape
 from pipeline.demo.mqtt import MqttPublisher
-from pipeline.demo.scrape import scrape
-from pipeline.demo.stack import Stack
+from pipeline.demo.processes import until
+from pipeline.demo.stack import Stack, require_extra
+from pipeline.demo.tally import Watch
 from pipeline.demo.view import Lines, View, broken_devices, say
-from pipeline.demo.waiting import until
 
 _LOOK_SECONDS: Final = 0.25
 _PATIENCE: Final = 15.0
@@ -116,7 +114,7 @@ class Demo:
         return 0 if tally.conserved and publisher.confirmed == publisher.sent else 1
 
     def _register(self, file: Path) -> None:
-        registry.write(file, ((each.device, each.node) for each in self._city.citizens))
+        lorawan.write(file, ((each.device, each.node) for each in self._city.citizens))
 
     async def _look(self, watch: Watch) -> None:
         figures = await scrape(self._stack.admin_port)

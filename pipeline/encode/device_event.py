@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.core import times
-from pipeline.core.message import Message
+from pipeline.core.delivery import Message
 from pipeline.core.record import Destination, Record, encode_headers
 from pipeline.encode import headers as cloudevents
-from pipeline.encode.ce_id import entity_id
+from pipeline.encode.headers import entity_id
 
 TYPE = "org.headrace.DeviceEvent"
 _CONTENT_TYPE = "application/json"

@@ -13,19 +13,58 @@ import socket
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntEnum
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from pipeline.core.budgets import Slice
 from pipeline.core.clock import CLOCK
-from pipeline.core.delivery import Batch, Fate, Lane, Ledger, Stage
+from pipeline.core.delivery import Batch, Fate, Lane, Ledger, Message, Stage
 from pipeline.core.errors import StartError
 from pipeline.core.logs import Log
-from pipeline.core.message import Message
-from pipeline.core.slice import Slice
-from pipeline.feeds.semtech_datagram import Identifier, parse
+
+_VERSIONS = (1, 2)
+_HEADER = 12  # bytes: version, token (2), identifier, EUI (8)
+
+
+class Identifier(IntEnum):
+    """What a gateway may send. PULL_RESP (3), a downlink, and the acknowledgements (1, 4) are a server's."""
+
+    PUSH_DATA = 0
+    PULL_DATA = 2
+    TX_ACK = 5
+
+
+_ANSWERS = {Identifier.PUSH_DATA: 1, Identifier.PULL_DATA: 4}
+_KNOWN = {each.value: each for each in Identifier}
+
+
+class Datagram(NamedTuple):
+    """What a gateway sent.
+
+    gateway: its EUI in 16 lower-case hex digits. answer: the bytes that acknowledge it; empty where none are due. body:
+    JSON, or nothing; not looked at.
+    """
+
+    identifier: Identifier
+    gateway: str
+    answer: bytes
+    body: bytes
+
+
+def parse(data: bytes) -> Datagram | None:
+    """Return what a gateway sent, or None if it is nothing that a gateway sends."""
+    if len(data) < _HEADER or data[0] not in _VERSIONS:
+        return None
+    identifier = _KNOWN.get(data[3])
+    if identifier is None:
+        return None
+    code = _ANSWERS.get(identifier)
+    answer = b"" if code is None else data[:3] + bytes((code,))
+    return Datagram(identifier, data[4:_HEADER].hex(), answer, data[_HEADER:])
+
 
 _LOG = Log(__name__)
 _MOST = 512  # datagrams of one read, so that a flood leaves the loop to the others

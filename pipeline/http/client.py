@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Timer
+from typing import Any, NoReturn
+
+from pipeline.core.errors import StartError
 
 _SEEN_FROM_HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it listens
 
@@ -58,3 +62,41 @@ def _ended_after(patience: float, connected: socket.socket) -> Iterator[None]:
         timer.cancel()
         if late:
             raise TimeoutError
+
+
+_CLOSED, _FOUND = 401, 200
+_MEMBERS = {"time", "version", "tenant", "feeds", "fates"}
+
+
+def ask(host: str, port: int, token: str | None) -> dict[str, Any]:
+    """Return the snapshot of now.
+
+    Raises:
+        StartError: no worker answers there, or it does not take the token.
+    """
+    try:
+        status, body = get(host, port, "/snapshot.json", token=token)
+    except NoAnswerError as problem:
+        said = f"No worker answers on {host}:{port} (`admin.listen`): {problem}."
+        raise StartError(f"{said} Start it by `headrace run`, on this machine.") from problem
+    if status == _CLOSED:
+        raise StartError(f"The worker on {host}:{port} does not take the token of `admin.token_file`.")
+    if status != _FOUND:
+        raise no_worker(host, port, f"HTTP {status}")
+    try:
+        found = json.loads(body, parse_constant=_no_json)
+    except (ValueError, RecursionError) as problem:
+        raise no_worker(host, port, "no JSON") from problem
+    if not isinstance(found, dict) or not found.keys() >= _MEMBERS:
+        raise no_worker(host, port, "no snapshot")
+    return found
+
+
+def no_worker(host: str, port: int, why: str) -> StartError:
+    """Return what is to be raised when somebody else answers. why: a few words."""
+    return StartError(f"What listens on {host}:{port} is no worker of this version ({why}).")
+
+
+def _no_json(constant: str) -> NoReturn:
+    """Refuse what Python takes for a number, and JSON (RFC 8259, section 6) does not."""
+    raise ValueError(constant)

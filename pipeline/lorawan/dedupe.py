@@ -17,11 +17,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from pipeline.core.delivery import Batch, Delivery, Fate, Stage, merged, part, seal_alike
+from pipeline.core.budgets import Slice
+from pipeline.core.delivery import Batch, Delivery, Fate, Message, Stage, merged, part, seal_alike
 from pipeline.core.errors import PayloadError, Reason
-from pipeline.core.message import Message
-from pipeline.core.slice import Slice
-from pipeline.encode.refusals import Refusals
+from pipeline.encode.dead_letter import Refusals
 from pipeline.lorawan.phy_payload import LONGEST
 from pipeline.lorawan.statistics import Outcome, RawLedger
 from pipeline.lorawan.unwrap import Caught

@@ -13,19 +13,18 @@ from zlib import crc32
 import orjson
 
 from pipeline.core import times
-from pipeline.core.allowance import Allowance
-from pipeline.core.delivery import Batch, Fate, Stage
+from pipeline.core.budgets import Allowance
+from pipeline.core.delivery import Batch, Fate, Message, Stage
 from pipeline.core.errors import PayloadError
-from pipeline.core.message import Message
 from pipeline.core.record import Record
-from pipeline.devices.current import Directory
+from pipeline.devices.registry import Directory
 from pipeline.devices.state import LATITUDE, LONGITUDE, DeviceStates, plain
-from pipeline.encode.ce_id import GivenNames, crc32c, entity_id, suffix
+from pipeline.encode.dead_letter import Refusals
 from pipeline.encode.device_event import About, event_record
-from pipeline.encode.refusals import Refusals
+from pipeline.encode.headers import GivenNames, crc32c, entity_id, suffix
 from pipeline.lorawan.statistics import RawLedger
 from pipeline.lorawan.unwrap import Told
-from pipeline.normalise.record_buffer import Bundle
+from pipeline.normalise.normalise import Bundle
 from pipeline.normalise.vendor import Fan, Outcome
 from pipeline.sdk.dialect import Event
 from pipeline.sdk.uplink import Names, Uplink

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain, islice
 
-from pipeline.devices.current import Directory
-from pipeline.devices.registry import Device, Session
+from pipeline.devices.registry import Device, Directory, Session
 from pipeline.lorawan.crypto import Keys
 from pipeline.lorawan.frame_counter import FIRST_ROLLS, MAX_FCNT_GAP, TOP, Counter, meanings
 from pipeline.lorawan.journal import ROWS, Journal, Keeper

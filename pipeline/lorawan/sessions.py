@@ -14,11 +14,10 @@ from functools import partial
 from time import monotonic
 from typing import Any, Literal, Protocol
 
-from pipeline.core.allowance import Allowance
-from pipeline.core.delivery import Batch, Delivery, Fate, Stage, part, seal_alike
+from pipeline.core.budgets import Allowance
+from pipeline.core.delivery import Batch, Delivery, Fate, Message, Stage, part, seal_alike
 from pipeline.core.errors import PayloadError, Reason
-from pipeline.core.message import Message
-from pipeline.encode.refusals import Refusals
+from pipeline.encode.dead_letter import Refusals
 from pipeline.lorawan.dedupe import Copies, Refused
 from pipeline.lorawan.frame_counter import Counter, Verdict
 from pipeline.lorawan.journal import Keeper

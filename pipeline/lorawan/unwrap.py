@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.core.delivery import Batch, Delivery, Fate, Stage, fanned
+from pipeline.core.delivery import INVALID_TOPIC, Batch, Delivery, Fate, Message, Stage, fanned
 from pipeline.core.errors import PayloadError, Reason
-from pipeline.core.message import INVALID_TOPIC, Message
 from pipeline.core.recent import Recent, Room
 from pipeline.core.strict_json import document
-from pipeline.encode.refusals import Refusals, invalid_topic
+from pipeline.encode.dead_letter import Refusals, invalid_topic
 from pipeline.normalise.decode import too_large
 from pipeline.normalise.route import TOPICS
 from pipeline.sdk.connector import MOST_READINGS, too_many

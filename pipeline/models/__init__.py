@@ -7,12 +7,8 @@ from types import MappingProxyType
 
 from pipeline.models.base import Model
 from pipeline.models.context import context
-from pipeline.models.device import DEVICE
-from pipeline.models.device_model import DEVICE_MODEL
-from pipeline.models.environment import AIR_QUALITY_OBSERVED
-from pipeline.models.indoor import INDOOR_ENVIRONMENT_OBSERVED
-from pipeline.models.measurement import DEVICE_MEASUREMENT
-from pipeline.models.noise import NOISE_LEVEL_OBSERVED
+from pipeline.models.device import DEVICE, DEVICE_MEASUREMENT, DEVICE_MODEL
+from pipeline.models.environment import AIR_QUALITY_OBSERVED, INDOOR_ENVIRONMENT_OBSERVED, NOISE_LEVEL_OBSERVED
 from pipeline.models.weather import WEATHER_OBSERVED
 
 __all__ = ["MODELS", "context"]

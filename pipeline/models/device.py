@@ -18,13 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from pipeline.models.base import Bounds, Model, ModelAttribute, between
-from pipeline.models.subjects import DEVICE as SUBJECT
-from pipeline.models.subjects import context_urls, schema_url
+from pipeline.models.context import DEVICE_SUBJECT, context_urls, schema_url
+from pipeline.models.context import DEVICE_SUBJECT as SUBJECT
 from pipeline.models.units import UNITS, resolve
 
-_NAME = "Device"
+_DEVICE = "Device"
 
 
 def _text(name: str, what: str, *choices: str) -> ModelAttribute:
@@ -37,11 +38,11 @@ def _metres(name: str, what: str) -> ModelAttribute:
 
 
 DEVICE = Model(
-    name=_NAME,
+    name=_DEVICE,
     subject=SUBJECT,
     version="0.0.9",
     context=context_urls(SUBJECT),
-    schema_url=schema_url(SUBJECT, _NAME),
+    schema_url=schema_url(SUBJECT, _DEVICE),
     time=("dateLastValueReported",),
     device=None,
     relations=("refDeviceModel",),
@@ -152,3 +153,74 @@ def controlled_properties(
         known = [resolve(unit).dimension for unit in units if unit is not None]
         told |= {dimensions[dimension] for dimension in known if dimension in dimensions}
     return tuple(sorted(told))
+
+
+_DEVICE_MODEL = "DeviceModel"
+
+DEVICE_MODEL = Model(
+    name=_DEVICE_MODEL,
+    subject=SUBJECT,
+    version="0.0.3",
+    context=context_urls(SUBJECT),
+    schema_url=schema_url(SUBJECT, _DEVICE_MODEL),
+    time=(),
+    device=None,
+    location_required=False,
+    required=("category", "controlledProperty", "manufacturerName", "brandName", "modelName"),
+    attributes=(),
+)
+
+
+def stated(vendor: str, device: str, controlled: Iterable[str]) -> dict[str, Any]:
+    """Return what a DeviceModel says of a vendor's device that measures this, in the schema's words."""
+    return {
+        "category": ["sensor"],
+        "controlledProperty": list(controlled),
+        "manufacturerName": vendor,
+        "brandName": vendor,
+        "modelName": device,
+    }
+
+
+_MEASUREMENT = "DeviceMeasurement"
+# One unit a dimension, of the size that people think in.
+_UNITS = (
+    "C62", "CEL", "A97", "GQ", "C86", "MTS", "DD", "MTR", "MTQ", "MQH", "2N", "DBM", "LUX", "LUM", "A24", "D54", "VLT",
+    "AMP", "WTT", "D46", "D44", "KWH", "K3", "AMH", "G42", "Q30", "NTU", "FNU", "SEC", "KGM", "HTZ", "A19", "IE",
+)  # fmt: skip
+
+
+def _told(name: str, what: str, *, measured: bool = False) -> ModelAttribute:
+    return ModelAttribute(name=name, kind="text", description=what, measured=measured)
+
+
+DEVICE_MEASUREMENT = Model(
+    name=_MEASUREMENT,
+    subject=DEVICE_SUBJECT,
+    version="0.1.0",
+    context=context_urls(DEVICE_SUBJECT),
+    schema_url=schema_url(DEVICE_SUBJECT, _MEASUREMENT),
+    time=("dateObserved",),
+    device="refDevice",
+    location_required=False,
+    attributes=(
+        ModelAttribute(
+            name="numValue",
+            kind="number",
+            description="The value, if it is a number.",
+            units=_UNITS,
+            plausible=dict.fromkeys(_UNITS, between(-1e9, 1e12)),
+        ),
+        _told("textValue", "The value, if it is a text.", measured=True),
+        _told("controlledProperty", "What was measured."),
+        _told("measurementType", "How it was measured."),
+        _told("deviceType", "What kind of device measured it."),
+        _told("unit", "The unit as the device names it."),
+        ModelAttribute(
+            name="outlier",
+            kind="boolean",
+            description="Whether the device marks the value as unusual.",
+            measured=False,
+        ),
+    ),
+)

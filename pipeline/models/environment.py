@@ -21,9 +21,9 @@ relations to other entities.
 from __future__ import annotations
 
 from pipeline.models.base import Bounds, Model, ModelAttribute, between
-from pipeline.models.subjects import ENVIRONMENT, context_urls, schema_url
+from pipeline.models.context import ENVIRONMENT, context_urls, schema_url
 
-_NAME = "AirQualityObserved"
+_AIR = "AirQualityObserved"
 _POSITIVE = between(0)
 _FRACTION = between(0, 1)
 
@@ -168,13 +168,86 @@ _STATION = (
 )
 
 AIR_QUALITY_OBSERVED = Model(
-    name=_NAME,
+    name=_AIR,
     subject=ENVIRONMENT,
     version="0.1.4",
     context=context_urls(ENVIRONMENT),
-    schema_url=schema_url(ENVIRONMENT, _NAME),
+    schema_url=schema_url(ENVIRONMENT, _AIR),
     time=("dateObserved",),
     device="refDevice",
     location_required=True,
     attributes=(*_POLLUTANTS, *_WEATHER, *_STATION),
+)
+
+
+_INDOOR = "IndoorEnvironmentObserved"
+_PLACES = ("northWall", "southWall", "eastWall", "westWall", "center", "floor", "roof", "ceiling")
+
+
+def _measured(name: str, what: str, plausible: dict[str, Bounds], allowed: Bounds) -> ModelAttribute:
+    units = tuple(code for code in plausible if code)
+    return ModelAttribute(name=name, kind="number", description=what, units=units, allowed=allowed, plausible=plausible)
+
+
+_HEIGHT = _measured("sensorHeight", "Height of the sensor above the floor.", {"MTR": between(0, 100)}, between(0))
+
+
+INDOOR_ENVIRONMENT_OBSERVED = Model(
+    name=_INDOOR,
+    subject=ENVIRONMENT,
+    version="0.0.1",
+    context=context_urls(ENVIRONMENT),
+    schema_url=schema_url(ENVIRONMENT, _INDOOR),
+    time=("dateObserved",),
+    device="refDevice",
+    location_required=True,
+    attributes=(
+        _measured("temperature", "Temperature of the air.", {"CEL": between(0, 60)}, between(0)),
+        _measured("relativeHumidity", "Relative humidity, a fraction from 0 to 1.", {"C62": between(0, 1)}, between(0)),
+        _measured("co2", "Carbon dioxide.", {"59": between(250, 40_000), "GP": between(450, 72_000)}, Bounds()),
+        _measured("atmosphericPressure", "Atmospheric pressure.", {"A97": between(500, 1100)}, between(0)),
+        _measured("illuminance", "Light on a surface.", {"LUX": between(0, 200_000)}, between(0)),
+        _measured("peopleCount", "People in the room.", {"": between(0, 100_000)}, between(0)),
+        _HEIGHT.model_copy(update={"measured": False}),
+        ModelAttribute(
+            name="sensorPlacement",
+            kind="text",
+            description="Where the sensor is.",
+            choices=_PLACES,
+            measured=False,
+        ),
+    ),
+)
+
+
+_NOISE = "NoiseLevelObserved"
+
+
+def _level(name: str, what: str) -> ModelAttribute:
+    return ModelAttribute(name=name, kind="number", description=what, units=("2N",), plausible={"2N": between(10, 160)})
+
+
+def _text(name: str, what: str, *choices: str) -> ModelAttribute:
+    return ModelAttribute(name=name, kind="text", description=what, choices=choices, measured=False)
+
+
+NOISE_LEVEL_OBSERVED = Model(
+    name=_NOISE,
+    subject=ENVIRONMENT,
+    version="0.2.1",
+    context=context_urls(ENVIRONMENT),
+    schema_url=schema_url(ENVIRONMENT, _NOISE),
+    time=("dateObservedFrom", "dateObservedTo"),
+    device="refDevice",
+    location_required=True,
+    attributes=(
+        _level("LAeq", "Equivalent level of the period, A-weighted."),
+        _level("LAmax", "Highest level of the period, A-weighted."),
+        _level("LAS", "Level with slow time weighting, A-weighted."),
+        _level("LAeq_d", "Equivalent level of the day, A-weighted."),
+        _text("sonometerClass", "Class of the sound level meter.", "0", "1", "2"),
+        _text("obstacles", "What stands between the sensor and the sources of noise."),
+        _text("heightAverage", "Height of the sensor in metres, as a text."),
+        _text("distanceAverage", "Distance of the sources of noise in metres, as a text."),
+    ),
 )

@@ -12,7 +12,7 @@ Left out: airTemperatureTSA (an object), the relations to other entities, and wh
 from __future__ import annotations
 
 from pipeline.models.base import Bounds, Model, ModelAttribute, between
-from pipeline.models.subjects import WEATHER, context_urls, schema_url
+from pipeline.models.context import WEATHER, context_urls, schema_url
 
 _NAME = "WeatherObserved"
 _POSITIVE = between(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.core.record import Destination, header, header_start
-from pipeline.encode.ce_id import RULE, entity_id, suffix
+from pipeline.encode.headers import RULE, entity_id, suffix
 
 if TYPE_CHECKING:
     from pipeline.normalise.plan import Plan

@@ -14,17 +14,16 @@ from functools import cached_property
 import orjson
 
 from pipeline.core import times
+from pipeline.core.delivery import Message
 from pipeline.core.errors import PayloadError, Reason
-from pipeline.core.field_path import Fields, Path
-from pipeline.core.json_words import lack, lacking, told
-from pipeline.core.message import Message
+from pipeline.core.field_path import Fields, Path, lack, lacking, told
 from pipeline.core.places import WORLD, Area
 from pipeline.core.recent import Recent, Room
 from pipeline.core.record import Record, header, varint
-from pipeline.devices.last_seen import UNSEEN, Seen
 from pipeline.devices.registry import Device
+from pipeline.devices.silence import UNSEEN, Seen
 from pipeline.encode import headers as cloudevents
-from pipeline.encode.ce_id import GivenNames, device_key, entity_id
+from pipeline.encode.headers import GivenNames, device_key, entity_id
 from pipeline.encode.ngsi_ld import (
     ENTITY_OPENING,
     LOCATION_MIDDLE,
@@ -245,7 +244,7 @@ class Plan:
         """Return the record of one reading that the fast path has declined.
 
         recorded: the encoded header `ce_recordedtime`. digest: of what came, the payload or this reading's fields (see
-        pipeline/encode/ce_id.py). index: how many readings of the message came before that would have the same id.
+        pipeline/encode/headers.py). index: how many readings of the message came before that would have the same id.
         uplink: what brought the reading, if a network tells its time and counter.
 
         Raises:

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pipeline.core import times
+from pipeline.core.delivery import Message
 from pipeline.core.field_path import Fields, Path
-from pipeline.core.message import Message
 from pipeline.core.record import Record
 from pipeline.encode import ngsi_ld
-from pipeline.encode.ce_id import RULE
+from pipeline.encode.headers import RULE
 from pipeline.models.units import Conversion
 from pipeline.normalise.attribute import Slot
 from pipeline.normalise.binding import MAX_AGE, Position

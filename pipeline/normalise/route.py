@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.core.delivery import Batch, Fate, Stage
+from pipeline.core.delivery import INVALID_TOPIC, Batch, Fate, Message, Stage
 from pipeline.core.errors import PayloadError, Reason
-from pipeline.core.message import INVALID_TOPIC, Message
 from pipeline.core.mqtt_topics import TopicPattern, TopicTree
 from pipeline.core.recent import Recent, Room
-from pipeline.encode.refusals import Refusals, invalid_topic
+from pipeline.encode.dead_letter import Refusals, invalid_topic
 
 TOPICS = 131_072
 """How many topics are always known, of all feeds together."""

@@ -10,19 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.core.delivery import Batch, Fate, Stage
+from pipeline.core.delivery import Batch, Fate, Message, Stage
 from pipeline.core.errors import PayloadError, Reason, as_refusal
 from pipeline.core.field_path import WRAPPER, Fields
-from pipeline.core.message import Message
 from pipeline.core.record import Record
 from pipeline.devices.state import FRAMES, STATE, DeviceStates
-from pipeline.encode.ce_id import crc32c, digest_of
+from pipeline.encode.dead_letter import Refusals
+from pipeline.encode.headers import crc32c, digest_of
 from pipeline.encode.ngsi_ld import recorded_header
-from pipeline.encode.refusals import Refusals
-from pipeline.normalise.decode import name_of, named, too_large
-from pipeline.normalise.envelope import Envelope
+from pipeline.normalise.decode import Envelope, name_of, named, too_large
+from pipeline.normalise.normalise import Bundle
 from pipeline.normalise.plan import Plan, nothing_measured
-from pipeline.normalise.record_buffer import Bundle
 from pipeline.sdk.connector import MOST_READINGS, Decoded, Uplink
 
 MOST_MADE = 8 * 1024**2

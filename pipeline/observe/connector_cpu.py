@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter, thread_time
 
-from pipeline.core.delivery import Batch, Stage
+from pipeline.core.delivery import Batch, Message, Stage
 from pipeline.core.logs import Log
-from pipeline.core.message import Message
 from pipeline.lorawan.unwrap import Heard
 
 Costs = dict[str, float]

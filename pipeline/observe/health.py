@@ -6,16 +6,77 @@ it not ready: nothing comes or goes, and what routes to it or waits for it shoul
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from time import monotonic
 from typing import Any
 
 from pipeline.core.delivery import Ledger
 from pipeline.http.server import Answer, Page, probe
-from pipeline.observe.config_status import InForce
-from pipeline.observe.loop_lag import LoopLag
+
+
+@dataclass(slots=True)
+class InForce:
+    """Times are seconds since 1970 UTC. refused: what was wrong with the file at the last reload; empty if nothing."""
+
+    file: str = ""
+    hash: str = ""
+    loaded: float = field(default_factory=time.time)
+    reloads: int = 0
+    refusals: int = 0
+    refused: list[str] = field(default_factory=list)
+
+    def applied(self, fingerprint: str) -> None:
+        """Note that the file was taken."""
+        self.hash, self.loaded, self.refused = fingerprint, time.time(), []
+        self.reloads += 1
+
+    def kept(self, why: list[str]) -> None:
+        """Note that the file was refused."""
+        self.refused = why
+        self.refusals += 1
+
+
+_TICK = 0.1
+_HALF = 15.0  # seconds; two such windows are looked at, so that no scrape every 15 s misses a peak
+
+
+class LoopLag:
+    """Measures while `run` runs. All values are seconds."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._due: float | None = None
+        self._last = 0.0
+        self._since = clock()
+        self._peak = self._peak_before = 0.0
+
+    async def run(self) -> None:
+        """Measure until cancelled."""
+        while True:
+            self._due = self._clock() + _TICK
+            await asyncio.sleep(_TICK)
+            self.note(self._clock() - self._due)
+
+    def note(self, late: float) -> None:
+        """Take one measurement."""
+        self._last = max(0.0, late)
+        if self._clock() - self._since >= _HALF:
+            self._since, self._peak_before, self._peak = self._clock(), self._peak, 0.0
+        self._peak = max(self._peak, self._last)
+
+    def now(self) -> float:
+        """How late the loop is at this moment: the last measurement, or the one that is overdue."""
+        overdue = 0.0 if self._due is None else self._clock() - self._due
+        return max(self._last, overdue)
+
+    def worst(self) -> float:
+        """How late it was at its worst, in the last 15 to 30 seconds."""
+        return max(self._peak, self._peak_before, self.now())
+
 
 _DEAD = 10.0  # seconds that the loop may be late
 _UNKEPT = "State cannot be kept: after a restart recorded LoRaWAN frames are accepted again, and Devices told anew."

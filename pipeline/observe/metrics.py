@@ -31,10 +31,9 @@ from pipeline.core import logs
 from pipeline.core.clock import Clock
 from pipeline.core.delivery import Fate, Ledger
 from pipeline.core.errors import Reason
-from pipeline.lorawan.radio import Radio
-from pipeline.lorawan.statistics import FrameLedger, RawLedger
-from pipeline.observe import metrics_lorawan, metrics_silent, metrics_state
-from pipeline.observe.config_status import InForce
+from pipeline.lorawan.statistics import FrameLedger, Radio, RawLedger
+from pipeline.observe import metrics_devices
+from pipeline.observe.health import InForce
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 AGE_BUCKETS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21_600.0, 86_400.0, 604_800.0)
@@ -217,9 +216,9 @@ class Metrics:
         self.raw: dict[str, RawLedger] = {}
         self.radio: dict[str, Radio] = {}
         self.frames = FrameLedger()
-        self.silent: metrics_silent.Watched = metrics_silent.Nobody()
-        self.remembered: Sequence[metrics_state.Places] = ()
-        self.store: metrics_state.Keeps = metrics_state.Nothing()
+        self.silent: metrics_devices.Watched = metrics_devices.Nobody()
+        self.remembered: Sequence[metrics_devices.Places] = ()
+        self.store: metrics_devices.Keeps = metrics_devices.Nothing()
         self.publish = PublishMetrics(self.registry)
         self.costs: Mapping[str, float] = {}
         self.slow: Mapping[str, int] = {}
@@ -332,9 +331,9 @@ class _Live(Collector):
         for connector in self._metrics.costs:
             slow.add_metric([connector], self._metrics.slow.get(connector, 0))
         yield slow
-        yield from metrics_lorawan.collect(self._metrics.raw, self._metrics.radio, self._metrics.frames)
-        yield from metrics_silent.collect(self._metrics.silent)
-        yield from metrics_state.collect(self._metrics.store, self._metrics.remembered)
+        yield from metrics_devices.collect_frames(self._metrics.raw, self._metrics.radio, self._metrics.frames)
+        yield from metrics_devices.collect_silence(self._metrics.silent)
+        yield from metrics_devices.collect_state(self._metrics.store, self._metrics.remembered)
 
     def _conservation(self) -> Iterator[Metric]:
         received = CounterMetricFamily("headrace_received_messages", "Messages received.", labels=["feed"])

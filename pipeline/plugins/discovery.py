@@ -7,12 +7,14 @@ names a folder trusts what is in it. What it prints goes to standard error: stan
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import pkgutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import redirect_stdout
 from functools import partial
 from hashlib import sha256
@@ -21,10 +23,54 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
+from pipeline.core.files import HANDMADE, content
 from pipeline.plugins.registry import Broken, Found, OwnFormat
-from pipeline.plugins.source_lines import SourceLines
 from pipeline.sdk.connector import Connector, Format
 from pipeline.sdk.dialect import Dialect
+
+
+class SourceLines:
+    """One file's declarations; line 1 where nothing is found, as in a file whose connector is made elsewhere."""
+
+    def __init__(self, file: Path) -> None:
+        try:
+            self._nodes = list(ast.walk(ast.parse(content(file, HANDMADE))))
+        except (OSError, ValueError, SyntaxError):
+            self._nodes = []
+
+    def assignment(self, names: AbstractSet[str] = frozenset({"connector", "connectors"})) -> int:
+        """Return the line of `connector = ...`, or of whatever has one of the names."""
+        for node in self._nodes:
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
+            if any(isinstance(target, ast.Name) and target.id in names for target in targets):
+                return _line(node)
+        return 1
+
+    def connector(self, connector: Connector) -> int:
+        """Return the line of a connector's declaration: the call that names its first device."""
+        for call in self._calls("Connector"):
+            texts = [node.value for node in ast.walk(call) if isinstance(node, ast.Constant)]
+            if connector.devices[:1] and connector.devices[0] in texts:
+                return call.lineno
+        return self.assignment()
+
+    def example(self, name: str, otherwise: int) -> int:
+        """Return the line of the example of that name."""
+        for call in self._calls("Example"):
+            given = [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "name")]
+            if any(isinstance(each, ast.Constant) and each.value == name for each in given):
+                return call.lineno
+        return otherwise
+
+    def _calls(self, name: str) -> list[ast.Call]:
+        calls = [node for node in self._nodes if isinstance(node, ast.Call)]
+        return [call for call in calls if getattr(call.func, "id", getattr(call.func, "attr", "")) == name]
+
+
+def _line(node: ast.AST) -> int:
+    return int(getattr(node, "lineno", 1))
+
 
 GROUP = "headrace.connectors"
 """The group of entry points through which an installed package brings connectors."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from struct import Struct
+from struct import Struct, iter_unpack
 from typing import Final, Literal
 
 import google_crc32c
@@ -22,6 +22,32 @@ from aiokafka import codec
 from aiokafka.record.util import calc_crc32c
 
 from pipeline.core.record import VARINTS, Record, varint
+
+_SEED: Final = 0x9747B28C
+_MIX: Final = 0x5BD1E995
+_WORD: Final = 0xFFFFFFFF
+_POSITIVE: Final = 0x7FFFFFFF
+
+
+def murmur2(data: bytes) -> int:
+    """Hash `data` as `org.apache.kafka.common.utils.Utils.murmur2` does; unsigned, 32 bits."""
+    size = len(data)
+    whole = size & ~3
+    mixed = _SEED ^ size
+    for (word,) in iter_unpack("<I", data[:whole]):
+        part = word * _MIX & _WORD
+        part = (part ^ part >> 24) * _MIX & _WORD
+        mixed = mixed * _MIX & _WORD ^ part
+    if size > whole:
+        mixed = (mixed ^ int.from_bytes(data[whole:], "little")) * _MIX & _WORD
+    mixed = (mixed ^ mixed >> 13) * _MIX & _WORD
+    return mixed ^ mixed >> 15
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Say which of `partitions` (at least 1) holds `key`."""
+    return (murmur2(key) & _POSITIVE) % partitions
+
 
 Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 

@@ -13,8 +13,7 @@ from pipeline.core.errors import StartError
 from pipeline.core.threads import in_thread
 from pipeline.publish.cluster import PROBLEMS, Cluster, LinkError
 from pipeline.publish.error_codes import name_of, remedy
-from pipeline.publish.options import KafkaOptions
-from pipeline.publish.token import TokenProvider
+from pipeline.publish.options import KafkaOptions, TokenProvider
 
 _UNKNOWN: Final = 3
 _LARGEST: Final = 8 * 1024**2

@@ -16,9 +16,9 @@ from pipeline.core.clock import CLOCK, Clock
 from pipeline.core.delivery import Batch
 from pipeline.core.errors import StartError
 from pipeline.core.record import Record
+from pipeline.publish.accumulator import DeadLetter, Intake
 from pipeline.publish.cluster import Cluster, LinkError
 from pipeline.publish.error_codes import remedy
-from pipeline.publish.intake import DeadLetter, Intake
 from pipeline.publish.options import CreateTopics, KafkaOptions, Sasl, Tls
 from pipeline.publish.sender import PublishEvents, Sender
 from pipeline.publish.timekeeper import Timekeeper

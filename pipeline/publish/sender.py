@@ -17,10 +17,9 @@ from typing import Final, Protocol
 
 from pipeline.core.clock import CLOCK, TOLERATED
 from pipeline.core.logs import Log
+from pipeline.publish.accumulator import SEQUENCES, Chunk, Slot
 from pipeline.publish.batch import NO_PRODUCER, encode_batch
-from pipeline.publish.chunk import SEQUENCES, Chunk, Slot
-from pipeline.publish.cluster import LinkError, Produced
-from pipeline.publish.connection import Batches
+from pipeline.publish.cluster import Batches, LinkError, Produced
 from pipeline.publish.error_codes import TOO_LARGE, Answer, answer_of, maybe_stored, name_of, remedy
 from pipeline.publish.options import KafkaOptions
 

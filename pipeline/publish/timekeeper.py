@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.core.clock import Clock
 from pipeline.core.logs import Log
-from pipeline.publish.quorum import Asked, ClockFacts, told_time
+from pipeline.publish.survey import Asked, ClockFacts, told_time
 
 _EACH: Final = 60.0
 _SELDOM: Final = 600.0  # where Kafka does not tell: each question is a line in its authorizer's log

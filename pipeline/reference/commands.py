@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from pipeline.cli.tree import Argument, Command, every, root
+from pipeline.cli.parser import Argument, Command, every, root
 
 _PAGE = """# Commands
 

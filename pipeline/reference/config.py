@@ -14,10 +14,9 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import AfterValidator, SecretStr
 from pydantic.fields import FieldInfo
 
-from pipeline.config.fields import alternatives, entries, sections
-from pipeline.config.formats import check_format
+from pipeline.config.diagnose import alternatives, entries, example, sections
+from pipeline.config.feeds import check_format
 from pipeline.config.root import Config
-from pipeline.config.sentences import example
 from pipeline.config.values import (
     Section,
     check_address,

@@ -12,7 +12,7 @@ import orjson
 from msgspec import Struct
 
 from pipeline.core.errors import PayloadError, Reason
-from pipeline.core.json_words import told
+from pipeline.core.field_path import told
 
 Fields = Mapping[str, Any]
 """What a payload decodes to: names lead to values, or to deeper fields."""

@@ -8,7 +8,7 @@ from pipeline.core.delivery import Batch, Delivery, Fate, Stage
 from pipeline.core.errors import Reason
 from pipeline.core.record import Record
 from pipeline.encode.dead_letter import DeadLetters
-from pipeline.publish.intake import MAX_VALUE
+from pipeline.publish.accumulator import MAX_VALUE
 
 
 class Paper(Stage[Record]):

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from pipeline.core.delivery import Batch, Stage
+from pipeline.core.delivery import Batch, Message, Stage
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.files import document, own, own_folder
 from pipeline.core.logs import Log
-from pipeline.core.message import Message
-from pipeline.encode.refusals import Refusals
+from pipeline.encode.dead_letter import Refusals
 
 _LOG = Log(__name__)
 _DEATHS = 2

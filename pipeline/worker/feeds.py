@@ -12,20 +12,44 @@ from typing import Any
 
 from pipeline.build import options as wiring
 from pipeline.build.context import Shared
-from pipeline.config.feeds_udp import SemtechUdpFeed as UdpConfig
+from pipeline.config.feeds import SemtechUdpFeedConfig as UdpConfig
 from pipeline.config.root import Config
-from pipeline.core.delivery import Ledger, Stage
+from pipeline.core.delivery import Batch, Ledger, Message, Stage
 from pipeline.core.errors import StartError
 from pipeline.core.logs import Log
-from pipeline.core.message import Message
-from pipeline.encode.refusals import Refusals
+from pipeline.encode.dead_letter import Refusals
 from pipeline.feeds.mqtt.feed import MqttFeed
 from pipeline.feeds.semtech_udp import SemtechUdpFeed
 from pipeline.observe.health import FeedHealth, Health
 from pipeline.observe.metrics import FeedMetrics, Metrics
 from pipeline.publish import Publisher
 from pipeline.worker.crash_guard import Careful, CrashGuard
-from pipeline.worker.swappable_stage import Switch
+
+
+class Switch(Stage[Message]):
+    """Passes everything on; what follows is exchanged between two batches, and no message is lost or overtaken."""
+
+    def __init__(self, stage: Stage[Message]) -> None:
+        self.stage = stage
+
+    def put(self, batch: Batch[Message]) -> None:
+        """Pass the batch on."""
+        self.stage.put(batch)
+
+    def kept(self) -> int:
+        """Nothing stays here."""
+        return self.stage.kept()
+
+    async def drain(self, deadline: float) -> None:
+        """Let what follows pass on what it keeps."""
+        await self.stage.drain(deadline)
+
+    async def lead_to(self, stage: Stage[Message]) -> None:
+        """Exchange what follows; first it passes on what it keeps, so that older messages stay before newer ones."""
+        old = self.stage
+        await old.drain(monotonic())
+        self.stage = stage
+
 
 _LOG = Log(__name__)
 _LOOK_SECONDS = 0.02

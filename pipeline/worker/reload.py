@@ -18,21 +18,20 @@ from pipeline.config.findings import InvalidConfigError
 from pipeline.config.loading import Loaded
 from pipeline.config.root import Config
 from pipeline.core import logs
-from pipeline.core.delivery import Stage
+from pipeline.core.delivery import Message, Stage
 from pipeline.core.errors import ConfigError, HeadraceError
 from pipeline.core.logs import Log
-from pipeline.core.message import Message
 from pipeline.core.threads import StuckError, apart
 from pipeline.devices.registry import TakesDevices
 from pipeline.http.server import Admin
-from pipeline.observe.config_status import InForce
+from pipeline.observe.health import InForce
 from pipeline.plugins.registry import Found
 from pipeline.publish import Publisher
 from pipeline.worker.feeds import FeedSet
-from pipeline.worker.systemd import Systemd
+from pipeline.worker.process import Systemd
 
 if TYPE_CHECKING:
-    from pipeline.conformance.bench import Fault
+    from pipeline.conformance.examples import Fault
 
 _LOG = Log(__name__)
 _PATIENCE = 60.0  # seconds; 100,000 devices are read in two
@@ -170,8 +169,7 @@ class Reload:
 
 def _faults(found: Found) -> Iterator[Fault]:
     """Yield what a connector's examples do not become."""
-    from pipeline.conformance.bench import Bench  # noqa: PLC0415 - nothing else of a worker needs it
-    from pipeline.conformance.examples import faults  # noqa: PLC0415
+    from pipeline.conformance.examples import Bench, faults  # noqa: PLC0415 - nothing else of a worker needs it
 
     bench = Bench(found)
     for example in found.connector.examples:

@@ -13,31 +13,29 @@ from typing import Literal
 from pipeline.build import options as wiring
 from pipeline.build.context import Shared
 from pipeline.config.loading import Loaded
-from pipeline.config.network_rules import holds_frames
 from pipeline.config.root import Config
+from pipeline.config.rules import holds_frames
 from pipeline.core import event_loop, failpoint, logs
 from pipeline.core.clock import CLOCK
 from pipeline.core.errors import Reason, StartError
 from pipeline.core.logs import Log
 from pipeline.core.record import Record
-from pipeline.devices.current import Directory
-from pipeline.devices.silence_events import SilentEvents
-from pipeline.devices.silence_watch import SilentDevices, now
+from pipeline.devices.registry import Directory
+from pipeline.devices.silence_watch import SilentDevices, SilentEvents, now
 from pipeline.devices.unknown import UnknownDevices
 from pipeline.feeds.mqtt.options import Trouble
 from pipeline.feeds.semtech_udp import Seen
 from pipeline.http.server import Admin
-from pipeline.observe.health import Health, pages
-from pipeline.observe.loop_lag import LoopLag
+from pipeline.observe.health import Health, LoopLag, pages
 from pipeline.observe.metrics import Metrics
 from pipeline.observe.page import Letters, Newest, Page, Sources, about
 from pipeline.publish import Publisher
 from pipeline.state.store import Store
-from pipeline.worker import memory
+from pipeline.worker import process
 from pipeline.worker.crash_guard import CrashGuard
 from pipeline.worker.feeds import Around, FeedSet
+from pipeline.worker.process import Systemd
 from pipeline.worker.reload import Reload, Touched
-from pipeline.worker.systemd import Systemd
 
 _LOG = Log(__name__)
 _HEALTHY_SECONDS = 60.0  # a life that lasted so long was not killed by its first messages
@@ -141,7 +139,7 @@ class Worker:
                 self._admin.token()
             await self._admin.start(*wiring.admin_address(self._config))
             if await self._publisher_started():
-                memory.settle()
+                process.settle()
                 await self._work()
         except StartError:
             self._guard.stopped()

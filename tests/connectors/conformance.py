@@ -12,7 +12,7 @@ import pytest
 import connectors
 from headrace import Attribute, Connector, Example, Fields, Observation, PayloadError, Uplink
 from pipeline.config.values import field_path
-from pipeline.core.message import Message
+from pipeline.core.delivery import Message
 from pipeline.core.record import decode_headers
 from pipeline.encode.ngsi_ld import recorded_header
 from pipeline.models import MODELS

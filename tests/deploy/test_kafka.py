@@ -13,7 +13,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from pipeline.publish.partition import partition_of
+from pipeline.publish.batch import partition_of
 from tests.support.kafka import Kafka
 from tests.support.kafka_client import KafkaClient
 from tests.support.toolchain import kafka_command

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.core.clock import Clock
-from pipeline.core.delivery import Batch, Fate, Lane, Ledger
+from pipeline.core.delivery import Batch, Fate, Lane, Ledger, Message
 from pipeline.core.errors import Reason
-from pipeline.core.message import Message
 from pipeline.core.record import Destination, Record, encode_headers
 from pipeline.publish import CreateTopics, KafkaOptions, Publisher
 from tests.support.kafka_client import Consumed

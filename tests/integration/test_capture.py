@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import pytest
 
-from pipeline.config.dialects import dialects
+from pipeline.config.feeds import dialects
 from pipeline.core.times import parse
 from pipeline.sdk.dialect import Frame
 from tests.connectors.network_servers.capture import rows

@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from pipeline.core.errors import Reason
-from pipeline.demo.faults import FAULTS
+from pipeline.demo.city import FAULTS
 
 pytestmark = pytest.mark.real
 

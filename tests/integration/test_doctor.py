@@ -15,11 +15,10 @@ import pytest
 import yaml
 
 from pipeline import config
-from pipeline.demo import brokers
+from pipeline.demo import stack
 from pipeline.publish.options import KafkaOptions
-from pipeline.publish.quorum import ClockFacts, Untold
-from pipeline.publish.survey import survey
-from pipeline.tools.doctor import clock
+from pipeline.publish.survey import ClockFacts, Untold, survey
+from pipeline.tools.doctor import kafka
 from tests.conftest import USERS
 from tests.integration.worker_bench import WorkerBench, reading, until
 from tests.support.certs import Certificates
@@ -99,14 +98,14 @@ def test_a_clock_that_is_wrong(bench: WorkerBench, tmp_path: Path, wrong: int, s
 
     assert isinstance(facts.clock, ClockFacts), facts.clock
     assert abs(facts.clock.ahead - wrong) < 1
-    found = clock.judge(config.load(file, {}), facts)
+    found = kafka.judge_clock(config.load(file, {}), facts)
     assert found.severity == severity, found
 
 
 def test_a_broker_that_tells_no_time(tmp_path: Path) -> None:
     """Tansu speaks Kafka's protocol without a quorum; Kafka with ZooKeeper leaves the question out in the same way."""
     port = free_port()
-    tansu = Process(brokers.kafka_command(tmp_path, port), tmp_path / "tansu.log", cwd=tmp_path)
+    tansu = Process(stack.kafka_command(tmp_path, port), tmp_path / "tansu.log", cwd=tmp_path)
     tansu.start()
     try:
         tansu.wait_until(lambda: is_open(port), what="listening")
@@ -277,8 +276,8 @@ def test_what_kafka_does_not_allow(bench: WorkerBench, new_kafka: Callable[..., 
     assert rights["severity"] == "critical"
     assert rights["evidence"] == f"{bench.topic}: User:headrace may not Write."
     assert "--allow-principal User:headrace --operation Write" in rights["change"]
-    [clock] = doctor.of("kafka.clock")
-    assert clock["severity"] == "info", "a right that is missing is no fault of the clock"
-    assert clock["evidence"].endswith("Kafka answered CLUSTER_AUTHORIZATION_FAILED.")
-    assert clock["change"].endswith(" --allow-principal User:headrace --operation Describe --cluster")
+    [found] = doctor.of("kafka.clock")
+    assert found["severity"] == "info", "a right that is missing is no fault of the clock"
+    assert found["evidence"].endswith("Kafka answered CLUSTER_AUTHORIZATION_FAILED.")
+    assert found["change"].endswith(" --allow-principal User:headrace --operation Describe --cluster")
     assert "headrace-secret" not in json.dumps(doctor.findings) + doctor.err

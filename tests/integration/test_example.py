@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.encode.ce_id import crc32c
+from pipeline.encode.headers import crc32c
 from tests.integration.worker_bench import READING, WorkerBench, entity_of, fates, headers_of
 from tests.support.event_headers import REQUIRED
 from tests.support.headrace import ROOT

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.tree import every, root, tree
+from pipeline.cli.parser import every, root, tree
 from tests.integration.newcomer import Newcomer
 from tests.support.headrace import ROOT
 from tests.support.kafka import Kafka

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from aiokafka import AIOKafkaProducer
 
+from pipeline.core.delivery import Message
 from pipeline.core.errors import Reason
-from pipeline.core.message import Message
 from pipeline.core.record import decode_headers
 from pipeline.encode.dead_letter import DeadLetters
 from tests.conftest import USERS

@@ -7,15 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.core.delivery import Batch, Fate, Lane, Ledger
+from pipeline.core.delivery import Batch, Fate, Lane, Ledger, Message
 from pipeline.core.errors import Reason
 from pipeline.core.field_path import Path
-from pipeline.core.message import Message
 from pipeline.core.mqtt_topics import TopicPattern
 from pipeline.core.recent import Room
 from pipeline.core.record import Record, decode_headers
-from pipeline.encode.dead_letter import DeadLetters
-from pipeline.encode.refusals import Refusals
+from pipeline.encode.dead_letter import DeadLetters, Refusals
 from pipeline.models import MODELS
 from pipeline.normalise.attribute import slots_of
 from pipeline.normalise.binding import Binding, FromField, ObservedAt, Position, Source

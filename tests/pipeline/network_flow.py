@@ -12,11 +12,9 @@ import yaml
 from pipeline import config
 from pipeline.build import options as wiring
 from pipeline.build.context import Shared
-from pipeline.core.delivery import Batch, Lane, Ledger
-from pipeline.core.message import Message
+from pipeline.core.delivery import Batch, Lane, Ledger, Message
 from pipeline.core.record import Record
-from pipeline.devices.current import Directory
-from pipeline.devices.registry import Devices
+from pipeline.devices.registry import Devices, Directory
 from pipeline.devices.silence_watch import SilentDevices
 from pipeline.state.store import Store
 from tests.pipeline.flow import ARRIVAL, Memory

@@ -11,8 +11,7 @@ import yaml
 from pipeline import config
 from pipeline.build import options as wiring
 from pipeline.build.context import Shared
-from pipeline.core.delivery import Batch, Lane, Ledger
-from pipeline.core.message import Message
+from pipeline.core.delivery import Batch, Lane, Ledger, Message
 from pipeline.core.record import Record
 from pipeline.state.store import Store
 from tests.pipeline.flow import ARRIVAL, Memory

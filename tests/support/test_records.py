@@ -8,7 +8,7 @@ import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage
 
 from pipeline.models import MODELS, context
-from pipeline.models.subjects import CORE_CONTEXT
+from pipeline.models.context import CORE_CONTEXT
 from tests.support import event_headers, ngsi_lint
 from tests.support.event_headers import check_reads_back
 from tests.support.records import assert_record, check_schema, parse_strictly, simplified

@@ -10,11 +10,11 @@ from dataclasses import asdict
 from pipeline import config
 from pipeline.cli import commands
 from pipeline.config.findings import Finding, listed
-from pipeline.config.schema import schema
+from pipeline.config.loading import schema
 from pipeline.core import logs
 from pipeline.core.errors import ConfigError
-from pipeline.tools.check import networks as check_networks
 from pipeline.tools.check import report as check
+from pipeline.tools.check import report as check_networks
 
 _HELP = f"""examples:
   headrace check city.yaml

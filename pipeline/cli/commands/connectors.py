@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli import commands
-from pipeline.config import extended, known
+from pipeline.config import connector_folders, extended
 from pipeline.config.findings import did_you_mean
 from pipeline.core.errors import ConfigError, StartError
-from pipeline.core.printable import printable
+from pipeline.core.logs import printable
 from pipeline.plugins.registry import Broken, Found, OwnFormat, Registry
 from pipeline.sdk.connector import Connector, Observation
 
@@ -80,7 +80,7 @@ def _registry(parsed: argparse.Namespace) -> Registry:
     for path in parsed.path:
         if not Path(path).is_dir():
             raise StartError(f"{path} is no folder: `--path` takes a folder of connectors.")
-    return known.registry(parsed.path)
+    return connector_folders.registry(parsed.path)
 
 
 def _list(parsed: argparse.Namespace) -> int:
@@ -158,7 +158,7 @@ def _chosen(parsed: argparse.Namespace) -> tuple[list[Found], list[Broken], list
     path = Path(what)
     if not path.exists():
         return [_named(registry, what)], [], []
-    whole = known.registry([*parsed.path, str(path)])  # with all others, so that a name that is taken shows
+    whole = connector_folders.registry([*parsed.path, str(path)])  # with all others, so that a name that is taken shows
     found = [each for each in whole.found if _inside(each.file, path)]
     broken = [each for each in whole.broken if _inside(each.file, path)]
     formats = [each for each in whole.formats.values() if _inside(each.file, path)]

@@ -17,7 +17,7 @@ from pipeline.cli import commands
 from pipeline.config import Loaded, device_text
 from pipeline.config.values import spell_seconds
 from pipeline.core.errors import ConfigError, StartError
-from pipeline.core.printable import printable
+from pipeline.core.logs import printable
 from pipeline.devices.registry import Device
 
 _HELP = f"""examples:

@@ -15,8 +15,8 @@ from time import time
 from pipeline import config
 from pipeline.cli import commands
 from pipeline.core import times
+from pipeline.core.delivery import Message
 from pipeline.core.errors import ConfigError
-from pipeline.core.message import Message
 
 _FILE_NAME = re.compile(r"[^\s{}\[\]\"]+\.[A-Za-z][A-Za-z0-9]{0,4}")
 _TOPIC = re.compile(r"[^+#]+", re.DOTALL)

@@ -8,16 +8,14 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import TypeVar
 
+from pipeline.core.budgets import Slice
 from pipeline.core.clock import CLOCK
-from pipeline.core.delivery import Batch, Lane, Ledger, Stage
+from pipeline.core.delivery import Batch, Lane, Ledger, Message, Stage
 from pipeline.core.logs import Log
-from pipeline.core.message import Message
-from pipeline.core.slice import Slice
 from pipeline.feeds.mqtt.causes import After, ConnectionFailedError
-from pipeline.feeds.mqtt.client import Answer, PahoClient
+from pipeline.feeds.mqtt.client import READ_SIZE, Answer, BrokerSocket, PahoClient, pending, read_size, refuses_us
 from pipeline.feeds.mqtt.options import FeedEvents, MqttOptions, Trouble
 from pipeline.feeds.mqtt.packets import Frames, ProtocolError
-from pipeline.feeds.mqtt.socket import READ_SIZE, BrokerSocket, pending, read_size, refuses_us
 from pipeline.feeds.mqtt.writer import Writer
 
 T = TypeVar("T")

@@ -4,28 +4,73 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
 from paho.mqtt.client import WebsocketConnectionError
 
-from pipeline.core.delivery import MAX_WEIGHT, Ledger, Stage
+from pipeline.core.delivery import MAX_WEIGHT, Ledger, Message, Stage
 from pipeline.core.errors import StartError
+from pipeline.core.files import document, replace
 from pipeline.core.logs import Log
-from pipeline.core.message import Message
 from pipeline.core.threads import in_thread
 from pipeline.feeds.mqtt.causes import ConnectionFailedError, Row, fewer_filters, most_filters
-from pipeline.feeds.mqtt.client import Answer, UnreadableError
+from pipeline.feeds.mqtt.client import Answer, BrokerSocket, UnreadableError, refuses_us
 from pipeline.feeds.mqtt.connection import FIRST_FAILURE, Connection
 from pipeline.feeds.mqtt.options import FeedEvents, MqttOptions, Trouble
-from pipeline.feeds.mqtt.session import RememberedSession
-from pipeline.feeds.mqtt.socket import BrokerSocket, refuses_us
+
+_LOG = Log(__name__)
+
+
+class RememberedSession:
+    """The session of one client id on one broker, as its last life left it.
+
+    The file is JSON: broker, client_id, filters (sorted). One that cannot be read is taken for none. Every method that
+    touches it blocks: call it in a thread.
+    """
+
+    def __init__(self, options: MqttOptions) -> None:
+        self._file: Path | None = options.state_file
+        self._identity = {"broker": f"{options.host}:{options.port}", "client_id": options.client_id}
+        self.filters: frozenset[str] = frozenset()
+        self.known = False  # the broker had this session at some time
+
+    def load(self) -> None:
+        """Read the file, if there is one and it is about this session."""
+        if self._file is None or not self._file.exists():
+            return
+        try:
+            state = document(self._file)
+            filters = frozenset(str(name) for name in state.pop("filters"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            _LOG.warning(
+                "A session's file cannot be read; filters that were removed stay subscribed.", **self._about(error)
+            )
+            return
+        if state == self._identity:
+            self.filters, self.known = filters, True
+
+    def save(self, filters: Iterable[str]) -> None:
+        """Remember the session's filters; a failure is logged, for it only costs an UNSUBSCRIBE."""
+        self.filters = frozenset(filters)
+        if self._file is None:
+            return
+        try:
+            replace(self._file, json.dumps({**self._identity, "filters": sorted(self.filters)}))
+        except OSError as error:
+            _LOG.warning("A session's file cannot be written; filters removed later may stay.", **self._about(error))
+
+    def _about(self, error: Exception) -> dict[str, object]:
+        why = error.strerror if isinstance(error, OSError) else type(error).__name__
+        return {"file": self._file, "error": why, "client": self._identity["client_id"]}
+
 
 T = TypeVar("T")
-_LOG = Log(__name__)
 # MQTT 5 section 3.2.2.2: unspecified, implementation specific, unavailable, busy, quota, other server, moved, rate.
 _PASSING_REFUSALS = frozenset({0x80, 0x83, 0x88, 0x89, 0x97, 0x9C, 0x9D, 0x9F})
 _HEALTHY_SECONDS = 10.0  # a connection that lasted this long starts the back-off anew

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from pipeline.feeds.mqtt.socket import BrokerSocket
+from pipeline.feeds.mqtt.client import BrokerSocket
 
 _TLS_WANTS_READ_SECONDS = 0.01
 

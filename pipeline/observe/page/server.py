@@ -12,7 +12,7 @@ import orjson
 
 from pipeline.core.clock import CLOCK
 from pipeline.core.logs import Log
-from pipeline.observe.page.history import History
+from pipeline.observe.page.recent import History
 from pipeline.observe.page.snapshot import Sources, snapshot
 
 Scope = dict[str, Any]

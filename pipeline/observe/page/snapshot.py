@@ -2,24 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from time import time
 from typing import Any
 from urllib.parse import unquote
 
+from pipeline.config.feeds import Deduplicate, SemtechUdpFeedConfig
+from pipeline.config.root import AnyConnector, Config
+from pipeline.config.used_connectors import UsedConnector
 from pipeline.core.clock import CLOCK
 from pipeline.core.errors import Reason
 from pipeline.devices.registry import Device
-from pipeline.devices.silent_device import SilentDevice
+from pipeline.devices.silence import SilentDevice
 from pipeline.lorawan.statistics import Spread
 from pipeline.observe.metrics import Metrics
-from pipeline.observe.page.about import About
-from pipeline.observe.page.history import History
-from pipeline.observe.page.letters import Letters
-from pipeline.observe.page.newest import Newest
-from pipeline.observe.page.samples import Samples
-from pipeline.observe.page.verdict import verdict
+from pipeline.observe.page.recent import History, Letters, Newest, Point
+
+_PATIENCE = 0.75  # seconds; with one until the next look, what is stuck shows within two
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is told of one configuration.
+
+    feeds: kind and source by name. connectors: models by name. called: a vendor's, by the operator's name for it.
+    patience: seconds by feed, after which a message that has no fate is late. samples: whether payloads may be shown.
+    """
+
+    tenant: str = ""
+    feeds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    connectors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    called: Mapping[str, str] = field(default_factory=dict)
+    patience: Mapping[str, float] = field(default_factory=dict)
+    samples: bool = False
+
+
+def about(config: Config) -> About:
+    """Read a configuration."""
+    return About(
+        config.tenant,
+        {
+            name: (feed.kind, feed.listen if isinstance(feed, SemtechUdpFeedConfig) else str(feed.url))
+            for name, feed in config.feeds.items()
+        },
+        {_called(name, connector): connector.models for name, connector in config.connectors.items()},
+        {name: each.use for name, each in config.connectors.items() if isinstance(each, UsedConnector)},
+        {name: _patience(config, name) for name in config.feeds},
+        config.admin.payload_samples,
+    )
+
+
+def _patience(config: Config, feed: str) -> float:
+    """Return how long a message of a feed may wait: as it is told to, and most of a second for Kafka."""
+    of = config.feeds[feed]
+    window = 0.0 if of.dialect is None else (of.deduplicate or Deduplicate()).window
+    return round(_PATIENCE + config.kafka.linger + window, 3)
+
+
+def _called(name: str, connector: AnyConnector) -> str:
+    """Return what records and dead letters call a connector: a vendor's by its own name."""
+    return connector.use if isinstance(connector, UsedConnector) else name
+
+
+Sample = tuple[str, Mapping[str, str], float]
+
+
+class Samples:
+    """Samples by name, and by name and feed. A counter's name ends in `_total` here."""
+
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        self._found: dict[tuple[str, str | None], list[tuple[Mapping[str, str], float]]] = {}
+        for name, labels, value in samples:
+            self._found.setdefault((name, None), []).append((labels, value))
+            if "feed" in labels:
+                self._found.setdefault((name, labels["feed"]), []).append((labels, value))
+
+    def by(self, label: str, name: str, feed: str | None = None, **having: str) -> dict[str, float]:
+        """Return the sums of the samples that have these labels, by the value of one label."""
+        sums: dict[str, float] = {}
+        for labels, value in self._found.get((name, feed), ()):
+            if label in labels and having.items() <= labels.items():
+                sums[labels[label]] = sums.get(labels[label], 0) + value
+        return sums
+
+    def sum(self, name: str, feed: str | None = None, **having: str) -> float:
+        """Return the sum of the samples that have these labels; 0 if none has."""
+        found = self._found.get((name, feed), ())
+        return sum(value for labels, value in found if having.items() <= labels.items())
+
+
+FULL = 0.9  # of a lane
+_MANY_SILENT = 0.05  # of the devices
+_STEPS = (0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600)
+GOOD = "All is well: every feed is connected, and Kafka takes what comes"
+
+
+def verdict(told: Mapping[str, Any], points: Sequence[Point]) -> dict[str, Any]:
+    """Judge a snapshot.
+
+    Args:
+        told: The snapshot so far.
+        points: The last five minutes, a point a second.
+
+    Returns:
+        `kind` (`good`, `look` or `bad`), `words` (the headline) and `reasons` (sentences).
+    """
+    bad = list(told["not_ready"])
+    if not told["conserved"]:
+        bad.append("A message is unaccounted for. Please report it: it is a bug of Headrace.")
+    looks = list(_looks(told))
+    dead = round(sum(dead_letters for _, _, _, dead_letters, _, _ in points))
+    if dead:
+        looks.append(f"{dead:,} dead {'letter' if dead == 1 else 'letters'} in the last five minutes: see the reasons.")
+    if bad:
+        return {"kind": "bad", "words": "Messages do not all flow", "reasons": [*bad, *looks]}
+    if looks:
+        return {"kind": "look", "words": "Messages flow; something wants a look", "reasons": looks}
+    return {"kind": "good", "words": GOOD, "reasons": []}
+
+
+def _looks(told: Mapping[str, Any]) -> Iterator[str]:
+    if told["config_refused"]:
+        yield "The configuration file was refused at the last reload; the one before it is in force."
+    yield from told["remarks"]
+    for feed in told["feeds"]:
+        if feed["in_flight"] > FULL * feed["limit"]:
+            yield f"The lane of feed {feed['name']} is nearly full: Kafka confirms more slowly than messages come."
+        if feed["oldest"] > feed["patience"]:
+            waited = _step(feed["oldest"])
+            yield f"A message of feed {feed['name']} has waited for more than {waited}: Kafka has not confirmed it."
+    gateways, silent = told["devices"]["silent_gateways"], sum(told["devices"]["silent"].values())
+    if gateways:
+        yield f"{gateways:,.0f} {'gateway is' if gateways == 1 else 'gateways are'} silent."
+    known = told["devices"]["seen"] + told["devices"]["silent"].get("never", 0)
+    if silent > _MANY_SILENT * known:
+        yield f"{silent:,.0f} of {known:,.0f} devices {'is' if silent == 1 else 'are'} silent."
+
+
+def _step(seconds: float) -> str:
+    """Write a duration by steps: a text that changed each second would be read aloud each second."""
+    step = max((each for each in _STEPS if each <= seconds), default=0.0)
+    return f"{step * 1000:.0f} ms" if step < 1 else f"{step:g} s"
+
 
 _GATEWAYS = 12
 _EXPLAINED = {reason.value: reason.explanation for reason in Reason}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pipeline.build.bindings import location, observed_at
-from pipeline.config import Loaded, inline, vendors
+from pipeline.build.connectors import location, observed_at
+from pipeline.config import Loaded, judge_connectors, judge_inline
 from pipeline.config.connectors import AttributeSource, InlineConnector
+from pipeline.config.feeds import AUTO, Deduplicate, FramePolicy, MqttFeedConfig, SemtechUdpFeedConfig, chosen
 from pipeline.config.findings import Finding, Place
 from pipeline.config.root import AnyConnector, Config
-from pipeline.config.used import DEVICE, UsedConnector
+from pipeline.config.rules import raw
+from pipeline.config.used_connectors import DEVICE, UsedConnector
 from pipeline.config.values import Section, spell_seconds
 from pipeline.core.files import HANDMADE, content_and_mode
 from pipeline.models import MODELS
@@ -18,7 +21,110 @@ from pipeline.models.base import ModelAttribute
 from pipeline.models.units import Conversion
 from pipeline.normalise.binding import Fixed
 from pipeline.sdk.connector import Attribute
-from pipeline.tools.check import networks
+
+DEVICE_OF = "the DevEUI that the network tells, or its key in the registry"
+_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """One feed. source: where it listens. frames: what becomes of raw frames; empty where a server sends uplinks.
+
+    connectors: how many devices of the registry have each. others: what becomes of devices that have none, or are not
+    in the registry.
+    """
+
+    feed: str
+    dialect: str
+    source: str
+    frames: tuple[str, ...]
+    connectors: Mapping[str, int]
+    others: str
+    prefer: str | None
+    events: str
+
+
+def listenings(config: Config) -> list[Listening]:
+    """Return what each feed with a dialect will do."""
+    counted = Counter(device.connector for device in config.registered if device.connector is not None)
+    return [
+        Listening(
+            feed=name,
+            dialect=str(feed.dialect),
+            source=_source(feed),
+            frames=tuple(_frames(config, feed)) if raw(feed) else (),
+            connectors=dict(sorted(counted.items())),
+            others=_others(config),
+            prefer=feed.prefer,
+            events=config.device_events_topic,
+        )
+        for name, feed in config.feeds.items()
+        if feed.dialect is not None
+    ]
+
+
+def lines(said: Listening) -> Iterator[str]:
+    """Yield the same for a person."""
+    yield f"{said.feed}: dialect {said.dialect}{f' ({_auto()})' if said.dialect == AUTO else ''}"
+    yield f"    from      {said.source}"
+    yield from (f"    frames    {each}" for each in said.frames)
+    named = list(said.connectors.items())
+    for name, count in named[:_SHOWN]:
+        yield f"    devices   {count:,} with {name}"
+    if len(named) > _SHOWN:
+        yield f"    devices   and {len(named) - _SHOWN} connectors more"
+    yield f"    others    {said.others}"
+    if said.prefer is not None:
+        yield f"    prefer    {said.prefer}, where a device is heard through a server and raw"
+    yield f"    events    joins, status and their equals -> {said.events}"
+
+
+def registered_connectors(config: Config) -> dict[str, UsedConnector]:
+    """Return the vendors' connectors that devices of the registry name, and that have no entry under `connectors`."""
+    if not config.networked:
+        return {}
+    named = dict.fromkeys(device.connector for device in config.registered if device.connector is not None)
+    found = {name: judge_connectors.alone(name, config.found) for name in named if name not in config.connectors}
+    return {name: used for name, used in found.items() if used is not None}
+
+
+def decoding_networks(config: Config, names: Iterable[str]) -> set[str]:
+    """Return which of the connectors decode what networks bring: no route leads to them."""
+    routed = {route.connector for feed in config.feeds.values() for route in feed.routes}
+    return set(names) - routed if config.networked else set()
+
+
+def _source(feed: MqttFeedConfig | SemtechUdpFeedConfig) -> str:
+    if isinstance(feed, SemtechUdpFeedConfig):
+        gateways = f"listed gateways only: {len(feed.gateways)}" if feed.gateways else "any gateway"
+        return f"{feed.listen} (UDP), {gateways}"
+    return f"{feed.url}, {', '.join(feed.subscribe)}"
+
+
+def _frames(config: Config, feed: MqttFeedConfig | SemtechUdpFeedConfig) -> Iterator[str]:
+    with_sessions = sum(bool(device.sessions) for device in config.registered)
+    yield f"those of {with_sessions:,} with session keys are decrypted; Headrace sends no downlink"
+    yield f"copies of other gateways are waited for {spell_seconds((feed.deduplicate or Deduplicate()).window)}"
+    policy = feed.frames or FramePolicy()
+    for what, fate in (("of unknown DevAddr", policy.unknown), ("with a wrong MIC", policy.wrong_mic)):
+        yield f"those {what}: {_FATES[fate]}"
+    replays = "taken for a device that was reset" if policy.reset == "accept" else _FATES[policy.replay]
+    yield f"those whose counter went back: {replays}"
+
+
+def _others(config: Config) -> str:
+    if not config.accepts_unknown:
+        return "become dead letters (device_unknown, connector_unknown)"
+    there = len(config.connectors) + len(config.found.names)
+    return f"are accepted, if the server's tag, brand and model, or device profile names one of {there} connectors"
+
+
+def _auto() -> str:
+    return f"one of {len(chosen(AUTO))}, recognised by shape"
+
+
+_FATES = {"filter": "filtered, counted", "dead_letter": "dead letters"}
+
 
 _ADDED = "  (by `attributes` of this file)"
 _EXAMPLES = {"P1": 45.2, "C62": 0.452, "FAH": 68.0, "KEL": 294.65, "PAL": 101_325.0, "59": 420.0, "61": 31.5}
@@ -47,14 +153,14 @@ class Use:
 
 def uses(config: Config) -> list[Use]:
     """Return what each connector will do."""
-    named = {**config.connectors, **networks.registered(config)}
-    heard, formats = networks.heard(config, named), _formats(config)
+    named = {**config.connectors, **registered_connectors(config)}
+    heard, formats = decoding_networks(config, named), _formats(config)
     return [
         Use(
             connector=name,
             model=model,
             topic=config.topic(model),
-            device=networks.DEVICE_OF if name in heard else _device(connector),
+            device=DEVICE_OF if name in heard else _device(connector),
             time=_time(connector, period, "when the network heard it" if name in heard else _ARRIVAL),
             location="none" if model == DEVICE else _location(connector, registry=bool(config.devices)),
             attributes=tuple(_lines(model, attributes, connector)),
@@ -80,20 +186,20 @@ def files(config: Config) -> list[Finding]:
 
 def text(loaded: Loaded) -> str:
     """Return the report for a person: what will happen, by connector, and the topics."""
-    lines: list[str] = []
-    for listening in networks.listenings(loaded.config):
-        lines += [*networks.lines(listening), ""]
+    said: list[str] = []
+    for listening in listenings(loaded.config):
+        said += [*lines(listening), ""]
     for use in uses(loaded.config):
-        lines += [f"{use.connector}: {use.model} -> {use.topic}"]
-        lines += [f"    device    {use.device}", f"    time      {use.time}", f"    location  {use.location}"]
-        lines += [f"    format    {', '.join(use.formats)}"] if use.formats else []
-        lines += [f"    {attribute}" for attribute in use.attributes]
-        lines.append("")
+        said += [f"{use.connector}: {use.model} -> {use.topic}"]
+        said += [f"    device    {use.device}", f"    time      {use.time}", f"    location  {use.location}"]
+        said += [f"    format    {', '.join(use.formats)}"] if use.formats else []
+        said += [f"    {attribute}" for attribute in use.attributes]
+        said.append("")
     told = registered(loaded)
     if told is not None:
-        lines += [_registry(told), ""]
-    lines.append(f"writes: {', '.join(topics(loaded.config))}")
-    return "\n".join(lines)
+        said += [_registry(told), ""]
+    said.append(f"writes: {', '.join(topics(loaded.config))}")
+    return "\n".join(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +237,7 @@ def _registry(told: Registered) -> str:
 
 def _lines(model: str, attributes: Mapping[str, AttributeSource], connector: AnyConnector) -> Iterator[str]:
     added = connector.attributes if isinstance(connector, UsedConnector) else {}
-    for key, source, conversion in inline.conversions(attributes, MODELS[model]):
+    for key, source, conversion in judge_inline.conversions(attributes, MODELS[model]):
         line = _line(source.field, MODELS[model].attribute(key), conversion)
         yield f"{line}{_ADDED}" if key in added else line
 
@@ -150,9 +256,9 @@ def _observations(connector: AnyConnector) -> Iterator[tuple[str, Mapping[str, A
     if isinstance(connector, InlineConnector):
         yield connector.model, connector.attributes, connector.period
         return
-    declared = vendors.declared(connector)
+    declared = judge_connectors.declared(connector)
     for each in declared.observed():
-        period = vendors.period(connector, each, MODELS[each.model])
+        period = judge_connectors.period(connector, each, MODELS[each.model])
         yield each.model, _sources(each.attributes), period
     if declared.device:
         yield DEVICE, _sources(declared.device), None
@@ -182,7 +288,7 @@ def _example(conversion: Conversion, attribute: ModelAttribute) -> float:
 def _device(connector: AnyConnector) -> str:
     source = connector.device
     if source is None:
-        return networks.DEVICE_OF
+        return DEVICE_OF
     return f"field {source.field}" if source.field else f"topic level {{{source.topic}}}"
 
 

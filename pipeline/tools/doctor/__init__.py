@@ -14,7 +14,6 @@ text.py         the report for a person
 """
 
 from pipeline.tools.doctor.examination import examine
-from pipeline.tools.doctor.finding import SEVERITIES, Finding, worst
-from pipeline.tools.doctor.text import text
+from pipeline.tools.doctor.finding import SEVERITIES, Finding, text, worst
 
 __all__ = ["SEVERITIES", "Finding", "examine", "text", "worst"]

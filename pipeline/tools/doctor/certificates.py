@@ -18,7 +18,7 @@ from pipeline.config.root import Config
 from pipeline.core.addresses import host_port
 from pipeline.core.files import HANDMADE, content
 from pipeline.core.threads import in_thread
-from pipeline.feeds.mqtt.socket import tls_context
+from pipeline.feeds.mqtt.client import tls_context
 from pipeline.tools.doctor.finding import Finding
 
 _TIMEOUT = 5.0

@@ -18,11 +18,11 @@ from pipeline.publish.survey import ClusterFacts, survey
 from pipeline.state.store import peek
 from pipeline.tools.check import connect
 from pipeline.tools.check import report as check
-from pipeline.tools.check.connect.arrivals import NOTHING_CAME
-from pipeline.tools.doctor import broker, certificates, clock, machine, registry, topics, window, worker
-from pipeline.tools.doctor.broker import BrokerFacts
+from pipeline.tools.check.connect import NOTHING_CAME
+from pipeline.tools.doctor import certificates, devices, kafka, machine, mqtt, worker
 from pipeline.tools.doctor.certificates import Certificate
 from pipeline.tools.doctor.finding import SEVERITIES, Finding, told
+from pipeline.tools.doctor.mqtt import BrokerFacts
 from pipeline.tools.doctor.worker import Scrape
 
 _CONNECTION = "connection"
@@ -36,7 +36,7 @@ def examine(loaded: Loaded, rate: float | None) -> list[Finding]:
     found = [*_configured(loaded), *_connected(config)]
     away = {each.place for each in found if each.check == _CONNECTION and each.severity == "critical"}
     found += event_loop.run(_measured(config, rate, earlier, away))
-    found += [*machine.judge(config), *registry.judge(loaded, _counters(config))]
+    found += [*machine.judge(config), *devices.judge(loaded, _counters(config))]
     placed = [_placed(loaded, each) for each in found]
     return sorted(placed, key=lambda each: (-SEVERITIES.index(each.severity), each.check))
 
@@ -68,10 +68,7 @@ async def _measured(
         _nothing() if _KAFKA in away else _cluster(config),
         certificates.certificates(config),
         asyncio.gather(
-            *(
-                _nothing() if ("feeds", name, "url") in away else broker.visit(name, feed)
-                for name, feed in feeds.items()
-            )
+            *(_nothing() if ("feeds", name, "url") in away else mqtt.visit(name, feed) for name, feed in feeds.items())
         ),
     )
     later = None if earlier is None else await worker.scrape(config)
@@ -80,8 +77,8 @@ async def _measured(
     confirmed = worker.latency(earlier, later)
     for name, facts in brokers.items():
         way = None if facts is None else facts.round_trip
-        waits = window.delay(config, confirmed, None if cluster is None else cluster.round_trip, way)
-        found += window.judge(config, name, waits, rate, "" if facts is None else facts.name)
+        waits = mqtt.delay(config, confirmed, None if cluster is None else cluster.round_trip, way)
+        found += mqtt.judge_window(config, name, waits, rate, "" if facts is None else facts.name)
     return found
 
 
@@ -89,12 +86,12 @@ def _judged(
     config: Config, cluster: ClusterFacts | None, shown: list[Certificate], brokers: dict[str, BrokerFacts | None]
 ) -> Iterator[Finding]:
     if cluster is not None:
-        yield from topics.judge(config, cluster)
-        yield clock.judge(config, cluster)
+        yield from kafka.judge_topics(config, cluster)
+        yield kafka.judge_clock(config, cluster)
     now = datetime.now(UTC)
     yield from (certificates.judge(each, now) for each in shown)
     for name, facts in brokers.items():
-        yield from broker.judge(name, facts)
+        yield from mqtt.judge_broker(name, facts)
 
 
 async def _nothing() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from pipeline.config import findings
 from pipeline.config.findings import Place
+from pipeline.core.logs import printable
 
 Severity = Literal["ok", "info", "warning", "critical"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("ok", "info", "warning", "critical")
@@ -54,3 +56,23 @@ def told(check: str, each: findings.Finding) -> Finding:
     severity: Severity = "critical" if each.severity == "error" else "warning"
     said = f"{each.path}: {each.message}" if each.path else each.message
     return Finding(check, severity, said, each.place, each.fix, each.file, each.line)
+
+
+_WIDTH = max(map(len, SEVERITIES))
+
+
+def text(file: str, found: Sequence[Finding]) -> str:
+    """Write the judgements one below the other, each with the line to change; then how many there are of each."""
+    counts = Counter(each.severity for each in found)
+    lines = [printable(line) for each in found for line in _entry(each)]  # brokers and Kafka say what they like
+    told = ", ".join(f"{counts[each]} {each}" for each in reversed(SEVERITIES))
+    return "\n".join([*lines, "", f"{file}: {worst(found)} ({told})"])
+
+
+def _entry(found: Finding) -> list[str]:
+    first = f"{found.severity:{_WIDTH}}  {found.check}  {found.evidence}"
+    if not found.change and found.severity in {"ok", "info"}:
+        return [first]
+    where = "" if found.file is None else found.file if found.line is None else f"{found.file}:{found.line}"
+    rest = "  ".join(part for part in (where, found.change) if part)
+    return [first, f"{'':{_WIDTH}}  -> {rest}"] if rest else [first]

@@ -15,7 +15,7 @@ from pipeline.core.threads import in_thread
 from pipeline.http import client as local_http
 from pipeline.http.client import NoAnswerError
 from pipeline.tools.doctor.finding import Finding
-from pipeline.tools.doctor.window import USUAL_LINGER, Delay
+from pipeline.tools.doctor.mqtt import USUAL_LINGER, Delay
 
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')

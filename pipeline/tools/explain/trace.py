@@ -3,18 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from pipeline.config.feeds import MqttFeed
-from pipeline.config.feeds_udp import SemtechUdpFeed
+from pipeline.build import options as wiring
+from pipeline.config.feeds import MqttFeedConfig, RouteConfig, SemtechUdpFeedConfig
 from pipeline.config.root import Config
-from pipeline.config.topics import covers_some
 from pipeline.core import times
-from pipeline.core.errors import ConfigError
-from pipeline.core.message import Message
-from pipeline.tools.explain.explanation import Explanation
-from pipeline.tools.explain.networks import Networks
-from pipeline.tools.explain.routes import Routes
-from pipeline.tools.explain.verdict import judge
+from pipeline.core.delivery import Message, Stage
+from pipeline.core.errors import ConfigError, PayloadError
+from pipeline.core.field_path import Fields, lack
+from pipeline.core.mqtt_topics import TopicPattern, covers_some
+from pipeline.core.record import Record
+from pipeline.encode.dead_letter import DeadLetters
+from pipeline.normalise.binding import FromField, FromTopic
+from pipeline.tools.dry_run import Deaf
+from pipeline.tools.explain.explanation import Explanation, judge, say_when_and_where
+from pipeline.tools.explain.fields import of_route, shown
+from pipeline.tools.explain.network import Networks
+
+
+class Routes:
+    """The routes of one feed."""
+
+    def __init__(self, config: Config, feed: str) -> None:
+        self._config = config
+        self._feed = feed
+
+    def stages(self, publisher: Stage[Record], letters: DeadLetters) -> Stage[Message]:
+        """Return the first stage, with all behind it up to the publisher."""
+        return wiring.router(self._config, self._feed, publisher=publisher, letters=letters, events=Deaf())
+
+    def describe(self, message: Message, said: Explanation) -> None:
+        """Say how the message came to its records."""
+        route = self._route(said)
+        if route is None or route.connector is None:
+            return
+        taken = of_route(self._config, self._feed, route, message)
+        fields = taken.describe(said)
+        if fields is None:
+            return
+        plan = taken.plans[0]
+        source = plan.binding.device
+        name: Any = None
+        if isinstance(source, FromTopic):
+            name, whence = TopicPattern(route.topic).level(source.name, message.topic), f"topic level {{{source.name}}}"
+        else:
+            name, whence = source.path.find(fields), f"field {source.path.text}"
+        try:
+            said.device = f"{shown(name)} from {whence} -> {plan.entity(name).id}"
+        except PayloadError:
+            said.device = f"{_unusable(plan.binding.device, name, fields)}: no usable name"
+        say_when_and_where(plan, fields, said)
+
+    def _route(self, said: Explanation) -> RouteConfig | None:
+        routes = self._config.feeds[self._feed].routes
+        for number, route in enumerate(routes, start=1):
+            if TopicPattern(route.topic).matches(said.topic):
+                said.route, said.position = route.topic, f"{number} of {len(routes)}"
+                said.connector = route.connector
+                return route
+        return None
+
+
+def _unusable(source: FromField | FromTopic, name: object, fields: Fields) -> str:
+    if isinstance(source, FromTopic):
+        return f"topic level {{{source.name}}} is {shown(name)}"
+    return lack(source.path, fields) if name is None else f"field {source.path.text} is {shown(name)}"
 
 
 def explain(config: Config, message: Message, *, feed: str | None = None, partitions: int | None = None) -> Explanation:
@@ -43,9 +97,9 @@ def explain(config: Config, message: Message, *, feed: str | None = None, partit
     return said
 
 
-def _refused(feed: MqttFeed | SemtechUdpFeed, topic: str) -> Iterator[str]:
+def _refused(feed: MqttFeedConfig | SemtechUdpFeedConfig, topic: str) -> Iterator[str]:
     """Yield what a feed of datagrams holds against the sender, before it reads what it sent."""
-    if not isinstance(feed, SemtechUdpFeed):
+    if not isinstance(feed, SemtechUdpFeedConfig):
         return
     gateway = topic.partition("/")[0].lower()
     if feed.gateways and gateway not in feed.gateways:

@@ -10,7 +10,7 @@ from textwrap import indent
 import pytest
 
 from pipeline.config import load
-from pipeline.config.feeds import MqttFeed
+from pipeline.config.feeds import MqttFeedConfig
 from pipeline.core.mqtt_topics import TopicPattern
 from pipeline.plugins.discovery import dialects
 from pipeline.sdk.dialect import Dialect
@@ -48,7 +48,7 @@ def test_the_filters_of_a_feed_take_the_servers_messages(feed: str, tmp_path: Pa
     file = tmp_path / "city.yaml"
     file.write_text(HEAD + indent(feed, "  "), encoding="utf-8")
     [configured] = load(file, SECRETS).feeds.values()
-    assert isinstance(configured, MqttFeed)
+    assert isinstance(configured, MqttFeedConfig)
     topic, _ = UPLINKS[name]
     assert any(TopicPattern(each).matches(topic) for each in configured.subscribe)
     if name == "aws_iot":

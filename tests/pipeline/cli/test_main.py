@@ -13,7 +13,7 @@ import yaml
 
 from pipeline.__main__ import main
 from pipeline.config.findings import Finding
-from pipeline.config.schema import schema
+from pipeline.config.loading import schema
 from pipeline.core.errors import ConfigError, StartError
 from tests.support.log import events
 

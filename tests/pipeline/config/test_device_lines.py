@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config.device_lines import plain
-from pipeline.config.device_rows import Row, from_yaml, parsed
+from pipeline.config.device_rows import Row, from_yaml, parsed, plain
 from pipeline.config.findings import Finding
 
 PLAIN = """# Devices of the city

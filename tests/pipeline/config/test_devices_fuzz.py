@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import config
-from pipeline.config.device_uses import Uses
+from pipeline.config.device_fields import Uses
 from pipeline.config.devices import read
 from pipeline.config.findings import listed
 from pipeline.core.errors import ConfigError

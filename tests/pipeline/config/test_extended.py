@@ -9,7 +9,7 @@ import yaml
 
 from pipeline import config, conformance
 from pipeline.__main__ import main
-from pipeline.config import extended, known
+from pipeline.config import connector_folders, extended
 from pipeline.core.errors import ConfigError
 from pipeline.tools.check import report as check
 from tests.pipeline.flow import headers_of
@@ -86,7 +86,7 @@ def test_a_decoder_of_a_format_may_yield_what_no_example_shows() -> None:
     """Its fields come as the payload names them: a warning, for it may be right."""
     entry = {"use": "plain/aq-2", "device": {"topic": "device"}, "location": [4.89, 52.37]}
     attributes = {"dewPoint": {"field": "unheard", "unit": "degC"}}
-    found = known.registry([str(VENDORS)]).names
+    found = connector_folders.registry([str(VENDORS)]).names
     name = next(each for each in found if each.startswith("plain/"))
     read = loaded({"aq": {**entry, "use": name, "attributes": attributes}})
     assert [each for each in map(str, read.warnings) if "`unheard` is no field" in each]
@@ -109,7 +109,7 @@ def test_the_fields_to_map_are_shown_and_the_vendors_proof_stays_its_own(capsys:
     assert main(["connectors", "show", "elsys/ers"]) == 0
     assert "    not mapped: motion (`attributes` beside `use` maps them)" in capsys.readouterr().out
     loaded({"th": {**TH1, "attributes": FEELS}})
-    found = known.registry([str(VENDORS)]).get("acme/th-1")
+    found = connector_folders.registry([str(VENDORS)]).get("acme/th-1")
     assert found is not None
     assert found.connector.version == "1"
     assert conformance.prove(found).faults == []

@@ -9,7 +9,7 @@ import yaml
 
 from pipeline import config
 from pipeline.build import options as wiring
-from pipeline.config.feeds_udp import SemtechUdpFeed
+from pipeline.config.feeds import SemtechUdpFeedConfig
 from pipeline.core.errors import ConfigError
 from pipeline.feeds.semtech_udp import UdpOptions
 
@@ -33,7 +33,7 @@ def options(**keys: Any) -> UdpOptions:
     loaded = config.parse(with_feed(kind="semtech_udp", **keys), "city.yaml", {})
     feed = loaded.config.feeds["gates"]
     assert [each for each in loaded.warnings if "session keys" not in str(each)] == []
-    assert isinstance(feed, SemtechUdpFeed)
+    assert isinstance(feed, SemtechUdpFeedConfig)
     assert list(loaded.config.mqtt_feeds) == ["city"]
     return wiring.udp_options(feed)
 

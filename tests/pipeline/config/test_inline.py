@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pipeline.build.bindings import inline_binding, version
-from pipeline.config import inline
+from pipeline.build.connectors import inline_binding, version
+from pipeline.config import judge_inline
 from pipeline.config.connectors import InlineConnector
 from pipeline.models import MODELS
 from pipeline.normalise.binding import Fixed, FromField, FromTopic, ObservedAt, Position
@@ -22,7 +22,7 @@ def parsed(**changes: Any) -> InlineConnector:
 
 
 def found(**changes: Any) -> list[str]:
-    return [finding.path for finding in inline.judge("c", parsed(**changes), MODELS)]
+    return [finding.path for finding in judge_inline.judge_inline("c", parsed(**changes), MODELS)]
 
 
 def test_a_connector_is_made() -> None:
@@ -79,7 +79,7 @@ def test_a_noise_level_needs_a_period() -> None:
 def test_conversions() -> None:
     config = parsed(attributes={**AIR["attributes"], "coLevel": {"field": "level"}})
     model = MODELS["AirQualityObserved"]
-    made = {name: conversion for name, _, conversion in inline.conversions(config.attributes, model)}
+    made = {name: conversion for name, _, conversion in judge_inline.conversions(config.attributes, model)}
 
     assert made["coLevel"] is None
     assert made["pm10"] is not None

@@ -10,7 +10,7 @@ import yaml
 from pipeline import config
 from pipeline.config.connectors import TimeSource
 from pipeline.config.findings import InvalidConfigError
-from pipeline.config.secrets import read_secret
+from pipeline.config.kafka import read_secret
 from pipeline.core.errors import ConfigError, StartError
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "examples" / "bench.yaml"

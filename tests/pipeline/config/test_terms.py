@@ -10,8 +10,7 @@ import yaml
 from pipeline import config
 from pipeline.build import options as wiring
 from pipeline.config.findings import InvalidConfigError
-from pipeline.core.delivery import Batch, Lane
-from pipeline.core.message import Message
+from pipeline.core.delivery import Batch, Lane, Message
 from pipeline.core.record import Record
 from pipeline.models import MODELS
 from tests.pipeline.config.test_loading import changed, paths, read

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.topics import covers_some, shape
 from pipeline.config.values import (
     Broker,
     broker,
@@ -17,6 +16,7 @@ from pipeline.config.values import (
     spell_size,
 )
 from pipeline.core.addresses import host_port, loopback
+from pipeline.core.mqtt_topics import covers_some, shape
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline import conformance
-from pipeline.config import known
+from pipeline.config import connector_folders
 from pipeline.core.errors import ConfigError
 from pipeline.core.record import decode_headers
 from pipeline.plugins.registry import Found
@@ -137,7 +137,7 @@ examples:
     output: {errors: [no JSON]}
 """
     paths(tmp_path, examples)
-    [found] = known.in_folder(tmp_path)
+    [found] = connector_folders.in_folder(tmp_path)
     assert isinstance(found, Found)
     assert [str(fault) for fault in conformance.prove(found).faults] == []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 
-from pipeline.core.allowance import Allowance
+from pipeline.core.budgets import Allowance
 
 HOUR = 3_600_000
 NOW = 1_769_000_000_000

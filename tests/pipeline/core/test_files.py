@@ -18,14 +18,14 @@ from pipeline.core import files
 from pipeline.core.errors import StartError
 from pipeline.devices import silence_watch as silent_devices
 from pipeline.devices import unknown as unknown_devices
+from pipeline.feeds.mqtt.client import tls_context
+from pipeline.feeds.mqtt.feed import RememberedSession
 from pipeline.feeds.mqtt.options import MqttOptions, MqttTls
-from pipeline.feeds.mqtt.session import RememberedSession
-from pipeline.feeds.mqtt.socket import tls_context
 from pipeline.publish.options import Tls
 from pipeline.sdk.uplink import Names
 from pipeline.state.store import Store
 from pipeline.tools.doctor import machine
-from pipeline.tools.replay.replayed import Replayed
+from pipeline.tools.replay.offsets import Replayed
 from pipeline.worker.crash_guard import CrashGuard
 from tests.support.headrace import example_config
 

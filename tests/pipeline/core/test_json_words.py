@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.config.document import Document, yaml_text
 from pipeline.config.values import field_path
-from pipeline.core.field_path import Path
-from pipeline.core.json_words import kind, lack, lacking, spelled, told, unprintable
+from pipeline.core.field_path import Path, kind, lack, lacking, spelled, told, unprintable
 
 NAMES = st.text(st.characters(blacklist_categories=["Cs"]), max_size=60)
 STEPS = st.tuples(NAMES, st.lists(st.one_of(NAMES, st.integers(0, 10**6)), max_size=4)).map(

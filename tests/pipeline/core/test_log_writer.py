@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.log_writer import LogWriter
+from pipeline.core.logs import LogWriter
 
 
 class Pipe:

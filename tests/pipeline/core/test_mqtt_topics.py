@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.topics import covers_some
-from pipeline.core.mqtt_topics import TopicPattern, TopicTree, _Node
+from pipeline.core.mqtt_topics import TopicPattern, TopicTree, _Node, covers_some
 
 LEVEL = st.sampled_from(["", "a", "b", "$SYS", "ab"])
 TOPICS = st.lists(LEVEL, min_size=1, max_size=5).map("/".join)

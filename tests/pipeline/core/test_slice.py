@@ -1,6 +1,6 @@
 """How much a feed hands over at once, learned from what it cost."""
 
-from pipeline.core.slice import BUDGET, LARGEST, Slice
+from pipeline.core.budgets import BUDGET, LARGEST, Slice
 from pipeline.feeds.mqtt.packets import Frames
 from tests.pipeline.feeds.scripted_broker import publish
 

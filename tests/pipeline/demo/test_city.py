@@ -3,9 +3,8 @@
 from collections import Counter
 
 from pipeline.core.delivery import Fate
-from pipeline.demo.city import City
-from pipeline.demo.faults import FAULTS
-from pipeline.demo.kinds import KINDS
+from pipeline.demo.city import FAULTS, City
+from pipeline.demo.devices import KINDS
 
 NOW = 1_795_000_000_123
 

@@ -2,16 +2,12 @@
 
 from itertools import pairwise
 
-from pipeline.config.dialects import chosen, dialects
+from pipeline.config.feeds import chosen, dialects
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.strict_json import document
 from pipeline.demo.city import City
-from pipeline.demo.device import Device
-from pipeline.demo.gateways import Air, Gateway
-from pipeline.demo.kinds import KINDS
-from pipeline.demo.network_servers import ChirpStack, TheThingsStack
-from pipeline.demo.node import Node, Quirk
-from pipeline.demo.outcome import PUBLISHED, Spoken
+from pipeline.demo.devices import KINDS, PUBLISHED, Device, Spoken
+from pipeline.demo.lorawan import Air, ChirpStack, Gateway, Node, Quirk, TheThingsStack
 from pipeline.lorawan.crypto import Keys
 from pipeline.lorawan.frame_counter import REMEMBERED
 from pipeline.lorawan.phy_payload import DataUp, JoinRequest, parse

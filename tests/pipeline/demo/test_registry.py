@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import config
-from pipeline.demo import brokers, registry
+from pipeline.demo import lorawan, stack
 from pipeline.demo.city import City
-from pipeline.demo.node import Quirk
+from pipeline.demo.lorawan import Quirk
 
 
 @pytest.fixture
@@ -18,9 +18,9 @@ def city() -> City:
 @pytest.fixture
 def file(city: City, tmp_path: Path) -> Path:
     devices = tmp_path / "devices.yaml"
-    registry.write(devices, ((each.device, each.node) for each in city.citizens))
+    lorawan.write(devices, ((each.device, each.node) for each in city.citizens))
     values = {"mqtt_port": 1, "kafka_port": 2, "admin_port": 3, "devices": devices, "state": tmp_path}
-    (tmp_path / "city.yaml").write_text(brokers.template("city.yaml").substitute(values))
+    (tmp_path / "city.yaml").write_text(stack.template("city.yaml").substitute(values))
     return devices
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.core.delivery import Fate, Ledger
-from pipeline.demo.scrape import Figures, parse, quantile
+from pipeline.demo.figures import Figures, parse, quantile
 from pipeline.observe.metrics import Metrics
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.core.delivery import Fate
-from pipeline.demo.scrape import Figures
+from pipeline.demo.figures import Figures
 from pipeline.demo.tally import Tally
 
 FATES = {"published": 8, "dead_lettered": 2, "deduplicated": 3, "filtered": 1}

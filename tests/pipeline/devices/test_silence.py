@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline.core.logs import fields
-from pipeline.devices.last_seen import UNSEEN, Seen
 from pipeline.devices.registry import Device, Devices
-from pipeline.devices.silence import Patience, Silence
+from pipeline.devices.silence import UNSEEN, Patience, Seen, Silence
 from pipeline.devices.silence_watch import SilentDevices, read
 from pipeline.lorawan.statistics import RawLedger
 from pipeline.state.store import Store

@@ -8,8 +8,7 @@ from pipeline.core.delivery import Batch, Fate
 from pipeline.core.record import Record, decode_headers
 from pipeline.devices.registry import Device, Devices
 from pipeline.devices.silence import Patience
-from pipeline.devices.silence_events import SilentEvents
-from pipeline.devices.silence_watch import SilentDevices
+from pipeline.devices.silence_watch import SilentDevices, SilentEvents
 from pipeline.state.store import Store
 
 BEGAN = 1_769_000_000_000

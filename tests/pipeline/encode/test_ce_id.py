@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.core.delivery import Message
 from pipeline.core.errors import Reason
-from pipeline.core.message import Message
 from pipeline.core.record import decode_headers
-from pipeline.encode.ce_id import digest_of
 from pipeline.encode.dead_letter import DeadLetters
+from pipeline.encode.headers import digest_of
 from pipeline.normalise.binding import ObservedAt, Source
 from pipeline.sdk.connector import FromArrival
-from pipeline.tools.replay.letter import letter_of
+from pipeline.tools.replay.session import letter_of
 from tests.pipeline.flow import ARRIVAL, READING, Flow, headers_of, path, plan_of
 from tests.pipeline.network_flow import NetworkFlow
 from tests.pipeline.vendor_flow import TH1, WRAPPED, VendorFlow, wrapped

@@ -9,8 +9,7 @@ from typing import Any
 
 import uvloop
 
-from pipeline.core.delivery import Batch, Fate, Ledger
-from pipeline.core.message import Message
+from pipeline.core.delivery import Batch, Fate, Ledger, Message
 from pipeline.feeds.mqtt.feed import MqttFeed
 from pipeline.feeds.mqtt.options import MqttOptions, Trouble
 from tests.support.generator import remaining_length

@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.core.delivery import Batch
-from pipeline.core.message import Message
+from pipeline.core.delivery import Batch, Message
 from tests.pipeline.feeds.scripted_broker import (
     DISCONNECT,
     PUBACK,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.message import INVALID_TOPIC, Broken, Cut, Message
+from pipeline.core.delivery import INVALID_TOPIC, Broken, Cut, Message
 from pipeline.feeds.mqtt.packets import Frames, ProtocolError
 from tests.pipeline.feeds.scripted_broker import PINGRESP, puback, publish
 from tests.support.generator import remaining_length

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.message import INVALID_TOPIC, Broken
+from pipeline.core.delivery import INVALID_TOPIC, Broken
 from pipeline.feeds.mqtt.causes import most_filters
 from pipeline.feeds.mqtt.options import Trouble
 from tests.pipeline.feeds.scripted_broker import (

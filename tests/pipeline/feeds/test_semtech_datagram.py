@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.feeds.semtech_datagram import Datagram, Identifier, parse
+from pipeline.feeds.semtech_udp import Datagram, Identifier, parse
 
 EUI = bytes.fromhex("A84041FFFF1E0B02")
 ANSWERS = {"PUSH_DATA": "PUSH_ACK", "PULL_DATA": "PULL_ACK"}

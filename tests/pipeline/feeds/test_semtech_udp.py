@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.delivery import Batch, Fate, Ledger, Stage
+from pipeline.core.delivery import Batch, Fate, Ledger, Message, Stage
 from pipeline.core.errors import StartError
-from pipeline.core.message import Message
 from pipeline.feeds.semtech_udp import Seen, SemtechUdpFeed, UdpOptions
 from tests.pipeline.feeds.scripted_broker import LOOPS
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.secrets import read_secret
+from pipeline.config.kafka import read_secret
 from pipeline.core.errors import StartError
 from pipeline.http.server import Admin, Answer, Page, probe
 from tests.support.ports import LOOPBACK, free_port, is_open

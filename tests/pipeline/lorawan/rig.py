@@ -5,15 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.core.allowance import Allowance
-from pipeline.core.delivery import Batch, Delivery, Fate, Lane, Ledger, Stage
+from pipeline.core.budgets import Allowance
+from pipeline.core.delivery import Batch, Delivery, Fate, Lane, Ledger, Message, Stage
 from pipeline.core.errors import Reason
-from pipeline.core.message import Message
 from pipeline.core.record import Record
-from pipeline.devices.current import Directory
-from pipeline.devices.registry import Device, Devices
-from pipeline.encode.dead_letter import DeadLetters
-from pipeline.encode.refusals import Refusals
+from pipeline.devices.registry import Device, Devices, Directory
+from pipeline.encode.dead_letter import DeadLetters, Refusals
 from pipeline.lorawan.dedupe import Dedupe, Refused
 from pipeline.lorawan.session_table import Counters
 from pipeline.lorawan.sessions import Policy, Sessions

@@ -10,12 +10,11 @@ from typing import Any
 import orjson
 import pytest
 
-from pipeline.core.delivery import Fate
+from pipeline.core.delivery import INVALID_TOPIC, Broken, Cut, Fate
 from pipeline.core.errors import Reason
-from pipeline.core.message import INVALID_TOPIC, Broken, Cut
 from pipeline.core.record import Record
 from pipeline.devices.registry import Device, Devices
-from pipeline.lorawan import radio as overheard
+from pipeline.lorawan import statistics as overheard
 from pipeline.observe.metrics import Metrics
 from tests.connectors.network_servers import messages
 from tests.connectors.network_servers.messages import UPLINKS

@@ -7,8 +7,7 @@ import pytest
 
 from pipeline.core.errors import HeadraceError
 from pipeline.models import MODELS, context
-from pipeline.models.context import documents, text
-from pipeline.models.subjects import COMMITS, CORE_CONTEXT, subject_context
+from pipeline.models.context import COMMITS, CORE_CONTEXT, documents, subject_context, text
 from tests.support import official
 from tests.support.ngsi_lint import DEFAULT_VOCABULARY, expand
 

@@ -1,6 +1,6 @@
 """What a Device has that no reading supplies: the words for what it controls."""
 
-from pipeline.models import MODELS, device_model
+from pipeline.models import MODELS, device
 from pipeline.models.device import BY_UNIT, CONTROLLED, WORDS, controlled_properties
 from tests.support.official import document, validator
 
@@ -38,7 +38,7 @@ def test_a_distance_sensor_measures_no_weather() -> None:
 def test_the_official_schema_takes_a_family_of_ours() -> None:
     definitions = document("_common", "device-schema.json")["definitions"]
     family = {"id": "urn:ngsi-ld:DeviceModel:demo:acme%2Fth-1", "type": "DeviceModel"}
-    said = device_model.stated("acme", "th-1", controlled_properties(["temperature"]))
+    said = device.stated("acme", "th-1", controlled_properties(["temperature"]))
 
     assert list(validator("DeviceModel").iter_errors({**family, **said})) == []
     assert set(said) == set(MODELS["DeviceModel"].required)

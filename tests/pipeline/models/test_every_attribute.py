@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.message import Message
+from pipeline.core.delivery import Message
 from pipeline.core.record import decode_headers
 from pipeline.encode.ngsi_ld import recorded_header
 from pipeline.models import MODELS

@@ -14,12 +14,12 @@ PAGE = ROOT / "deploy" / "reference" / "models.md"
 
 def test_the_page_is_the_one_that_the_definitions_make() -> None:
     assert reference(MODELS.values()) == PAGE.read_text(encoding="utf-8"), (
-        "run: python -m pipeline.reference.models_page > " + str(PAGE.relative_to(ROOT))
+        "run: python -m pipeline.reference.models > " + str(PAGE.relative_to(ROOT))
     )
 
 
 def test_the_command_prints_the_page() -> None:
-    command = [sys.executable, "-m", "pipeline.reference.models_page"]
+    command = [sys.executable, "-m", "pipeline.reference.models"]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
     assert printed.stdout.decode("utf-8") == PAGE.read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.core.delivery import Message
 from pipeline.core.errors import PayloadError, Reason
-from pipeline.core.message import Message
 from pipeline.core.places import WORLD, Area
 from pipeline.core.record import decode_headers
 from pipeline.devices.registry import Device

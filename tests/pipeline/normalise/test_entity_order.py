@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.build import options as wiring
 from pipeline.config import Loaded
-from pipeline.core.delivery import Batch, Lane
-from pipeline.core.message import Message
+from pipeline.core.delivery import Batch, Lane, Message
 from pipeline.core.record import Record
 from tests.pipeline.flow import ARRIVAL, Memory, headers_of
 from tests.pipeline.lorawan.test_network import CHIRPSTACK, DEVICE, flow

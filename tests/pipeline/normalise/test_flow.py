@@ -5,10 +5,9 @@ from typing import Any
 import orjson
 import pytest
 
-from pipeline.core.delivery import Fate
+from pipeline.core.delivery import Broken, Cut, Fate, Message
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import Fields
-from pipeline.core.message import Broken, Cut, Message
 from pipeline.core.mqtt_topics import TopicPattern
 from pipeline.core.recent import Room
 from pipeline.core.record import Record

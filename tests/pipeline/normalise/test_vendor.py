@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.build import options as wiring
-from pipeline.conformance.bench import Bench, uplink
-from pipeline.core.delivery import Batch, Delivery, Fate, Lane, Ledger
+from pipeline.conformance.examples import Bench, uplink
+from pipeline.core.delivery import Batch, Cut, Delivery, Fate, Lane, Ledger, Message
 from pipeline.core.errors import PayloadError, Reason
-from pipeline.core.message import Cut, Message
 from pipeline.core.record import Record, decode_headers
-from pipeline.encode.ce_id import crc32c
+from pipeline.encode.headers import crc32c
 from pipeline.testing import located
 from tests.pipeline.flow import ARRIVAL, READING, Flow, Memory, headers_of
 from tests.pipeline.vendor_flow import TH1, WRAPPED, VendorFlow, loaded, wrapped

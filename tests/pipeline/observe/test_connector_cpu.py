@@ -6,8 +6,7 @@ from time import thread_time
 
 import pytest
 
-from pipeline.core.delivery import Batch, Fate, Lane, Ledger, Stage
-from pipeline.core.message import Message
+from pipeline.core.delivery import Batch, Fate, Lane, Ledger, Message, Stage
 from pipeline.lorawan.unwrap import Heard
 from pipeline.observe import connector_cpu as cost
 from pipeline.observe.connector_cpu import Costs, MeteredRoute, MeteredUplinks, Slow

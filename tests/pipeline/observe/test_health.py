@@ -7,8 +7,7 @@ import json
 import time
 
 from pipeline.core.delivery import Ledger
-from pipeline.observe.health import FeedHealth, Health, pages
-from pipeline.observe.loop_lag import LoopLag
+from pipeline.observe.health import FeedHealth, Health, LoopLag, pages
 
 
 class Parts:

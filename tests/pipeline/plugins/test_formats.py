@@ -8,10 +8,10 @@ import pytest
 
 from pipeline import config, conformance
 from pipeline.__main__ import main
-from pipeline.config import folder_form
+from pipeline.config import connector_folders
 from pipeline.config.changes import changes
-from pipeline.config.formats import formats
-from pipeline.config.schema import schema
+from pipeline.config.feeds import formats
+from pipeline.config.loading import schema
 from pipeline.core.delivery import Fate
 from pipeline.core.errors import ConfigError, Reason
 from pipeline.core.record import Record
@@ -213,7 +213,7 @@ def test_every_format_is_in_the_schema() -> None:
 def test_a_folder_names_a_format(tmp_path: Path) -> None:
     """Its examples are proved with it, a time series too."""
     (tmp_path / "connector.yaml").write_text(FOLDER)
-    [found] = folder_form.folder(tmp_path)
+    [found] = connector_folders.folder(tmp_path)
     assert isinstance(found, Found)
     proof = conformance.prove(found)
     assert [str(fault) for fault in proof.faults] == []

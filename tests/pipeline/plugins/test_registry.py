@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from pipeline import config
-from pipeline.config import folder_form, known
+from pipeline.config import connector_folders
 from pipeline.core.errors import ConfigError
 from pipeline.plugins import discovery
 from pipeline.plugins.registry import Broken, Found, OwnFormat, Registry
@@ -32,7 +32,7 @@ def found(every: Iterator[Found | Broken | OwnFormat] | Iterator[Found | Broken]
 
 
 def test_a_folder_in_both_forms() -> None:
-    registry = found(known.in_folder(VENDORS))
+    registry = found(connector_folders.in_folder(VENDORS))
     assert registry.names == ["acme/th-1", "acme/th-1b", "plain/jn-1"]
     assert registry.broken == []
     each = registry.get("acme/th-1b")
@@ -59,7 +59,7 @@ def test_a_broken_one_keeps_its_error_and_the_rest_loads(tmp_path: Path) -> None
             "test_it.py": "raise ValueError\n",
         },
     )
-    registry = found(known.in_folder(folder))
+    registry = found(connector_folders.in_folder(folder))
     assert registry.names == ["acme/th-1", "acme/th-1b"]
     broken = {(Path(each.file).name, each.line): each.error for each in registry.broken}
     assert set(broken) == {("syntax.py", 2), ("raises.py", 3), ("leaves.py", 1), ("panics.py", 1), ("text.py", 2)}
@@ -68,7 +68,7 @@ def test_a_broken_one_keeps_its_error_and_the_rest_loads(tmp_path: Path) -> None
 
 
 def test_what_a_module_prints_is_not_in_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    registry = found(known.in_folder(written(tmp_path, {"th1.py": f"{TH1}\nprint('loaded')\n"})))
+    registry = found(connector_folders.in_folder(written(tmp_path, {"th1.py": f"{TH1}\nprint('loaded')\n"})))
     assert registry.names == ["acme/th-1", "acme/th-1b"]
     assert capsys.readouterr() == ("", "loaded\n")
 
@@ -76,12 +76,12 @@ def test_what_a_module_prints_is_not_in_the_report(tmp_path: Path, capsys: pytes
 def test_a_pipe_among_the_files_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "th1.py")
     os.mkfifo(tmp_path / "connector.yaml")
-    assert list(known.in_folder(tmp_path)) == []
+    assert list(connector_folders.in_folder(tmp_path)) == []
 
 
 def test_a_name_that_two_declare_is_refused_in_both(tmp_path: Path) -> None:
     folder = written(tmp_path, {"one.py": TH1, "two.py": TH1.replace('"th-1"', '"th-2"')})
-    registry = found(known.in_folder(folder))
+    registry = found(connector_folders.in_folder(folder))
     assert registry.names == []
     [one, two] = registry.broken
     assert str(folder / "two.py") in one.error
@@ -91,7 +91,7 @@ def test_a_name_that_two_declare_is_refused_in_both(tmp_path: Path) -> None:
 
 
 def test_what_is_reached_on_two_ways_is_one() -> None:
-    every = [*known.in_folder(VENDORS), *known.in_folder(VENDORS)]
+    every = [*connector_folders.in_folder(VENDORS), *connector_folders.in_folder(VENDORS)]
     assert Registry(every).names == ["acme/th-1", "acme/th-1b", "plain/jn-1"]
 
 
@@ -115,7 +115,7 @@ def test_what_is_reached_on_two_ways_is_one() -> None:
 )
 def test_a_declaration_that_cannot_work(tmp_path: Path, change: tuple[str, str], sentence: str) -> None:
     assert change[0] in TH1
-    registry = found(known.in_folder(written(tmp_path, {"th1.py": TH1.replace(*change)})))
+    registry = found(connector_folders.in_folder(written(tmp_path, {"th1.py": TH1.replace(*change)})))
     [broken] = registry.broken
     assert sentence in broken.error
     assert broken.line > 1
@@ -132,14 +132,14 @@ def test_a_declaration_that_cannot_work(tmp_path: Path, change: tuple[str, str],
 )
 def test_a_yaml_that_cannot_work(tmp_path: Path, change: tuple[str, str], line: int, sentence: str) -> None:
     assert change[0] in YAML
-    [broken] = folder_form.folder(written(tmp_path, {"plain/connector.yaml": YAML.replace(*change)}))
+    [broken] = connector_folders.folder(written(tmp_path, {"plain/connector.yaml": YAML.replace(*change)}))
     assert isinstance(broken, Broken)
     assert sentence in broken.error
     assert broken.line == line
 
 
 def test_a_codec_in_javascript_is_refused_until_something_runs_it(tmp_path: Path) -> None:
-    [broken] = folder_form.folder(written(tmp_path, {"a/connector.yaml": YAML, "a/codec.js": "// nothing"}))
+    [broken] = connector_folders.folder(written(tmp_path, {"a/connector.yaml": YAML, "a/codec.js": "// nothing"}))
     assert isinstance(broken, Broken)
     assert broken.where == f"{tmp_path}/a/codec.js:1"
     assert "is not supported yet" in broken.error
@@ -179,7 +179,7 @@ def test_an_installed_package_brings_formats(tmp_path: Path, monkeypatch: pytest
         ),
     }
     monkeypatch.syspath_prepend(str(written(tmp_path, files)))
-    known._own.cache_clear()
+    connector_folders._own.cache_clear()
     content = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
     content["feeds"]["city"]["routes"][0]["format"] = "pairs"
     try:
@@ -188,12 +188,12 @@ def test_an_installed_package_brings_formats(tmp_path: Path, monkeypatch: pytest
         with pytest.raises(ConfigError, match="is not allowed"):
             config.parse(yaml.safe_dump(content).replace("format: pairs", "format: pears"), "city.yaml", {})
     finally:
-        known._own.cache_clear()
+        connector_folders._own.cache_clear()
         for name in [name for name in sys.modules if name.startswith("format_of_test")]:
             monkeypatch.delitem(sys.modules, name)
 
 
 def test_the_tree_is_whole() -> None:
-    registry = known.registry()
+    registry = connector_folders.registry()
     assert registry.broken == []
     assert all(each.origin in {"tree", "package"} for each in registry.found)

@@ -13,9 +13,8 @@ import pytest
 from aiokafka.record.memory_records import MemoryRecords
 
 from pipeline.core.clock import Clock
-from pipeline.core.delivery import Batch, Fate, Lane, Ledger
+from pipeline.core.delivery import Batch, Fate, Lane, Ledger, Message
 from pipeline.core.errors import Reason
-from pipeline.core.message import Message
 from pipeline.core.record import Destination, Record, encode_headers
 from pipeline.publish import KafkaOptions, Publisher, sender
 from pipeline.publish.cluster import Cluster, LinkError, Produced

@@ -7,7 +7,7 @@ from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.message import Message
+from pipeline.core.delivery import Message
 from pipeline.core.record import Destination, Record, decode_headers, encode_headers
 from pipeline.publish.batch import OVERHEAD, RECORD_OVERHEAD, Compression, crc32c, encode_batch
 from tests.pipeline.publish.model import read_batch

@@ -3,10 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.delivery import Fate, Lane, Ledger
-from pipeline.core.message import Message
+from pipeline.core.delivery import Fate, Lane, Ledger, Message
 from pipeline.core.record import Destination, Record
-from pipeline.publish.chunk import Chunk, Run
+from pipeline.publish.accumulator import Chunk, Run
 
 WHERE = Destination("t", b"k")
 MESSAGE = Message("t", b"", 0)

@@ -10,7 +10,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.produce import ProduceRequest
 
-from pipeline.publish.connection import Connection, connect
+from pipeline.publish.cluster import Connection, connect
 from pipeline.publish.options import KafkaOptions, Sasl, Tls
 
 BATCHES = [("one", 0, b"head", b"body"), ("two", 3, b"h", b"b" * 300), ("one", 7, b"", b"")]

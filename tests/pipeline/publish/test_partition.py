@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.publish.partition import murmur2, partition_of
+from pipeline.publish.batch import murmur2, partition_of
 
 # org.apache.kafka.common.utils.UtilsTest.testMurmur2; Java's int is signed.
 JAVA = {

@@ -10,7 +10,7 @@ import pytest
 from aiokafka.protocol.api import Request, Response
 
 from pipeline.publish.cluster import LinkError
-from pipeline.publish.quorum import ClockFacts, Untold, told_time
+from pipeline.publish.survey import ClockFacts, Untold, told_time
 
 NOW = 1_800_000_000.0
 VERSIONS = {55: (0, 2)}
@@ -143,5 +143,5 @@ def test_what_was_heard_before_the_connection_broke_counts() -> None:
 
 
 def test_silence_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.publish.quorum._LONGEST", 0.05)
+    monkeypatch.setattr("pipeline.publish.survey._LONGEST", 0.05)
     assert told(Silent()) == Untold("Kafka did not answer in 0.05 s.")

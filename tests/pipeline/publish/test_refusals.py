@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.core.delivery import Fate
 from pipeline.core.record import KEPT, OMITTED, SIZE, Destination, Record, encode_headers
-from pipeline.publish import intake
+from pipeline.publish import accumulator
+from pipeline.publish.accumulator import MAX_VALUE
 from pipeline.publish.error_codes import Answer
-from pipeline.publish.intake import MAX_VALUE
 from tests.pipeline.publish.model import CODES_OF, LATER, LETTERS, TOPIC, Bench, complete, hurry, run, send
 
 
@@ -263,7 +263,7 @@ class TestLongKeys:
         assert bench.publisher._intake.slots[LETTERS, 0].each < 100
 
     def test_what_is_remembered_is_bounded_in_bytes(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(intake, "_REMEMBERED_BYTES", 10_000)
+        monkeypatch.setattr(accumulator, "_REMEMBERED_BYTES", 10_000)
 
         async def work(bench: Bench) -> None:
             for number in range(100):

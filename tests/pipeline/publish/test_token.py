@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from pipeline.publish.options import Sasl
-from pipeline.publish.token import TokenProvider
+from pipeline.publish.options import Sasl, TokenProvider
 
 
 def test_a_file_is_read_anew(tmp_path: Path) -> None:

@@ -12,8 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline.build import options as wiring
 from pipeline.build.context import Shared
 from pipeline.config.loading import parse
-from pipeline.core.delivery import Batch, Lane, Ledger
-from pipeline.core.message import Message
+from pipeline.core.delivery import Batch, Lane, Ledger, Message
 from pipeline.core.record import Record
 from pipeline.feeds.mqtt.options import Trouble
 from pipeline.feeds.semtech_udp import Seen

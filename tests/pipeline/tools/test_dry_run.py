@@ -2,8 +2,7 @@
 
 from time import monotonic
 
-from pipeline.core.delivery import Batch, Delivery, Fate
-from pipeline.core.message import Message
+from pipeline.core.delivery import Batch, Delivery, Fate, Message
 from pipeline.core.record import Destination, Record, encode_headers
 from pipeline.encode.dead_letter import DeadLetters
 from pipeline.tools.dry_run import Paper

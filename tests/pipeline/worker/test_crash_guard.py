@@ -4,11 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.delivery import Batch, Fate, Lane, Ledger
+from pipeline.core.delivery import Batch, Fate, Lane, Ledger, Message
 from pipeline.core.errors import Reason
-from pipeline.core.message import Message
-from pipeline.encode.dead_letter import DeadLetters
-from pipeline.encode.refusals import Refusals
+from pipeline.encode.dead_letter import DeadLetters, Refusals
 from pipeline.worker.crash_guard import Careful, CrashGuard
 from tests.pipeline.flow import ARRIVAL, Memory, headers_of
 

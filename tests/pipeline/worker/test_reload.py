@@ -15,11 +15,10 @@ import yaml
 from pipeline.config.loading import Loaded, parse, read
 from pipeline.config.root import Config
 from pipeline.core.errors import ConfigError, StartError
-from pipeline.devices.current import Directory
-from pipeline.devices.registry import Devices
-from pipeline.observe.config_status import InForce
+from pipeline.devices.registry import Devices, Directory
+from pipeline.observe.health import InForce
+from pipeline.worker.process import Systemd
 from pipeline.worker.reload import Reload, Touched
-from pipeline.worker.systemd import Systemd
 from tests.support.log import told
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "examples" / "bench.yaml"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.worker.systemd import Systemd
+from pipeline.worker.process import Systemd
 from tests.support.systemd import NotifySocket
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.cli.tree import every, tree
+from pipeline.cli.parser import every, tree
 
 
 def script(capsys: pytest.CaptureFixture[str], shell: str) -> str:

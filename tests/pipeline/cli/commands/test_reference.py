@@ -1,6 +1,6 @@
 """The generated page of the commands is what argparse says; every command has examples and exit codes."""
 
-from pipeline.cli.tree import every, root, tree
+from pipeline.cli.parser import every, root, tree
 from pipeline.reference.commands import page
 from tests.pipeline.cli.commands.golden_text import ROOT
 

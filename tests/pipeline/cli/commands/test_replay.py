@@ -15,16 +15,15 @@ from hypothesis import strategies as st
 from pipeline import config
 from pipeline.__main__ import main
 from pipeline.build import options as wiring
+from pipeline.core.delivery import INVALID_TOPIC, Broken, Cut, Message
 from pipeline.core.errors import Reason, StartError
-from pipeline.core.message import INVALID_TOPIC, Broken, Cut, Message
 from pipeline.core.record import Record, decode_headers, shortened
 from pipeline.encode.dead_letter import DeadLetters
 from pipeline.publish.consumer import StoredRecord
 from pipeline.tools.dry_run import Paper
 from pipeline.tools.replay import Report, Wanted, text
-from pipeline.tools.replay.attempt import Attempts
-from pipeline.tools.replay.letter import Letter, letter_of
-from pipeline.tools.replay.replayed import Offsets, Replayed
+from pipeline.tools.replay.offsets import Offsets, Replayed
+from pipeline.tools.replay.session import Attempts, Letter, letter_of
 from tests.pipeline.cli.commands.golden_text import EXAMPLE
 from tests.pipeline.flow import ARRIVAL, READING
 from tests.pipeline.vendor_flow import TH1, written

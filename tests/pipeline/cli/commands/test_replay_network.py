@@ -12,15 +12,14 @@ import pytest
 
 from pipeline import config
 from pipeline.build import options as wiring
+from pipeline.core.delivery import Message
 from pipeline.core.errors import Reason
-from pipeline.core.message import Message
 from pipeline.core.record import Record, decode_headers
 from pipeline.encode.dead_letter import DeadLetters
 from pipeline.publish.consumer import StoredRecord
 from pipeline.tools.dry_run import Paper
 from pipeline.tools.replay import Report
-from pipeline.tools.replay.attempt import Attempts
-from pipeline.tools.replay.letter import letter_of
+from pipeline.tools.replay.session import Attempts, letter_of
 from tests.pipeline.flow import ARRIVAL
 from tests.pipeline.network_flow import PLACE, written
 from tests.support.lorawan import data_up, session

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.__main__ import main
+from pipeline.core.delivery import Cut, Message
 from pipeline.core.errors import Reason
-from pipeline.core.message import Cut, Message
 from pipeline.core.record import Record, decode_headers, shortened
 from pipeline.encode.dead_letter import DeadLetters
 from pipeline.publish.consumer import StoredRecord

@@ -15,8 +15,8 @@ import pytest
 from pipeline.http.server import Admin
 from pipeline.observe.metrics import Metrics
 from pipeline.observe.page import Letters, Newest, Page, Sources
-from pipeline.observe.page.about import About
 from pipeline.observe.page.server import WATCHERS
+from pipeline.observe.page.snapshot import About
 from tests.support.ports import LOOPBACK, free_port
 
 TOKEN = "0123456789abcdef"

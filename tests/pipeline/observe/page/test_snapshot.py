@@ -12,22 +12,17 @@ import orjson
 import pytest
 
 from pipeline import config
-from pipeline.core.delivery import Fate, Lane, Ledger
+from pipeline.core.delivery import Fate, Lane, Ledger, Message
 from pipeline.core.errors import Reason
-from pipeline.core.message import Message
 from pipeline.core.record import Destination, Record, encode_headers
-from pipeline.devices.current import Directory
-from pipeline.devices.registry import Device, Devices
-from pipeline.devices.silent_device import SilentDevice
+from pipeline.devices.registry import Device, Devices, Directory
+from pipeline.devices.silence import SilentDevice
 from pipeline.encode.dead_letter import DeadLetters
-from pipeline.lorawan.radio import Radio
-from pipeline.lorawan.statistics import RawLedger
+from pipeline.lorawan.statistics import Radio, RawLedger
 from pipeline.observe.metrics import Metrics
 from pipeline.observe.page import Letters, Newest, Sources, about
-from pipeline.observe.page.about import About
-from pipeline.observe.page.history import POINTS, History, quantile
-from pipeline.observe.page.newest import MOST
-from pipeline.observe.page.snapshot import snapshot
+from pipeline.observe.page.recent import MOST, POINTS, History, quantile
+from pipeline.observe.page.snapshot import About, snapshot
 from tests.support.headrace import example_config
 
 CITY = About(

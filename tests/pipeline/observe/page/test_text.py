@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.__main__ import main
+from pipeline.cli.commands.top import lines
 from pipeline.core.errors import Reason, StartError
-from pipeline.devices.silent_device import SilentDevice
-from pipeline.observe.page.ask import ask
-from pipeline.observe.page.text import lines
+from pipeline.devices.silence import SilentDevice
+from pipeline.http.client import ask
 from tests.pipeline.observe.page.test_server import TOKEN, serving
 from tests.pipeline.observe.page.test_snapshot import told_of_five_messages
 from tests.support.headrace import example_config

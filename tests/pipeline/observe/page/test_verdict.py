@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.observe.page.history import Point
-from pipeline.observe.page.verdict import GOOD, verdict
+from pipeline.observe.page.recent import Point
+from pipeline.observe.page.snapshot import GOOD, verdict
 
 QUIET: Point = (1_700_000_000_000, 100.0, 100.0, 0.0, 0.01, 0.02)
 FEED = {"name": "city", "in_flight": 0, "limit": 5000, "oldest": 0.0, "patience": 0.76}

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline import config
 from pipeline.__main__ import main
-from pipeline.tools.check import networks as check_networks
 from pipeline.tools.check import report as check
+from pipeline.tools.check import report as check_networks
 from tests.pipeline.lorawan.test_network import CONNECTOR, DEVICE
 from tests.pipeline.network_flow import written
 

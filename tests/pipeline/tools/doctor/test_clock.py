@@ -6,16 +6,15 @@ from typing import Any
 
 import pytest
 
-from pipeline.publish.quorum import ClockFacts, Untold
-from pipeline.publish.survey import ClusterFacts
-from pipeline.tools.doctor import clock
+from pipeline.publish.survey import ClockFacts, ClusterFacts, Untold
+from pipeline.tools.doctor import kafka
 from pipeline.tools.doctor.finding import Finding
 from tests.pipeline.tools.doctor.test_judgements import BY_CREATOR, GOOD, example
 
 
 def judged(tmp_path: Path, told: ClockFacts | Untold, **settings: str) -> Finding:
     changed = {**GOOD.settings, **BY_CREATOR, **{name.replace("_", "."): value for name, value in settings.items()}}
-    return clock.judge(example(tmp_path), ClusterFacts(3, 0.001, (replace(GOOD, settings=changed),), told))
+    return kafka.judge_clock(example(tmp_path), ClusterFacts(3, 0.001, (replace(GOOD, settings=changed),), told))
 
 
 PAST = "message.timestamp.before.max.ms"
@@ -58,9 +57,9 @@ def test_what_the_round_trip_may_have_done_is_no_fault(tmp_path: Path) -> None:
 
 def test_settings_that_may_not_be_read_are_those_that_kafka_has_by_itself(tmp_path: Path) -> None:
     facts = ClusterFacts(3, 0.001, (replace(GOOD, settings={}),), ClockFacts(1801.0, 0.01, 1))
-    assert clock.judge(example(tmp_path), facts).severity == "critical"
+    assert kafka.judge_clock(example(tmp_path), facts).severity == "critical"
     facts = replace(facts, clock=ClockFacts(-1e7, 0.01, 1))
-    assert clock.judge(example(tmp_path), facts).severity == "warning"
+    assert kafka.judge_clock(example(tmp_path), facts).severity == "warning"
 
 
 def test_what_a_person_reads(tmp_path: Path) -> None:

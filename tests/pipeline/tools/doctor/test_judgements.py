@@ -12,14 +12,12 @@ import yaml
 
 from pipeline import config
 from pipeline.config.root import Config
-from pipeline.publish.quorum import Untold
-from pipeline.publish.survey import ClusterFacts, TopicFacts
-from pipeline.tools.doctor import broker, certificates, examination, machine, topics, window, worker
-from pipeline.tools.doctor.broker import BrokerFacts
+from pipeline.publish.survey import ClusterFacts, TopicFacts, Untold
+from pipeline.tools.doctor import certificates, examination, kafka, machine, mqtt, worker
 from pipeline.tools.doctor.certificates import Certificate
-from pipeline.tools.doctor.finding import Finding, worst
+from pipeline.tools.doctor.finding import Finding, text, worst
 from pipeline.tools.doctor.machine import Folder
-from pipeline.tools.doctor.text import text
+from pipeline.tools.doctor.mqtt import BrokerFacts
 from tests.pipeline.cli.commands.golden_text import EXAMPLE, hold
 
 MIB = 1024**2
@@ -66,7 +64,7 @@ def test_the_worst_counts() -> None:
 
 def test_what_a_broker_says_is_no_command_to_a_terminal_and_no_line_of_the_report() -> None:
     tree = {"$SYS/broker/version": "\x1b[2J\x9b1m mosquitto\ncritical  all  is lost \u202e"}
-    report = text("city.yaml", list(broker.judge("city", BrokerFacts(0.001, tree))))
+    report = text("city.yaml", list(mqtt.judge_broker("city", BrokerFacts(0.001, tree))))
     assert all(line.isprintable() for line in report.splitlines())
     assert "\ncritical" not in report
     assert "\\x1b[2J" in report
@@ -75,7 +73,7 @@ def test_what_a_broker_says_is_no_command_to_a_terminal_and_no_line_of_the_repor
 @pytest.mark.parametrize("told", ["²", "--5", "1e3", "9" * 5000, "", "NaN"])
 def test_a_setting_that_is_no_number_is_none(tmp_path: Path, told: str) -> None:
     changed = replace(GOOD, settings={**GOOD.settings, "retention.ms": told, "min.insync.replicas": told})
-    assert [*topics.judge(example(tmp_path), cluster(changed))]
+    assert [*kafka.judge_topics(example(tmp_path), cluster(changed))]
 
 
 # The window
@@ -94,8 +92,8 @@ def test_a_setting_that_is_no_number_is_none(tmp_path: Path, told: str) -> None:
 def test_the_window_against_the_rate(tmp_path: Path, rate: float | None, severity: str, change: str) -> None:
     """5,000 in flight and 50 ms until an acknowledgement: 100,000 messages/s."""
     made = example(tmp_path)
-    waits = window.delay(made, 0.049, 0.002, 0.001)
-    [found] = window.judge(made, "city", waits, rate, "")
+    waits = mqtt.delay(made, 0.049, 0.002, 0.001)
+    [found] = mqtt.judge_window(made, "city", waits, rate, "")
     assert (found.severity, found.change) == (severity, change)
     assert "5000 in flight / 50.0 ms = 100,000 messages/s" in found.evidence
     assert found.place == ("feeds", "city", "max_in_flight")
@@ -105,11 +103,11 @@ def test_the_window_against_the_rate(tmp_path: Path, rate: float | None, severit
 def test_linger_is_named_when_it_is_the_cause(tmp_path: Path, rate: float, severity: str) -> None:
     """5,000 in flight and half a second, of which 450 ms are linger: a larger window is not what helps."""
     made = example(tmp_path, kafka={"linger": "450ms"})
-    [found] = window.judge(made, "city", window.delay(made, 0.499, 0.002, 0.001), rate, "")
+    [found] = mqtt.judge_window(made, "city", mqtt.delay(made, 0.499, 0.002, 0.001), rate, "")
     assert (found.check, found.severity, found.change) == ("kafka.linger", severity, "linger: 10ms")
     assert "`linger` is the cause: 450.0 ms, 90% of that time" in found.evidence
     assert found.place == ("kafka", "linger")
-    [found] = window.judge(made, "city", window.delay(made, 1.9, 0.002, 0.001), rate, "")
+    [found] = mqtt.judge_window(made, "city", mqtt.delay(made, 1.9, 0.002, 0.001), rate, "")
     assert found.check == "mqtt.window", "of two seconds, 450 ms are not the cause"
 
 
@@ -130,28 +128,28 @@ def test_a_judgement_has_the_very_line(tmp_path: Path) -> None:
 
 
 def test_without_a_worker_the_delay_is_a_least_one(tmp_path: Path) -> None:
-    waits = window.delay(example(tmp_path), None, 0.002, 0.001)
+    waits = mqtt.delay(example(tmp_path), None, 0.002, 0.001)
     assert waits is not None
     assert waits.seconds == pytest.approx(0.010 + 0.002 + 0.001)
     assert waits.how.startswith("at least: linger 10.0 ms, 2.0 ms to Kafka")
 
 
 def test_nothing_could_be_timed(tmp_path: Path) -> None:
-    [found] = window.judge(example(tmp_path), "city", None, 100.0, "")
+    [found] = mqtt.judge_window(example(tmp_path), "city", None, 100.0, "")
     assert found.severity == "info"
 
 
 def test_mosquittos_own_window(tmp_path: Path) -> None:
     made = example(tmp_path)
-    waits = window.Delay(0.02, "measured")
-    assert bad(window.judge(made, "city", waits, 400.0, "mosquitto version 2.0.21")) == []
-    [found] = list(window.judge(made, "city", waits, 2_000.0, "mosquitto version 2.0.21"))[1:]
+    waits = mqtt.Delay(0.02, "measured")
+    assert bad(mqtt.judge_window(made, "city", waits, 400.0, "mosquitto version 2.0.21")) == []
+    [found] = list(mqtt.judge_window(made, "city", waits, 2_000.0, "mosquitto version 2.0.21"))[1:]
     assert (found.check, found.file, found.change) == (
         "mqtt.broker_window",
         "mosquitto.conf",
         "max_inflight_messages 80",
     )
-    assert len(list(window.judge(made, "city", waits, 2_000.0, "emqx"))) == 1
+    assert len(list(mqtt.judge_window(made, "city", waits, 2_000.0, "emqx"))) == 1
 
 
 # The broker
@@ -161,7 +159,7 @@ def test_mosquittos_own_window(tmp_path: Path) -> None:
 def test_dropped_messages(told: str | None, severity: str) -> None:
     tree = {"$SYS/broker/version": "mosquitto version 2.0.21"}
     tree |= {} if told is None else {"$SYS/broker/publish/messages/dropped": told}
-    queues, persistence = broker.judge("city", BrokerFacts(0.001, tree))
+    queues, persistence = mqtt.judge_broker("city", BrokerFacts(0.001, tree))
     assert (queues.check, queues.severity) == ("mqtt.queues", severity)
     assert (persistence.severity, persistence.file) == ("info", "mosquitto.conf")
 
@@ -169,18 +167,18 @@ def test_dropped_messages(told: str | None, severity: str) -> None:
 def test_a_minute_later_mosquitto_tells_the_rate_alone() -> None:
     version = {"$SYS/broker/version": "mosquitto version 2.0.21"}
     rate = {"$SYS/broker/load/publish/dropped/15min": "1.54"}
-    lost, _ = broker.judge("city", BrokerFacts(0.001, version | rate))
+    lost, _ = mqtt.judge_broker("city", BrokerFacts(0.001, version | rate))
     assert (lost.severity, lost.change) == ("critical", "max_queued_messages 0")
     assert "1.54 messages a minute of late" in lost.evidence
-    silent, _ = broker.judge("city", BrokerFacts(0.001, version))
+    silent, _ = mqtt.judge_broker("city", BrokerFacts(0.001, version))
     assert "no message in the last minute" in silent.evidence
 
 
 def test_a_broker_without_sys() -> None:
-    [found] = broker.judge("city", BrokerFacts(0.001))
+    [found] = mqtt.judge_broker("city", BrokerFacts(0.001))
     assert found.severity == "info"
     assert "unknown" in found.evidence
-    assert list(broker.judge("city", None)) == []
+    assert list(mqtt.judge_broker("city", None)) == []
 
 
 # The worker
@@ -245,7 +243,7 @@ def test_what_else_a_worker_tells(tmp_path: Path) -> None:
 def judged(tmp_path: Path, brokers: int = 3, **changes: Any) -> list[Finding]:
     settings = {**GOOD.settings, **changes.pop("settings", {})}
     facts = replace(GOOD, settings=settings, **changes)
-    return list(topics.judge(example(tmp_path), cluster(facts, brokers=brokers)))
+    return list(kafka.judge_topics(example(tmp_path), cluster(facts, brokers=brokers)))
 
 
 def test_a_topic_as_it_should_be(tmp_path: Path) -> None:
@@ -289,14 +287,14 @@ def test_sizes_that_fit_are_said_to_fit(tmp_path: Path) -> None:
 
 
 def test_what_kafka_does_not_tell(tmp_path: Path) -> None:
-    found = topics.judge(example(tmp_path), cluster(replace(GOOD, settings={}, operations=None)))
+    found = kafka.judge_topics(example(tmp_path), cluster(replace(GOOD, settings={}, operations=None)))
     said = {each.check: each.severity for each in found}
     assert (said["kafka.settings"], said["kafka.rights"]) == ("info", "info")
 
 
 def test_a_stream_promises_more_than_is_kept(tmp_path: Path) -> None:
     made = example(tmp_path, streams={"AirQualityObserved": {"retention": "30d"}})
-    [found] = [each for each in topics.judge(made, cluster(GOOD)) if each.severity == "warning"]
+    [found] = [each for each in kafka.judge_topics(made, cluster(GOOD)) if each.severity == "warning"]
     assert found.evidence.endswith("records are kept 7d (retention.ms), and the stream promises 30d.")
     assert found.change.endswith(f"--entity-name {GOOD.name} --add-config retention.ms=2592000000")
 
@@ -304,18 +302,18 @@ def test_a_stream_promises_more_than_is_kept(tmp_path: Path) -> None:
 def test_topics_with_the_same_fault_are_one_finding(tmp_path: Path) -> None:
     letters = replace(GOOD, name="bench.dead-letter.v1", in_sync=2)
     facts = cluster(replace(GOOD, in_sync=2), letters)
-    [found] = [each for each in topics.judge(example(tmp_path), facts) if each.severity == "warning"]
+    [found] = [each for each in kafka.judge_topics(example(tmp_path), facts) if each.severity == "warning"]
     assert found.evidence.startswith(f"{GOOD.name}, {letters.name}: ")
     assert found.change == "Find out which broker is down or slow."
     unfit = {**GOOD.settings, "min.insync.replicas": "1"}
     facts = cluster(replace(GOOD, settings=unfit), replace(letters, in_sync=3, settings=unfit))
-    [found] = [each for each in topics.judge(example(tmp_path), facts) if each.severity == "warning"]
+    [found] = [each for each in kafka.judge_topics(example(tmp_path), facts) if each.severity == "warning"]
     assert f"--entity-name {GOOD.name} " in found.change
     assert found.change.endswith(f", and so for {letters.name}")
 
 
 def test_not_idempotent(tmp_path: Path) -> None:
-    found = topics.judge(example(tmp_path, kafka={"idempotent": False}), cluster(GOOD))
+    found = kafka.judge_topics(example(tmp_path, kafka={"idempotent": False}), cluster(GOOD))
     assert bad(found) == [("kafka.acks", "warning")]
 
 

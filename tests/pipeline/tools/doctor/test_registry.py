@@ -9,7 +9,7 @@ from pipeline import config
 from pipeline.lorawan.journal import ROWS
 from pipeline.lorawan.session_table import place_of
 from pipeline.state.store import Store, peek
-from pipeline.tools.doctor import registry
+from pipeline.tools.doctor import devices
 from pipeline.tools.doctor.finding import Finding
 from tests.support.headrace import ROOT
 
@@ -52,7 +52,7 @@ def test_holes(tmp_path: Path) -> None:
     made = loaded(tmp_path, DEVICES)
     [first, _] = [session for device in made.devices for session in device.sessions]
 
-    found = by_check(list(registry.devices(made.config, made.devices, {place_of(first)})))
+    found = by_check(list(devices.devices(made.config, made.devices, {place_of(first)})))
 
     place = found["devices.location"]
     assert (place.severity, place.line, place.file) == ("warning", 3, str(tmp_path / "devices.yaml"))
@@ -66,13 +66,13 @@ def test_holes(tmp_path: Path) -> None:
 
 def test_no_hole(tmp_path: Path) -> None:
     made = loaded(tmp_path, DEVICES.splitlines()[1])
-    [found] = registry.devices(made.config, made.devices, None)
+    [found] = devices.devices(made.config, made.devices, None)
     assert (found.check, found.severity) == ("devices", "ok")
 
 
 def test_levels(tmp_path: Path) -> None:
     made = loaded(tmp_path, DEVICES)
-    [ours] = [each for each in registry.judge(made, None) if each.check == "connectors.level"]
+    [ours] = [each for each in devices.judge(made, None) if each.check == "connectors.level"]
     assert (ours.severity, ours.evidence) == ("ok", "acme/th-1: level checked.")
     assert ours.file is not None
     assert ours.file.endswith("th1.py")
@@ -81,9 +81,9 @@ def test_levels(tmp_path: Path) -> None:
 def test_a_broken_connector_and_a_draft(tmp_path: Path) -> None:
     [found] = [each for each in loaded(tmp_path, DEVICES).connectors.found if "acme/th-1" in each.names]
     draft = replace(found, connector=replace(found.connector, owner=""))
-    told = registry.level(draft)
+    told = devices.level(draft)
     assert (told.severity, told.change) == ("warning", "checked: name an `owner` who answers for it.")
-    told = registry.level(replace(found, connector=replace(found.connector, examples=())))
+    told = devices.level(replace(found, connector=replace(found.connector, examples=())))
     assert told.severity == "critical"
 
 

@@ -22,7 +22,7 @@ from pipeline.config.device_text import RegistryText, rows_of
 from pipeline.core.errors import ConfigError
 from pipeline.devices.unknown import UnknownDevices
 from pipeline.sdk.uplink import Names
-from pipeline.tools.check.connect.strangers import Strangers
+from pipeline.tools.check.connect import Strangers
 from pipeline.tools.enrol import noted, read
 from tests.pipeline.cli.commands.test_devices import look_once
 

@@ -10,9 +10,8 @@ import orjson
 
 from pipeline import config
 from pipeline.config.findings import Finding
-from pipeline.core.delivery import Batch, Lane, Ledger
-from pipeline.core.message import Message
-from pipeline.tools.check.connect.arrivals import Arrivals
+from pipeline.core.delivery import Batch, Lane, Ledger, Message
+from pipeline.tools.check.connect import Arrivals
 from tests.connectors.network_servers import messages
 from tests.pipeline.lorawan.test_network import CHIRPSTACK, CONNECTOR, DEVICE
 from tests.pipeline.network_flow import written

@@ -13,13 +13,11 @@ import yaml
 from pipeline import config
 from pipeline.config.findings import Finding
 from pipeline.config.root import Config
-from pipeline.core.delivery import Batch, Lane, Ledger
-from pipeline.core.message import Message
+from pipeline.core.delivery import Batch, Lane, Ledger, Message
 from pipeline.publish.options import KafkaOptions
-from pipeline.publish.probe import TopicState
+from pipeline.publish.topics import TopicState
 from pipeline.tools.check import connect
-from pipeline.tools.check.connect import trial
-from pipeline.tools.check.connect.arrivals import Arrivals
+from pipeline.tools.check.connect import Arrivals
 from tests.pipeline.feeds import scripted_broker as scripted
 
 EXAMPLE = Path(__file__).parents[5] / "deploy" / "examples" / "bench.yaml"
@@ -37,7 +35,7 @@ def no_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
     async def probe(_options: KafkaOptions, _topics: object) -> list[TopicState]:
         return []
 
-    monkeypatch.setattr(trial, "probe", probe)
+    monkeypatch.setattr(connect, "probe", probe)
 
 
 def example(tmp_path: Path, **feed: Any) -> Config:
@@ -250,8 +248,8 @@ def test_topics_that_kafka_does_not_stamp_are_told_together(tmp_path: Path, monk
     async def probe(_options: KafkaOptions, topics: Collection[str]) -> list[TopicState]:
         return [TopicState(topic, 6, 1_048_588, stamped=False) for topic in topics]
 
-    monkeypatch.setattr(trial, "probe", probe)
-    [finding] = asyncio.run(trial._kafka(example(tmp_path)))
+    monkeypatch.setattr(connect, "probe", probe)
+    [finding] = asyncio.run(connect._kafka(example(tmp_path)))
     assert finding.severity == "warning"
     assert finding.message.startswith("bench.AirQualityObserved.v1, bench.dead-letter.v1: ")
     assert "--entity-name bench.AirQualityObserved.v1 --add-config message.timestamp.type=LogAppendTime" in finding.fix

@@ -1,0 +1,153 @@
+"""Metrics of devices and of what is kept of them: frames, silence, state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Protocol
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from pipeline.devices.silence import Counts
+from pipeline.lorawan.statistics import FrameLedger, Radio, RawLedger, Spread
+
+_RSSI = "How strongly gateways heard raw frames, and of what network servers tell a sample."
+_SNR = "Signal to noise at gateways of raw frames, and of what network servers tell a sample."
+
+_LIMITED = "What gateways told of themselves by datagram and made no record: too often, or too many new names."
+
+
+def collect_frames(raw: Mapping[str, RawLedger], radio: Mapping[str, Radio], frames: FrameLedger) -> Iterator[Metric]:
+    """Yield the families; those of feeds are empty where no feed brings frames or uplinks."""
+    outcomes = CounterMetricFamily(
+        "headrace_raw_frames", "Raw LoRaWAN frames, by what became of them.", labels=["feed", "outcome"]
+    )
+    rssi = HistogramMetricFamily("headrace_reception_rssi_dbm", _RSSI, labels=["feed"])
+    snr = HistogramMetricFamily("headrace_reception_snr_db", _SNR, labels=["feed"])
+    gateways = GaugeMetricFamily("headrace_gateways_heard", "Gateways that brought raw frames.", labels=["feed"])
+    packets = CounterMetricFamily(
+        "headrace_gateway_packets",
+        "Packets by gateways' own account; ok: the checksum was right.",
+        labels=["feed", "kind"],
+    )
+    limited = CounterMetricFamily("headrace_gateway_events_limited", _LIMITED, labels=["feed"])
+    for feed, ledger in raw.items():
+        limited.add_metric([feed], ledger.gateway_events_limited)
+        packets.add_metric([feed, "received"], ledger.packets)
+        packets.add_metric([feed, "ok"], ledger.packets_ok)
+        for outcome, count in ledger.outcomes.items():
+            outcomes.add_metric([feed, outcome.value], count)
+        gateways.add_metric([feed], len(ledger.gateways))
+    for feed in dict.fromkeys([*raw, *radio]):
+        heard = [ledgers[feed] for ledgers in (raw, radio) if feed in ledgers]
+        _add(rssi, feed, [each.rssi for each in heard])
+        _add(snr, feed, [each.snr for each in heard])
+    yield from (outcomes, rssi, snr, gateways, packets, limited)
+    counted = CounterMetricFamily(
+        "headrace_device_frames",
+        "LoRaWAN frames by what the devices' own counters tell; refused: received, and became dead letters.",
+        labels=["kind"],
+    )
+    total = frames.total
+    for kind in ("received", "duplicate", "reset", "refused"):
+        counted.add_metric([kind], getattr(total, kind))
+    yield counted
+    missing = "LoRaWAN frames that devices have counted and nobody has heard; one that comes late is taken off."
+    yield GaugeMetricFamily("headrace_device_frames_missing", missing, value=total.missing)
+
+
+def _add(family: HistogramMetricFamily, feed: str, spreads: Sequence[Spread]) -> None:
+    """Add a feed's sample: what came straight from gateways, and what a server has told, together."""
+    bounds = [*(f"{bound:.1f}" for bound in spreads[0].bounds), "+Inf"]
+    counts = accumulate(map(sum, zip(*(each.counts for each in spreads), strict=True)))
+    buckets = [(bound, float(count)) for bound, count in zip(bounds, counts, strict=True)]
+    family.add_metric([feed], buckets, sum(each.total for each in spreads))
+
+
+class _Group(Protocol):
+    @property
+    def counts(self) -> Counts: ...
+
+
+class Watched(Protocol):
+    """What was found at the last look."""
+
+    @property
+    def devices(self) -> _Group:
+        """The devices."""
+
+    @property
+    def gateways(self) -> _Group:
+        """The gateways."""
+
+
+class _None:
+    counts = Counts()
+
+
+class Nobody:
+    """Nobody is watched."""
+
+    devices = gateways = _None()
+
+
+def collect_silence(watched: Watched) -> Iterator[Metric]:
+    """Yield the families."""
+    seen = "Devices that have been heard of, and not been silent for a week where no registry has them."
+    yield GaugeMetricFamily("headrace_devices_seen", seen, value=watched.devices.counts.seen)
+    for what, each in (("devices", watched.devices), ("gateways", watched.gateways)):
+        said = f"Overdue {what}, by how long they have been silent: at most so long, longer, or never heard."
+        family = GaugeMetricFamily(f"headrace_{what}_silent", said, labels=["age"])
+        for age, count in each.counts.silent.items():
+            family.add_metric([age], count)
+        yield family
+
+
+_KNOWN = "Names that are remembered, and were asked for of late."
+_FORGOTTEN = "Names forgotten because there were too many; of `seen`, also devices whose silence is noticed no more."
+
+
+class Keeps(Protocol):
+    """What outlives the process: pipeline/state/store.py."""
+
+    @property
+    def trouble(self) -> str:
+        """Why it does not now; empty while it does."""
+
+    @property
+    def failures(self) -> int:
+        """How many writes have failed."""
+
+
+class Nothing:
+    """Keeps nothing, and is meant to."""
+
+    trouble = ""
+    failures = 0
+
+
+class Places(Protocol):
+    """What is remembered by name: a `Room` (core/recent.py), or the devices expected to speak (devices/silence.py)."""
+
+    kind: str
+    places: int
+    forgotten: int
+
+    @property
+    def young(self) -> int:
+        """How many are remembered, of those asked for of late."""
+
+
+def collect_state(store: Keeps, remembered: Iterable[Places]) -> Iterator[Metric]:
+    """Yield the families."""
+    known = GaugeMetricFamily("headrace_remembered_names", _KNOWN, labels=["what"])
+    places = GaugeMetricFamily("headrace_remembered_limit", "How many are always remembered.", labels=["what"])
+    forgotten = CounterMetricFamily("headrace_forgotten_names", _FORGOTTEN, labels=["what"])
+    for each in remembered:
+        known.add_metric([each.kind], each.young)
+        places.add_metric([each.kind], each.places)
+        forgotten.add_metric([each.kind], each.forgotten)
+    yield from (known, places, forgotten)
+    failing = "1 while the state folder cannot be written: what is learned does not outlive the process."
+    yield GaugeMetricFamily("headrace_state_failing", failing, value=float(bool(store.trouble)))
+    yield CounterMetricFamily("headrace_state_write_failures", "Writes of state that failed.", value=store.failures)

@@ -1,0 +1,232 @@
+"""What an MQTT broker tells a visitor: how fast it answers, and what stands below `$SYS`, where it has that tree."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from math import ceil
+from time import monotonic
+
+from pipeline.build import options as wiring
+from pipeline.config.feeds import MqttFeedConfig
+from pipeline.config.root import Config
+from pipeline.core.delivery import Batch, Fate, Ledger, Message, Stage
+from pipeline.core.errors import StartError
+from pipeline.feeds.mqtt.connection import Connection
+from pipeline.tools.check.connect import Trial, as_a_visitor
+from pipeline.tools.doctor.finding import Finding, Severity
+
+_LARGEST = 65_535  # MQTT 5 section 3.1.2.11.3: Receive Maximum
+_MOSQUITTO = 20  # its max_inflight_messages, where mosquitto.conf does not say otherwise
+_HEADROOM = 2
+USUAL_LINGER = 0.01  # seconds; the default
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Seconds from a message's way out of the broker to its acknowledgement's way in, and how that is known.
+
+    Attributes:
+        seconds: All of it.
+        how: What it was made of, a phrase.
+        linger: Seconds of it that a record may wait for others, by the configuration.
+    """
+
+    seconds: float
+    how: str
+    linger: float = 0.0
+
+    @property
+    def mostly_linger(self) -> bool:
+        """Whether waiting for more records, longer than is usual, makes up half of it or more."""
+        return self.linger > USUAL_LINGER and self.linger >= self.seconds / 2
+
+
+def delay(config: Config, worker: float | None, kafka: float | None, broker: float | None) -> Delay | None:
+    """Return the time to acknowledge, from what could be measured; None if nothing was.
+
+    worker: mean seconds from receipt to confirmation, by its own /metrics. kafka, broker: seconds of a round trip.
+    """
+    way, linger = broker or 0.0, config.kafka.linger
+    if worker is not None:
+        how = f"{_ms(worker)} from receipt to confirmation by the worker's own figures, and {_ms(way)} to the broker"
+        return Delay(worker + way, how, linger)
+    if kafka is None:
+        return None
+    how = (
+        f"at least: linger {_ms(linger)}, {_ms(kafka)} to Kafka and back, {_ms(way)} to the broker and back; "
+        "replicas and disks come on top, and only a running worker can tell them"
+    )
+    return Delay(linger + kafka + way, how, linger)
+
+
+def judge_window(config: Config, feed: str, waits: Delay | None, rate: float | None, broker: str) -> Iterator[Finding]:
+    """Say what one feed's window allows. rate: messages a second that are wanted; broker: its name, or empty."""
+    place = ("feeds", feed, "max_in_flight")
+    window = config.feeds[feed].max_in_flight
+    if waits is None:
+        said = f"feed {feed}: neither broker nor Kafka could be timed, so what {window} in flight allow is unknown."
+        yield Finding("mqtt.window", "info", said, place)
+        return
+    most = window / waits.seconds
+    said = f"feed {feed}: {window} in flight / {_ms(waits.seconds)} = {most:,.0f} messages/s ({waits.how})."
+    if rate is None:
+        yield Finding("mqtt.window", "ok", f"{said} Say with --rate what is wanted.", place)
+        return
+    if most < rate * _HEADROOM and waits.mostly_linger:
+        yield _linger(said, rate, waits, critical=most < rate)
+        return
+    needed = min(_LARGEST, ceil(rate * waits.seconds * _HEADROOM))
+    change = f"max_in_flight: {needed}"
+    if most < rate:
+        yield Finding("mqtt.window", "critical", f"{said} Wanted: {rate:,g}/s.", place, change)
+    elif most < rate * _HEADROOM:
+        yield Finding("mqtt.window", "warning", f"{said} Wanted: {rate:,g}/s, with room for a burst.", place, change)
+    else:
+        yield Finding("mqtt.window", "ok", f"{said} Wanted: {rate:,g}/s.", place)
+    yield from _of_the_broker(feed, needed, broker)
+
+
+def _linger(said: str, rate: float, waits: Delay, *, critical: bool) -> Finding:
+    """Say that the window is large enough, but for the time that records wait for others."""
+    share = min(1.0, waits.linger / waits.seconds)
+    said = f"{said} Wanted: {rate:,g}/s. `linger` is the cause: {_ms(waits.linger)}, {share:.0%} of that time."
+    severity: Severity = "critical" if critical else "warning"
+    return Finding("kafka.linger", severity, said, ("kafka", "linger"), f"linger: {USUAL_LINGER * 1000:.0f}ms")
+
+
+def _of_the_broker(feed: str, needed: int, broker: str) -> Iterator[Finding]:
+    """Judge the broker's own window, which it never tells."""
+    if broker.startswith("mosquitto") and needed > _MOSQUITTO:
+        said = (
+            f"feed {feed}: {needed} messages must be under way at once. Mosquitto sends {_MOSQUITTO} unacknowledged "
+            "ones to a client unless its own setting says otherwise, which it does not tell."
+        )
+        change = f"max_inflight_messages {needed}"
+        yield Finding("mqtt.broker_window", "warning", said, ("feeds", feed, "url"), change, file="mosquitto.conf")
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms"
+
+
+_TREE = "$SYS/broker/#"
+_LISTEN_SECONDS = 0.5  # the tree is retained: it comes at once
+_LEAVE_SECONDS = 2.0
+_MOST_TOPICS = 500
+_LONGEST = 200
+# Mosquitto tells a figure when it changes and lets it expire after a minute; the rate goes on changing for a while.
+_DROPPED = "$SYS/broker/publish/messages/dropped"
+_DROPPING = "$SYS/broker/load/publish/dropped/15min"
+_VERSION = "$SYS/broker/version"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerFacts:
+    """One broker. round_trip: seconds until it answered SUBSCRIBE; tree: what `$SYS/broker/` says, by topic."""
+
+    round_trip: float
+    tree: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name and version as the broker says them, in lower case; empty if it does not."""
+        return self.tree.get(_VERSION, "").lower()
+
+
+async def visit(name: str, feed: MqttFeedConfig) -> BrokerFacts | None:
+    """Listen to `$SYS` for a moment, as somebody else than the feed; None if the broker could not be visited."""
+    options = replace(as_a_visitor(wiring.mqtt_options(name, feed, None), "doctor"), subscriptions=((_TREE, 0),))
+    visitor, tree = _Visitor(name, options, Ledger()), _Tree()
+    running = asyncio.create_task(visitor.run(tree), name=f"visit of {name}")
+    connected = asyncio.create_task(visitor.subscribed.wait())
+    try:
+        await asyncio.wait([running, connected], return_when=asyncio.FIRST_COMPLETED)
+        if not connected.done():
+            return None
+        await asyncio.wait([running], timeout=_LISTEN_SECONDS)
+        await visitor.disconnect(_LEAVE_SECONDS)
+    finally:
+        connected.cancel()
+        running.cancel()
+        with suppress(StartError):
+            await asyncio.gather(connected, running, return_exceptions=True)
+    return BrokerFacts(visitor.round_trip, tree.topics)
+
+
+class _Visitor(Trial):
+    """A trial that looks at the clock."""
+
+    round_trip = 0.0
+
+    async def _subscribe(self, connection: Connection) -> Sequence[tuple[str, int]]:
+        began = monotonic()
+        refused = await super()._subscribe(connection)
+        self.round_trip = monotonic() - began
+        return refused
+
+
+class _Tree(Stage[Message]):
+    """The end of all stages: it notes what each topic says."""
+
+    def __init__(self) -> None:
+        self.topics: dict[str, str] = {}
+
+    def put(self, batch: Batch[Message]) -> None:
+        """Note them, in bounds."""
+        for message in batch.items:
+            if len(self.topics) < _MOST_TOPICS:
+                self.topics[message.topic] = message.payload[:_LONGEST].decode("utf-8", "replace")
+        batch.delivery.seal(Fate.FILTERED, len(batch.items))
+
+    def kept(self) -> int:
+        """Nothing stays here."""
+        return 0
+
+    async def drain(self, deadline: float) -> None:
+        """Nothing stays here."""
+
+
+def judge_broker(name: str, facts: BrokerFacts | None) -> Iterator[Finding]:
+    """Say what the broker's own figures tell of its queues and of what outlives it."""
+    place = ("feeds", name, "url")
+    if facts is None:
+        return  # that it cannot be reached is said by the trial of the feed
+    if not facts.tree:
+        said = (
+            f"feed {name}: the broker shows no `$SYS/broker/` to this user: queue limits and persistence are unknown."
+        )
+        yield Finding("mqtt.queues", "info", said, place, "Look at the limits of queues, and what outlives a restart.")
+        return
+    yield _dropped(name, facts)
+    said = (
+        f"feed {name}: {facts.tree.get(_VERSION) or 'the broker'} tells neither its queue limits nor its persistence: "
+        "without it a restart of the broker loses what waits, beyond 1,000 messages a session it drops."
+    )
+    lines = "persistence true, autosave_interval 10, max_queued_messages 0, max_queued_bytes 268435456"
+    yield Finding("mqtt.persistence", "info", said, place, lines, file="mosquitto.conf")
+
+
+def _dropped(name: str, facts: BrokerFacts) -> Finding:
+    place = ("feeds", name, "url")
+    count, rate = (_number(facts.tree.get(topic)) for topic in (_DROPPED, _DROPPING))
+    if count or rate:
+        how = f"{count:,.0f} messages ({_DROPPED})" if count else f"{rate:.2f} messages a minute of late ({_DROPPING})"
+        said = f"feed {name}: queues were full, and the broker has dropped {how}."
+        return Finding("mqtt.queues", "critical", said, place, "max_queued_messages 0", file="mosquitto.conf")
+    if count == 0:
+        return Finding("mqtt.queues", "ok", f"feed {name}: the broker has dropped no message since it started.", place)
+    said = f"feed {name}: the broker does not say how many messages it has dropped."
+    if facts.name.startswith("mosquitto"):
+        said = (
+            f"feed {name}: the broker has dropped no message in the last minute; what was before that it does not say."
+        )
+    return Finding("mqtt.queues", "info", said, place)
+
+
+def _number(told: str | None) -> float | None:
+    text = (told or "").strip()
+    return float(text) if re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,9})?", text, re.ASCII) else None
