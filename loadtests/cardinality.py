@@ -38,7 +38,7 @@ def _child(devices: int) -> int:
 def hold(devices: int) -> object:
     """Let so many devices of a plain feed speak once, in memory, and return what remembers them."""
     from pipeline.build import options as wiring  # noqa: PLC0415 - the baseline is this process without them
-    from pipeline.build.context import Shared  # noqa: PLC0415
+    from pipeline.build.context import WorkerContext  # noqa: PLC0415
     from pipeline.config.loading import load  # noqa: PLC0415
     from pipeline.core.delivery import (  # noqa: PLC0415
         Batch,
@@ -46,13 +46,13 @@ def hold(devices: int) -> object:
         Ledger,
         Message,
     )
-    from pipeline.devices.silence_watch import SilentDevices  # noqa: PLC0415
+    from pipeline.devices.silence_watch import SilenceWatch  # noqa: PLC0415
     from tests.pipeline.flow import READING, Memory  # noqa: PLC0415
 
     example = Path(__file__).parents[1] / "deploy" / "examples" / "bench.yaml"
     config = load(example)
-    memory, shared = Memory(), Shared()
-    watch = SilentDevices(shared.store, None, shared.raw)
+    memory, shared = Memory(), WorkerContext()
+    watch = SilenceWatch(shared.store, None, shared.raw)
     shared.watch = watch
     letters = wiring.dead_letters(config)
     first = wiring.router(config, "city", publisher=memory, letters=letters, events=memory, shared=shared)

@@ -16,7 +16,7 @@ from pathlib import Path
 from pipeline.config import judge_connectors
 from pipeline.conformance import LEVELS, Proof, prove
 from pipeline.plugins.discovery import SourceLines
-from pipeline.plugins.registry import Found
+from pipeline.plugins.registry import FoundConnector
 from pipeline.sdk.connector import Connector
 
 __all__ = ["check_connector", "located"]
@@ -43,13 +43,13 @@ def check_connector(connector: Connector, *, level: str = "checked") -> Proof:
     return proof
 
 
-def located(connector: Connector) -> Found:
+def located(connector: Connector) -> FoundConnector:
     """Return the connector with its place: the file of its decoder."""
     file = _file(connector.decode)
     lines = SourceLines(file)
     line = lines.connector(connector)
     examples = {example.name: lines.example(example.name, line) for example in connector.examples}
-    return Found(connector, str(file), line, examples, "test")
+    return FoundConnector(connector, str(file), line, examples, "test")
 
 
 def _file(decode: Callable[..., object]) -> Path:

@@ -17,7 +17,7 @@ from connectors.network_servers import reading
 from pipeline.core import strict_json as json_guard
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.sdk.dialect import Dialect, Event, EventKind, Reader, Said
-from pipeline.sdk.uplink import Aside, Reception, Uplink, eui
+from pipeline.sdk.uplink import LazyDetails, Reception, Uplink, eui
 
 
 def _read(payload: bytes, received_at: int) -> Sequence[Said]:
@@ -82,5 +82,5 @@ def _recognises(_topic: str, _payload: bytes, document: Mapping[str, Any] | None
     return "WirelessMetadata" in document or (event and "eventType" in document)
 
 
-_ASIDE = Aside(_receptions)
+_ASIDE = LazyDetails(_receptions)
 dialect = Dialect("aws_iot", _reader, _recognises)

@@ -35,7 +35,7 @@ from connectors.network_servers.reading import (
 from pipeline.core.errors import PayloadError
 from pipeline.core.strict_json import document
 from pipeline.sdk.dialect import Dialect, Reader, Said
-from pipeline.sdk.uplink import Aside, Reception, Uplink, eui
+from pipeline.sdk.uplink import LazyDetails, Reception, Uplink, eui
 
 _TELLING = {
     "downlinkId": "txack",
@@ -157,6 +157,6 @@ def _recognises(topic: str, payload: bytes, message: Mapping[str, Any] | None) -
     return application_event(topic, payload, lambda application: len(application) == _UUID_LENGTH)
 
 
-_ASIDE = Aside(_receptions, lambda message: names(message.get("deviceInfo")))
+_ASIDE = LazyDetails(_receptions, lambda message: names(message.get("deviceInfo")))
 _UNPARSED = chirpstack_json.unparsed(_ASIDE)
 dialect = Dialect("chirpstack", _reader, _recognises)

@@ -15,7 +15,7 @@ from connectors.network_servers.later import Later
 from connectors.network_servers.reading import HIGHEST_COUNTER, HIGHEST_PORT, address, time
 from pipeline.core.errors import PayloadError
 from pipeline.core.strict_json import document
-from pipeline.sdk.uplink import Aside, Uplink, eui
+from pipeline.sdk.uplink import LazyDetails, Uplink, eui
 
 _NOTHING = Raw()
 
@@ -38,7 +38,7 @@ class _Up(Struct):
 _decode = Decoder(_Up).decode
 
 
-def uplink(payload: bytes, received_at: int, aside: Aside) -> Uplink | None:
+def uplink(payload: bytes, received_at: int, aside: LazyDetails) -> Uplink | None:
     """Return the uplink, or None where anything is not as expected. aside: of a message that is still bytes."""
     try:
         up = _decode(payload)
@@ -60,9 +60,9 @@ def uplink(payload: bytes, received_at: int, aside: Aside) -> Uplink | None:
         return None
 
 
-def unparsed(aside: Aside) -> Aside:
+def unparsed(aside: LazyDetails) -> LazyDetails:
     """Return, for messages that are still bytes, what is made of them once they are parsed."""
-    return Aside(
+    return LazyDetails(
         lambda payload: aside.receptions(_whole(payload)),
         lambda payload: aside.names(_whole(payload)),
     )

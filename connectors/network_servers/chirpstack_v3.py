@@ -36,7 +36,7 @@ from connectors.network_servers.reading import (
 from pipeline.core.errors import PayloadError
 from pipeline.core.strict_json import document
 from pipeline.sdk.dialect import Dialect, Reader, Said
-from pipeline.sdk.uplink import Aside, Reception, Uplink
+from pipeline.sdk.uplink import LazyDetails, Reception, Uplink
 
 _TELLING = {
     "acknowledged": "ack",
@@ -145,5 +145,5 @@ def _of_milesight(message: Mapping[str, Any]) -> bool:
     return heard or "gatewaySN" in message or isinstance(member(message.get("txInfo"), "dataRate"), dict)
 
 
-_ASIDE = Aside(_receptions, names)
+_ASIDE = LazyDetails(_receptions, names)
 dialect = Dialect("chirpstack_v3", _reader, _recognises)

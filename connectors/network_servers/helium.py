@@ -16,7 +16,7 @@ from typing import Any
 from connectors.network_servers import reading
 from pipeline.core import strict_json as json_guard
 from pipeline.sdk.dialect import Dialect, Event, Reader, Said
-from pipeline.sdk.uplink import Aside, Fields, Names, Reception, Uplink, eui
+from pipeline.sdk.uplink import Fields, LazyDetails, Names, Reception, Uplink, eui
 
 
 def _read(payload: bytes, received_at: int) -> Sequence[Said]:
@@ -79,5 +79,5 @@ def _recognises(_topic: str, _payload: bytes, document: Mapping[str, Any] | None
     return document is not None and "dev_eui" in document and "hotspots" in document
 
 
-_ASIDE = Aside(_receptions, _names)
+_ASIDE = LazyDetails(_receptions, _names)
 dialect = Dialect("helium", _reader, _recognises)

@@ -20,7 +20,7 @@ from connectors.network_servers import reading
 from pipeline.core import strict_json as json_guard
 from pipeline.core.errors import PayloadError
 from pipeline.sdk.dialect import Dialect, Event, EventKind, Reader, Said
-from pipeline.sdk.uplink import Aside, Fields, Names, Uplink, eui
+from pipeline.sdk.uplink import Fields, LazyDetails, Names, Uplink, eui
 
 _SOURCE = "urn:lo:nsid:lora:"
 
@@ -92,5 +92,5 @@ def _recognises(_topic: str, _payload: bytes, document: Mapping[str, Any] | None
     return reading.member(reading.member(document.get("metadata"), "network"), "lora") is not None
 
 
-_ASIDE = Aside(names=_names)
+_ASIDE = LazyDetails(names=_names)
 dialect = Dialect("live_objects", _reader, _recognises)

@@ -20,7 +20,7 @@ from connectors.network_servers import reading
 from pipeline.core import strict_json as json_guard
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.sdk.dialect import Dialect, Event, EventKind, Reader, Said
-from pipeline.sdk.uplink import Aside, Reception, Uplink, eui
+from pipeline.sdk.uplink import LazyDetails, Reception, Uplink, eui
 
 _UPLINKS = ("rx", "gw")
 
@@ -83,5 +83,5 @@ def _recognises(_topic: str, _payload: bytes, document: Mapping[str, Any] | None
     return document is not None and "cmd" in document and "EUI" in document
 
 
-_ASIDE = Aside(_receptions)
+_ASIDE = LazyDetails(_receptions)
 dialect = Dialect("loriot", _reader, _recognises)

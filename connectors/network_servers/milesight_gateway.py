@@ -22,7 +22,7 @@ from connectors.network_servers import reading
 from pipeline.core import strict_json as json_guard
 from pipeline.core.errors import PayloadError
 from pipeline.sdk.dialect import Dialect, Event, EventKind, Reader, Said
-from pipeline.sdk.uplink import Aside, Names, Reception, Uplink, eui
+from pipeline.sdk.uplink import LazyDetails, Names, Reception, Uplink, eui
 
 _ENVELOPE = ("fPort", "fport", "rxInfo", "txInfo")
 
@@ -114,6 +114,6 @@ def _recognises(_topic: str, _payload: bytes, document: Mapping[str, Any] | None
     return any("mac" in each for each in heard) or reading.member(rate, "spreadFactor") is not None
 
 
-_ASIDE = Aside(_receptions, _names)
-_UNHEARD = Aside(names=_names)
+_ASIDE = LazyDetails(_receptions, _names)
+_UNHEARD = LazyDetails(names=_names)
 dialect = Dialect("milesight_gateway", _reader, _recognises)

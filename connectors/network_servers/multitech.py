@@ -21,7 +21,7 @@ from connectors.network_servers import reading
 from pipeline.core import strict_json as json_guard
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.sdk.dialect import Dialect, Event, EventKind, Reader, Said
-from pipeline.sdk.uplink import Aside, Names, Reception, Uplink, eui
+from pipeline.sdk.uplink import LazyDetails, Names, Reception, Uplink, eui
 
 _STATES = ("init", "connected", "close", "disconnect", "disconnected")
 _ANSWERS = ("api_res", "lora_res", "log_res")
@@ -114,5 +114,5 @@ def _recognises(topic: str, _payload: bytes, document: Mapping[str, Any] | None)
     return "gateways_euis" in document and _OF_GATEWAY.fullmatch(topic) is not None
 
 
-_ASIDE = Aside(_receptions, _names)
+_ASIDE = LazyDetails(_receptions, _names)
 dialect = Dialect("multitech", _reader, _recognises)

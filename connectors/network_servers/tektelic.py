@@ -19,7 +19,7 @@ from connectors.network_servers import reading
 from pipeline.core import strict_json as json_guard
 from pipeline.core.errors import PayloadError
 from pipeline.sdk.dialect import Dialect, Event, Reader, Said
-from pipeline.sdk.uplink import Aside, Names, Reception, Uplink, eui
+from pipeline.sdk.uplink import LazyDetails, Names, Reception, Uplink, eui
 
 _METADATA = "tektelicMetadata"
 
@@ -99,5 +99,5 @@ def _recognises(_topic: str, _payload: bytes, document: Mapping[str, Any] | None
     return document is not None and _METADATA in document
 
 
-_ASIDE = Aside(_receptions, _names)
+_ASIDE = LazyDetails(_receptions, _names)
 dialect = Dialect("tektelic", _reader, _recognises)

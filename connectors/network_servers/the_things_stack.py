@@ -38,7 +38,7 @@ from connectors.network_servers.reading import (
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.strict_json import document
 from pipeline.sdk.dialect import Dialect, Event, EventKind, Reader, Said
-from pipeline.sdk.uplink import Aside, Fields, Names, Reception, Uplink, eui
+from pipeline.sdk.uplink import Fields, LazyDetails, Names, Reception, Uplink, eui
 
 KINDS: dict[str, EventKind] = {
     "uplink_message": "mac",
@@ -174,5 +174,5 @@ def _recognises(_topic: str, _payload: bytes, message: Mapping[str, Any] | None)
     return message is not None and member(message.get("end_device_ids"), "application_ids") is not None
 
 
-_ASIDE = Aside(_receptions, lambda said: _names(*said))
+_ASIDE = LazyDetails(_receptions, lambda said: _names(*said))
 dialect = Dialect("the_things_stack", _reader, _recognises)

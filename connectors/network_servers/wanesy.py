@@ -18,7 +18,7 @@ from connectors.network_servers import reading
 from pipeline.core import strict_json as json_guard
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.sdk.dialect import Dialect, Event, EventKind, Reader, Said
-from pipeline.sdk.uplink import Aside, Names, Reception, Uplink, eui
+from pipeline.sdk.uplink import LazyDetails, Names, Reception, Uplink, eui
 
 _FAILED = ("fail", "error", "timeout", "abort", "reject", "ko", "expired")
 
@@ -104,5 +104,5 @@ def _recognises(_topic: str, _payload: bytes, document: Mapping[str, Any] | None
     return document is not None and reading.member(document.get("endDevice"), "devEui") is not None
 
 
-_ASIDE = Aside(_receptions, _names)
+_ASIDE = LazyDetails(_receptions, _names)
 dialect = Dialect("wanesy", _reader, _recognises)

@@ -10,19 +10,32 @@ from typing import Any
 
 import orjson
 
-from pipeline.build.context import Blind, Shared
+from pipeline.build.context import NoDeviceWatch, WorkerContext
 from pipeline.config import judge_connectors
-from pipeline.config.connectors import DeviceSource, InlineConnector, Location, LocationSource, Observed, TimeSource
+from pipeline.config.connectors import (
+    DeviceSourceConfig,
+    InlineConnectorConfig,
+    Location,
+    LocationSourceConfig,
+    Observed,
+    TimeSourceConfig,
+)
 from pipeline.config.feeds import find
 from pipeline.config.judge_connectors import declared, period
 from pipeline.config.root import AnyConnector, Config
-from pipeline.config.used_connectors import DEVICE, DEVICE_INTERVAL, DEVICE_MODEL, PayloadSource, UsedConnector
+from pipeline.config.used_connectors import (
+    DEVICE,
+    DEVICE_INTERVAL,
+    DEVICE_MODEL,
+    PayloadSourceConfig,
+    UsedConnectorConfig,
+)
 from pipeline.config.values import field_path
 from pipeline.core.delivery import Message
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import Fields, Path
 from pipeline.core.places import WORLD, Area
-from pipeline.devices.registry import Device, Directory
+from pipeline.devices.registry import CurrentRegistry, Device
 from pipeline.devices.state import FRAMES, LATITUDE, LONGITUDE, SIGNAL, STATE, DeviceStates
 from pipeline.encode.headers import device_key
 from pipeline.models import MODELS, device
@@ -31,9 +44,9 @@ from pipeline.models.device import controlled_properties
 from pipeline.normalise.attribute import slots_of
 from pipeline.normalise.binding import Binding, Fixed, FromField, FromTopic, ObservedAt, Position, Source
 from pipeline.normalise.decode import Envelope
-from pipeline.normalise.plan import Plan, Terms
-from pipeline.normalise.vendor import Fan, listed
-from pipeline.plugins.registry import Registry
+from pipeline.normalise.plan import Plan, StreamTerms
+from pipeline.normalise.vendor import CompiledConnector, listed
+from pipeline.plugins.registry import ConnectorCatalogue
 from pipeline.sdk.connector import Attribute, Decoded
 from pipeline.sdk.uplink import Names, Uplink
 
@@ -43,7 +56,7 @@ _OF_UPLINK = FromField(Path("the DevEUI", ()))
 _ANY = "numValue"  # of a DeviceMeasurement: a value of any kind
 
 
-def inline_binding(name: str, config: InlineConnector, model: Model) -> Binding:
+def inline_binding(name: str, config: InlineConnectorConfig, model: Model) -> Binding:
     """Return the connector; `judge` has found nothing wrong with it."""
     return Binding(
         name=name,
@@ -57,13 +70,13 @@ def inline_binding(name: str, config: InlineConnector, model: Model) -> Binding:
     )
 
 
-def version(config: InlineConnector) -> str:
+def version(config: InlineConnectorConfig) -> str:
     """Return eight hexadecimal digits that change when what the connector does changes."""
     content = config.model_dump(mode="json", exclude_defaults=True)
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
 
 
-def vendor_bindings(config: UsedConnector, models: Mapping[str, Model]) -> list[Binding]:
+def vendor_bindings(config: UsedConnectorConfig, models: Mapping[str, Model]) -> list[Binding]:
     """Return the binding of each observation, the first one's first."""
     connector = declared(config)
     return [
@@ -72,7 +85,7 @@ def vendor_bindings(config: UsedConnector, models: Mapping[str, Model]) -> list[
     ]
 
 
-def device_binding(config: UsedConnector, models: Mapping[str, Model]) -> Binding | None:
+def device_binding(config: UsedConnectorConfig, models: Mapping[str, Model]) -> Binding | None:
     """Return the binding of the Device entity, or None if the connector tells nothing of the device."""
     connector = declared(config)
     if not connector.device or DEVICE not in models:
@@ -84,7 +97,7 @@ def device_binding(config: UsedConnector, models: Mapping[str, Model]) -> Bindin
     return replace(_binding(config, models[DEVICE], sources), related={"refDeviceModel": (DEVICE_MODEL, config.use)})
 
 
-def family_binding(config: UsedConnector) -> Binding:
+def family_binding(config: UsedConnectorConfig) -> Binding:
     """Return the binding of the DeviceModel entity, which is named as the configuration names the device."""
     vendor, _, product = config.use.partition("/")
     return Binding(
@@ -98,28 +111,28 @@ def family_binding(config: UsedConnector) -> Binding:
     )
 
 
-def controlled(config: UsedConnector) -> tuple[str, ...]:
+def controlled(config: UsedConnectorConfig) -> tuple[str, ...]:
     """Return what the device measures, in the words of the Device's schema."""
     connector = declared(config)
     units = [each.attributes[_ANY].unit for each in connector.observed() if _ANY in each.attributes]
     return controlled_properties(_mapped(config), units, connector.controls)
 
 
-def _mapped(config: UsedConnector) -> list[str]:
+def _mapped(config: UsedConnectorConfig) -> list[str]:
     return [attribute for each in declared(config).observed() for attribute in each.attributes]
 
 
-def envelope(config: UsedConnector) -> Envelope:
+def envelope(config: UsedConnectorConfig) -> Envelope:
     """Return how the device's bytes stand in a message."""
     payload = config.payload
-    if not isinstance(payload, PayloadSource):
+    if not isinstance(payload, PayloadSourceConfig):
         return Envelope(payload)
     port = None if config.port is None else field_path(config.port.field)
     return Envelope(payload.encoding, field_path(payload.field), port)
 
 
 def _binding(
-    config: UsedConnector, model: Model, sources: Mapping[str, Source], period: float | None = None
+    config: UsedConnectorConfig, model: Model, sources: Mapping[str, Source], period: float | None = None
 ) -> Binding:
     connector = declared(config)
     is_device = model.name == DEVICE
@@ -141,14 +154,14 @@ def _sources(attributes: Mapping[str, Attribute]) -> dict[str, Source]:
     return {name: Source(field_path(each.field), each.unit) for name, each in attributes.items()}
 
 
-def device_source(config: UsedConnector) -> FromField | FromTopic:
+def device_source(config: UsedConnectorConfig) -> FromField | FromTopic:
     """Return where the device's name comes from."""
     return _OF_UPLINK if config.device is None else device_of(config.device, _within(config))
 
 
 def observed_at(config: AnyConnector) -> ObservedAt | None:
     """Return where the time comes from: the operator's word, else the vendor's; None for arrival."""
-    if not isinstance(config, UsedConnector):
+    if not isinstance(config, UsedConnectorConfig):
         return observed_at_of(config.observed_at)
     time = declared(config).time
     if config.observed_at is None and time is not None:
@@ -158,7 +171,7 @@ def observed_at(config: AnyConnector) -> ObservedAt | None:
 
 def location(config: AnyConnector) -> Position | Fixed | None:
     """Return where the location comes from: the operator's word, else the vendor's."""
-    if not isinstance(config, UsedConnector):
+    if not isinstance(config, UsedConnectorConfig):
         return location_of(config.location)
     place = declared(config).place
     if config.location is None and place is not None:
@@ -167,13 +180,13 @@ def location(config: AnyConnector) -> Position | Fixed | None:
     return location_of(config.location, _within(config))
 
 
-def _within(config: UsedConnector) -> Callable[[str], Path]:
+def _within(config: UsedConnectorConfig) -> Callable[[str], Path]:
     """Compile the operator's paths, which lead into the object that wraps the payload, where one does."""
     opened = envelope(config)
     return lambda text: opened.within(field_path(text))
 
 
-def device_of(source: DeviceSource, within: Within = field_path) -> FromField | FromTopic:
+def device_of(source: DeviceSourceConfig, within: Within = field_path) -> FromField | FromTopic:
     """Return where the device's name comes from; within: how a path is compiled."""
     if source.field is not None:
         return FromField(within(source.field))
@@ -182,7 +195,7 @@ def device_of(source: DeviceSource, within: Within = field_path) -> FromField | 
 
 def observed_at_of(source: Observed | None, within: Within = field_path) -> ObservedAt | None:
     """Return where the time comes from, or None for arrival."""
-    if not isinstance(source, TimeSource):
+    if not isinstance(source, TimeSourceConfig):
         return None
     return ObservedAt(within(source.field), source.format or str(source.unit), source.max_age)
 
@@ -191,7 +204,7 @@ def location_of(source: Location | None, within: Within = field_path) -> Positio
     """Return where the location comes from, or None."""
     if source is None:
         return None
-    if not isinstance(source, LocationSource):
+    if not isinstance(source, LocationSourceConfig):
         return Fixed(source)
     altitude = within(source.altitude) if source.altitude else None
     return Position(within(source.longitude), within(source.latitude), altitude)
@@ -221,28 +234,28 @@ _GATEWAY = Binding(
 class Compiler:
     """Compiles for one feed. shared: with the worker's other feeds; None, to look at."""
 
-    def __init__(self, config: Config, feed: str, shared: Shared | None = None) -> None:
-        shared = shared or Shared(Directory(config.registered))
+    def __init__(self, config: Config, feed: str, shared: WorkerContext | None = None) -> None:
+        shared = shared or WorkerContext(CurrentRegistry(config.registered))
         self._config = config
         self._feed = feed
         self._room = shared.rooms.entities
         self._store, self._directory, self._frames = shared.store, shared.directory, shared.frames
         self._strangers, self._watch, self._names = shared.strangers, shared.watch, shared.names
-        self._fans: dict[tuple[str, str | None], Fan] = {}
+        self._fans: dict[tuple[str, str | None], CompiledConnector] = {}
 
     def plan(self, name: str) -> Plan:
         """Return the plan of a connector under `connectors`; of a vendor's, its first observation's, to look at."""
         declared = self._config.connectors[name]
-        if isinstance(declared, UsedConnector):
+        if isinstance(declared, UsedConnectorConfig):
             fan = self.fan(declared)
             first = fan.plans[0].binding
             return self._plan(replace(first, decode=lambda payload: listed(fan.readings(Message("", payload, 0)))[0]))
         return self._plan(inline_binding(name, declared, MODELS[declared.model]))
 
-    def fan(self, used: UsedConnector) -> Fan:
+    def fan(self, used: UsedConnectorConfig) -> CompiledConnector:
         """Return the plans of a vendor's connector, for messages of routes."""
         device = device_binding(used, MODELS)
-        return Fan(
+        return CompiledConnector(
             decode=judge_connectors.declared(used).decode,
             plans=tuple(self._plan(each, presented=device is not None) for each in vendor_bindings(used, MODELS)),
             envelope=envelope(used),
@@ -251,7 +264,7 @@ class Compiler:
             family=None if device is None else self._plan(family_binding(used)),
         )
 
-    def uplink_fan(self, name: str, model: str | None = None) -> Fan:
+    def uplink_fan(self, name: str, model: str | None = None) -> CompiledConnector:
         """Return the plans of a connector, for uplinks of a network; compiled once.
 
         name: under `connectors`, or `vendor/device`. model: in place of the connector's first.
@@ -264,9 +277,9 @@ class Compiler:
             self._fans[place] = self._uplink_fan(name, model)
         return self._fans[place]
 
-    def _uplink_fan(self, name: str, model: str | None) -> Fan:
+    def _uplink_fan(self, name: str, model: str | None) -> CompiledConnector:
         declared = self._config.connectors.get(name) or self._found(name)
-        if isinstance(declared, InlineConnector):
+        if isinstance(declared, InlineConnectorConfig):
             bindings = [inline_binding(name, declared, MODELS[declared.model])]
             decode: Callable[[Uplink], Decoded] = _decoded_by_server
             device, family, states = None, None, DeviceStates({}, DEVICE_INTERVAL, self._store)
@@ -279,7 +292,7 @@ class Compiler:
         if model is not None:
             bindings[0] = replace(bindings[0], model=model)
         bindings = [replace(each, device=_BY_EUI) for each in bindings]
-        return Fan(
+        return CompiledConnector(
             decode=decode,
             plans=tuple(self._plan(each, presented=True) for each in bindings),
             device=self._plan(_with_network(device, bindings, controls)),
@@ -288,9 +301,11 @@ class Compiler:
             network=self._network,
         )
 
-    def gateways(self) -> Fan:
+    def gateways(self) -> CompiledConnector:
         """Return the plan of the Device entities of gateways."""
-        return Fan(_nothing, (), device=self._plan(_GATEWAY), states=DeviceStates({}, DEVICE_INTERVAL, self._store))
+        return CompiledConnector(
+            _nothing, (), device=self._plan(_GATEWAY), states=DeviceStates({}, DEVICE_INTERVAL, self._store)
+        )
 
     def _network(self, uplink: Uplink) -> dict[str, Any]:
         """Return what the network knows of a device: how strongly it is heard, and what its frame counter tells."""
@@ -299,13 +314,13 @@ class Compiler:
         counted = self._frames.find(uplink.device)
         return known if counted is None else {**known, FRAMES: counted.text()}
 
-    def _found(self, name: str) -> UsedConnector:
+    def _found(self, name: str) -> UsedConnectorConfig:
         used = judge_connectors.alone(name, self._config.found)
         if used is None:
             raise PayloadError(f"There is no connector {name}.", Reason.CONNECTOR_UNKNOWN)
         return used
 
-    def _states(self, used: UsedConnector) -> DeviceStates:
+    def _states(self, used: UsedConnectorConfig) -> DeviceStates:
         told = judge_connectors.declared(used).device
         paths = {name: field_path(each.field) for name, each in told.items()}
         return DeviceStates(paths, used.device_interval, self._store)
@@ -314,7 +329,7 @@ class Compiler:
         model = MODELS[binding.model]
         stream = self._config.stream(model.name)
         nobody = binding is _GATEWAY or model.name == DEVICE_MODEL
-        watch, called = Blind() if nobody else self._watch, (binding.name, model.name)
+        watch, called = NoDeviceWatch() if nobody else self._watch, (binding.name, model.name)
         plan = Plan(
             binding=binding,
             model=model,
@@ -322,7 +337,7 @@ class Compiler:
             tenant=self._config.tenant,
             feed=self._feed,
             topic=self._config.topic(model.name),
-            terms=Terms(stream.classification, stream.licence, stream.category, stream.contact),
+            terms=StreamTerms(stream.classification, stream.licence, stream.category, stream.contact),
             area=WORLD if self._config.area is None or nobody else Area(*self._config.area),
             lookup=_nobody if nobody else self._who,
             seen=lambda key: watch.find(key, called),
@@ -346,9 +361,9 @@ class Compiler:
         return device
 
 
-def format_fan(plan: Plan, name: str, registry: Registry) -> Fan:
+def format_fan(plan: Plan, name: str, registry: ConnectorCatalogue) -> CompiledConnector:
     """Return what makes the records of an inline connector whose payloads are of another format than JSON."""
-    return Fan(decode=find(name, registry).decode, plans=(plan,))
+    return CompiledConnector(decode=find(name, registry).decode, plans=(plan,))
 
 
 def _nobody(_: object) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from pipeline.core.budgets import Allowance
 from pipeline.core.recent import Room
-from pipeline.devices.registry import Directory
-from pipeline.devices.silence import UNSEEN, Seen
+from pipeline.devices.registry import CurrentRegistry
+from pipeline.devices.silence import UNSEEN, LastSeen
 from pipeline.encode.headers import GivenNames
-from pipeline.lorawan.identify import DEVICES, Strangers
-from pipeline.lorawan.statistics import FrameLedger, RawLedger
+from pipeline.lorawan.identify import DEVICES, UnknownDeviceSink
+from pipeline.lorawan.statistics import DeviceFrameStatistics, FrameStatistics
 from pipeline.normalise.plan import ENTITIES
 from pipeline.normalise.route import TOPICS
 from pipeline.observe.connector_cpu import Slow
@@ -20,8 +20,8 @@ from pipeline.sdk.uplink import Names
 from pipeline.state.store import Store
 
 if TYPE_CHECKING:
-    from pipeline.lorawan.session_table import Counters
-    from pipeline.lorawan.statistics import Radio
+    from pipeline.lorawan.session_table import SessionTable
+    from pipeline.lorawan.statistics import RadioStatistics
 
 _MOST_DEVICES = 131_072
 _MOST_GATEWAYS = 4096
@@ -46,27 +46,27 @@ class Rooms:
         self.devices.clear()
 
 
-class Nobody:
+class NoUnknownDevices:
     """Takes no note of unknown devices."""
 
     def note(self, eui: str, names: Names, arrival: int) -> None:
         """Do nothing."""
 
 
-class Watch(Protocol):
+class DeviceWatch(Protocol):
     """Whoever takes note of devices and gateways that speak."""
 
-    def find(self, key: str, called: tuple[str, ...]) -> Seen:
+    def find(self, key: str, called: tuple[str, ...]) -> LastSeen:
         """Return where it is noted that a device speaks. key: as in entity ids. called: its connector and model."""
 
     def gateway(self, name: str, arrival: int) -> None:
         """Take note that a gateway told of itself. arrival: milliseconds since 1970 UTC."""
 
 
-class Blind:
+class NoDeviceWatch:
     """Takes no note of who speaks."""
 
-    def find(self, key: str, called: tuple[str, ...]) -> Seen:  # noqa: ARG002 - the watch's shape
+    def find(self, key: str, called: tuple[str, ...]) -> LastSeen:  # noqa: ARG002 - the watch's shape
         """Return one for all."""
         return UNSEEN
 
@@ -74,7 +74,7 @@ class Blind:
         """Do nothing."""
 
 
-class Shared:
+class WorkerContext:
     """One for each worker. store: None for a run that shall leave no trace. strangers: who notes unknown devices.
 
     raw: what is counted of the frames of each feed that brings any. radio: how well a sample of uplinks was heard, of
@@ -87,15 +87,18 @@ class Shared:
     """
 
     def __init__(
-        self, directory: Directory | None = None, store: Store | None = None, strangers: Strangers | None = None
+        self,
+        directory: CurrentRegistry | None = None,
+        store: Store | None = None,
+        strangers: UnknownDeviceSink | None = None,
     ) -> None:
-        self.directory = directory or Directory()
+        self.directory = directory or CurrentRegistry()
         self.store = store or Store(None)
-        self.strangers: Strangers = strangers or Nobody()
-        self.raw: dict[str, RawLedger] = {}
-        self.radio: dict[str, Radio] = {}
-        self.frames = FrameLedger()
-        self.watch: Watch = Blind()
+        self.strangers: UnknownDeviceSink = strangers or NoUnknownDevices()
+        self.raw: dict[str, FrameStatistics] = {}
+        self.radio: dict[str, RadioStatistics] = {}
+        self.frames = DeviceFrameStatistics()
+        self.watch: DeviceWatch = NoDeviceWatch()
         self.costs: dict[str, float] = {}
         self.slow = Slow()
         self.rooms = Rooms()
@@ -104,8 +107,8 @@ class Shared:
         self.names = GivenNames()
 
     @cached_property
-    def counters(self) -> Counters:
+    def counters(self) -> SessionTable:
         """The frame counters of all sessions; they bring cryptography, which only feeds of gateways need."""
-        from pipeline.lorawan.session_table import Counters  # noqa: PLC0415
+        from pipeline.lorawan.session_table import SessionTable  # noqa: PLC0415
 
-        return Counters(self.directory, self.store)
+        return SessionTable(self.directory, self.store)

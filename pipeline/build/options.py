@@ -10,23 +10,21 @@ from typing import Any
 from pydantic import SecretStr
 
 from pipeline.build.connectors import Compiler, format_fan
-from pipeline.build.context import Shared
+from pipeline.build.context import WorkerContext
 from pipeline.build.stages import unwrap
 from pipeline.config.feeds import JSON, RouteConfig
 from pipeline.config.feeds import MqttFeedConfig as FeedConfig
 from pipeline.config.feeds import SemtechUdpFeedConfig as UdpConfig
-from pipeline.config.kafka import Kafka, read_secret
-from pipeline.config.kafka import Sasl as SaslConfig
-from pipeline.config.kafka import Tls as TlsConfig
+from pipeline.config.kafka import KafkaConfig, SaslConfig, TlsConfig, read_secret
 from pipeline.config.root import Config
-from pipeline.config.used_connectors import DEVICE, DEVICE_MODEL, UsedConnector
+from pipeline.config.used_connectors import DEVICE, DEVICE_MODEL, UsedConnectorConfig
 from pipeline.core.addresses import host_port
 from pipeline.core.delivery import Message, Stage
 from pipeline.core.errors import StartError
 from pipeline.core.mqtt_topics import TopicPattern
 from pipeline.core.record import Record
-from pipeline.devices.registry import Directory
-from pipeline.devices.silence import Patience
+from pipeline.devices.registry import CurrentRegistry
+from pipeline.devices.silence import SilencePolicy
 from pipeline.encode.dead_letter import DeadLetters, RefusalEvents, Refusals
 from pipeline.feeds.mqtt.options import MqttOptions, MqttTls
 from pipeline.feeds.semtech_udp import UdpOptions
@@ -35,7 +33,7 @@ from pipeline.normalise.decode import Decode
 from pipeline.normalise.normalise import Normalise
 from pipeline.normalise.plan import Plan
 from pipeline.normalise.route import Route, Router
-from pipeline.normalise.vendor import Fan, FanOut
+from pipeline.normalise.vendor import CompiledConnector, VendorStage
 from pipeline.observe.connector_cpu import MeteredRoute
 from pipeline.publish.options import BY_KAFKA, STAMPED, CreateTopics, KafkaOptions, Sasl, Tls
 
@@ -78,10 +76,10 @@ def dead_letters(config: Config) -> DeadLetters:
     return DeadLetters(config.tenant, config.dead_letter_topic, config.dead_letters.payload)
 
 
-def patience(config: Config) -> Patience:
+def patience(config: Config) -> SilencePolicy:
     """Return how long devices may be silent."""
     told = config.silent_devices
-    return Patience(told.after, told.interval, told.intervals)
+    return SilencePolicy(told.after, told.interval, told.intervals)
 
 
 def mqtt_options(name: str, feed: FeedConfig, state: Path | None) -> MqttOptions:
@@ -120,14 +118,14 @@ def router(
     publisher: Stage[Record],
     letters: DeadLetters,
     events: RefusalEvents,
-    shared: Shared | None = None,
+    shared: WorkerContext | None = None,
 ) -> Stage[Message]:
     """Return the first stage of a feed, with all behind it up to the publisher.
 
     shared: with the worker's other feeds; None for a run that shall leave no trace.
     """
     feed = config.feeds[feed_name]
-    shared = shared or Shared(Directory(config.registered))
+    shared = shared or WorkerContext(CurrentRegistry(config.registered))
     compiler = Compiler(config, feed_name, shared)
     refusals = Refusals(feed_name, letters, publisher, events)
     if feed.dialect is not None:
@@ -135,10 +133,10 @@ def router(
     return _routes(config, compiler, shared, refusals)
 
 
-def _routes(config: Config, compiler: Compiler, shared: Shared, refusals: Refusals) -> Router:
+def _routes(config: Config, compiler: Compiler, shared: WorkerContext, refusals: Refusals) -> Router:
     feed = config.feeds[refusals.feed]
     normalise = Normalise(refusals)
-    fans: dict[str, Fan] = {}  # routes that lead to one connector share what is known of its devices
+    fans: dict[str, CompiledConnector] = {}  # routes that lead to one connector share what is known of its devices
     plans: dict[str, Plan] = {}
 
     def stage(route: RouteConfig) -> Route:
@@ -153,12 +151,12 @@ def _routes(config: Config, compiler: Compiler, shared: Shared, refusals: Refusa
         declared = config.connectors[connector]
         kept = config.keeps_retained(route)
         how: dict[str, Any] = {"max_payload": feed.max_payload, "keep_retained": kept, "refusals": refusals}
-        if isinstance(declared, UsedConnector):
+        if isinstance(declared, UsedConnectorConfig):
             fan = fans.get(connector) or fans.setdefault(connector, compiler.fan(declared))
-            return FanOut(fan, level=_level(fan.plans[0], pattern), **how)
+            return VendorStage(fan, level=_level(fan.plans[0], pattern), **how)
         plan = plans.get(connector) or plans.setdefault(connector, compiler.plan(connector))
         if route.format not in {None, JSON}:
-            return FanOut(format_fan(plan, str(route.format), config.found), level=_level(plan, pattern), **how)
+            return VendorStage(format_fan(plan, str(route.format), config.found), level=_level(plan, pattern), **how)
         return Decode(plan, level=_level(plan, pattern), out=normalise, **how)
 
     return Router([stage(route) for route in feed.routes], refusals, shared.rooms.topics)
@@ -224,7 +222,7 @@ def _mqtt_tls(tls: TlsConfig | None) -> MqttTls:
     )
 
 
-def _kafka_tls(kafka: Kafka) -> Tls | None:
+def _kafka_tls(kafka: KafkaConfig) -> Tls | None:
     if not kafka.encrypted:
         return None
     tls = kafka.tls or TlsConfig()

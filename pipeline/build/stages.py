@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Protocol, TypeVar
 
 from pipeline.build.connectors import Compiler, connectors_of
-from pipeline.build.context import Shared
-from pipeline.config.feeds import Deduplicate, FramePolicy, MqttFeedConfig, SemtechUdpFeedConfig, chosen
+from pipeline.build.context import WorkerContext
+from pipeline.config.feeds import DeduplicateConfig, FramePolicyConfig, MqttFeedConfig, SemtechUdpFeedConfig, chosen
 from pipeline.config.root import Config
 from pipeline.config.rules import raw
 from pipeline.core.delivery import Stage
 from pipeline.encode.dead_letter import Refusals
 from pipeline.lorawan.dedupe import Dedupe
-from pipeline.lorawan.device_events import Events
-from pipeline.lorawan.identify import Choice, Identify, Rules
+from pipeline.lorawan.device_events import DeviceEvents
+from pipeline.lorawan.identify import ConnectorMatcher, Identify, Rules
 from pipeline.lorawan.sessions import Policy, Sessions
-from pipeline.lorawan.statistics import Overheard, Radio, RawLedger
-from pipeline.lorawan.unwrap import Heard, Told, Unwrap, Ways
+from pipeline.lorawan.statistics import FrameStatistics, RadioSampler, RadioStatistics
+from pipeline.lorawan.unwrap import Heard, Outputs, Told, Unwrap
 from pipeline.observe.connector_cpu import MeteredUplinks
 
 Item = TypeVar("Item")
@@ -38,7 +38,7 @@ def unwrap(
     feed: MqttFeedConfig | SemtechUdpFeedConfig,
     compiler: Compiler,
     refusals: Refusals,
-    shared: Shared,
+    shared: WorkerContext,
     *,
     watch: Watch = _unwatched,
 ) -> Unwrap:
@@ -46,7 +46,7 @@ def unwrap(
 
     watch: stands before the stages of uplinks, frames and events.
     """
-    choose = Choice(connectors_of(config)) if config.accepts_unknown else None
+    choose = ConnectorMatcher(connectors_of(config)) if config.accepts_unknown else None
     identify = Identify(
         shared.directory,
         Rules(compiler.uplink_fan, choose, shared.frames, feed.prefer),
@@ -55,25 +55,25 @@ def unwrap(
         strangers=shared.strangers,
         room=shared.rooms.devices,
     )
-    events = Events(
+    events = DeviceEvents(
         config.tenant,
         config.device_events_topic,
         directory=shared.directory,
         fan=identify.told,
         gateways=compiler.gateways(),
-        ledger=shared.raw.setdefault(refusals.feed, RawLedger()) if raw(feed) else None,
+        ledger=shared.raw.setdefault(refusals.feed, FrameStatistics()) if raw(feed) else None,
         heard=shared.watch.gateway,
         names=shared.names,
         refusals=refusals,
         allowance=shared.gateway_events,
     )
     metered = MeteredUplinks(identify, identify.connector, shared.costs, shared.slow)
-    uplinks = watch(Overheard(metered, shared.radio.setdefault(refusals.feed, Radio())))
+    uplinks = watch(RadioSampler(metered, shared.radio.setdefault(refusals.feed, RadioStatistics())))
     told = watch(events)
     frames = watch(_frames(feed, uplinks, told, refusals, shared)) if raw(feed) else None
     dialects = chosen(str(feed.dialect))
     return Unwrap(
-        dialects, Ways(uplinks, told, frames), refusals, max_payload=feed.max_payload, room=shared.rooms.topics
+        dialects, Outputs(uplinks, told, frames), refusals, max_payload=feed.max_payload, room=shared.rooms.topics
     )
 
 
@@ -82,11 +82,11 @@ def _frames(
     uplinks: Stage[Heard],
     events: Stage[Told],
     refusals: Refusals,
-    shared: Shared,
+    shared: WorkerContext,
 ) -> Dedupe:
     """Return the stages of raw frames: copies become one transmission, and that an uplink of its session."""
     ledger = shared.raw[refusals.feed]
-    policy = feed.frames or FramePolicy()
+    policy = feed.frames or FramePolicyConfig()
     sessions = Sessions(
         shared.counters,
         shared.store,
@@ -106,5 +106,5 @@ def _frames(
         refusals=refusals,
         joins=shared.joins,
     )
-    window = (feed.deduplicate or Deduplicate()).window
+    window = (feed.deduplicate or DeduplicateConfig()).window
     return Dedupe(window, sessions, crc=policy.crc_error, ledger=ledger, refusals=refusals)

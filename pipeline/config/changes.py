@@ -8,8 +8,8 @@ from typing import Any
 
 from pipeline.config.findings import Finding
 from pipeline.config.root import AnyFeed, Config
-from pipeline.config.used_connectors import UsedConnector
-from pipeline.plugins.registry import Found, OwnFormat, Registry
+from pipeline.config.used_connectors import UsedConnectorConfig
+from pipeline.plugins.registry import ConnectorCatalogue, FoundConnector, OwnFormat
 
 _STAGES = {"routes", "dialect", "deduplicate", "frames", "prefer"}
 """Keys of a feed that are about its messages, not about its connection."""
@@ -56,7 +56,7 @@ def refused(old: Config, new: Config) -> Iterator[Finding]:
         yield Finding(("admin", "listen"), "cannot change while the worker runs.", fix)
 
 
-def fresh(old: Registry, new: Registry) -> list[Found]:
+def fresh(old: ConnectorCatalogue, new: ConnectorCatalogue) -> list[FoundConnector]:
     """Return the connectors of folders that are new, or that are not as they were."""
     known = {_mark(each) for each in old.found}
     return [each for each in new.found if each.origin == "folder" and _mark(each) not in known]
@@ -72,7 +72,7 @@ def _stages(config: Config, name: str) -> tuple[Any, ...]:
     routed = {route.connector for route in feed.routes}
     names = sorted(config.connectors) if feed.dialect else sorted(each for each in routed if each is not None)
     declared = [(each, config.connectors[each]) for each in names]
-    used = {each.use for _, each in declared if isinstance(each, UsedConnector)}
+    used = {each.use for _, each in declared if isinstance(each, UsedConnectorConfig)}
     vendors = config.found.names if feed.dialect else sorted(used)
     return (
         feed.model_dump(include=_STAGES),
@@ -86,9 +86,9 @@ def _stages(config: Config, name: str) -> tuple[Any, ...]:
     )
 
 
-def _mark(found: Found | OwnFormat) -> tuple[object, ...]:
+def _mark(found: FoundConnector | OwnFormat) -> tuple[object, ...]:
     """Return what tells a connector or format from another, or from itself before its file was changed."""
-    made = found.connector if isinstance(found, Found) else found.format
+    made = found.connector if isinstance(found, FoundConnector) else found.format
     return (found.file, found.line, found.digest or id(made))
 
 

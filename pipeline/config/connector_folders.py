@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from pipeline.config import judge_connectors
-from pipeline.config.connectors import AttributeSource
+from pipeline.config.connectors import AttributeSourceConfig
 from pipeline.config.diagnose import Draft
 from pipeline.config.document import Document
 from pipeline.config.feeds import FormatName, faults, find
@@ -25,7 +25,7 @@ from pipeline.config.values import Duration, FieldPath, Section
 from pipeline.core.errors import PayloadError
 from pipeline.core.files import HANDMADE, content
 from pipeline.plugins import discovery
-from pipeline.plugins.registry import Broken, Found, OwnFormat, Registry
+from pipeline.plugins.registry import BrokenConnector, ConnectorCatalogue, FoundConnector, OwnFormat
 from pipeline.sdk.connector import Attribute, Connector, Example, Observation, Place, Time
 
 FILE, CODEC = "connector.yaml", "codec.js"
@@ -44,7 +44,7 @@ class _Place(Section):
 
 class _Observation(Section):
     model: str
-    attributes: dict[str, AttributeSource] = Field(min_length=1)
+    attributes: dict[str, AttributeSourceConfig] = Field(min_length=1)
     period: Duration | None = None
 
 
@@ -79,7 +79,7 @@ class _Example(Section):
     source: str | None = None
 
 
-class FolderConnector(Section):
+class FolderConnectorConfig(Section):
     """The keys of `connector.yaml`."""
 
     vendor: str
@@ -88,59 +88,59 @@ class FolderConnector(Section):
     version: str = "1"
     format: FormatName
     model: str | None = None
-    attributes: dict[str, AttributeSource] = Field(default={})
+    attributes: dict[str, AttributeSourceConfig] = Field(default={})
     period: Duration | None = None
     observations: tuple[_Observation, ...] = ()
-    device: dict[str, AttributeSource] = Field(default={})
+    device: dict[str, AttributeSourceConfig] = Field(default={})
     controls: tuple[str, ...] = ()
     time: _Time | None = None
     place: _Place | None = None
     examples: tuple[_Example, ...] = ()
 
 
-def folder(place: Path, own: Registry | None = None) -> Iterator[Found | Broken]:
+def folder(place: Path, own: ConnectorCatalogue | None = None) -> Iterator[FoundConnector | BrokenConnector]:
     """Yield the connectors of every `connector.yaml` in a folder and below it; a file stands for itself.
 
     own: has the formats of the operator's own.
     """
     for file in [place] if place.is_file() else sorted(place.rglob(FILE)):
         if file.name == FILE and file.is_file():
-            yield _read(file, own or Registry())
+            yield _read(file, own or ConnectorCatalogue())
 
 
-def _read(file: Path, own: Registry) -> Found | Broken:
+def _read(file: Path, own: ConnectorCatalogue) -> FoundConnector | BrokenConnector:
     if (file.parent / CODEC).exists():
         said = f"{CODEC} is not supported yet: only a payload of a named format is decoded (`format: json`)."
-        return Broken(str(file.parent / CODEC), 1, f"{said} Write the decoder in Python, or remove the file.")
+        return BrokenConnector(str(file.parent / CODEC), 1, f"{said} Write the decoder in Python, or remove the file.")
     try:
         text = content(file, HANDMADE).decode()
     except (OSError, ValueError) as problem:
         why = problem.strerror if isinstance(problem, OSError) else str(problem)
-        return Broken(str(file), 1, f"cannot be read: {why}.")
+        return BrokenConnector(str(file), 1, f"cannot be read: {why}.")
     document = Document(text, {})
-    draft = Draft(FolderConnector, document)
+    draft = Draft(FolderConnectorConfig, document)
     if isinstance(document.value, dict):
         draft.report({"registry": own})
     findings = [*document.findings, *draft.findings]
     if findings:
         return _broken(file, document, findings)
     try:
-        read = FolderConnector.model_validate(document.value, context={"registry": own})
+        read = FolderConnectorConfig.model_validate(document.value, context={"registry": own})
         made = _made(read, own)
     except (ValidationError, ValueError) as problem:
-        return Broken(str(file), 1, f"cannot be used: {problem}.")
+        return BrokenConnector(str(file), 1, f"cannot be used: {problem}.")
     lines = {each.description: document.line(("examples", at)) for at, each in enumerate(read.examples)}
-    return Found(made, str(file), document.line(("vendor",)), lines, "folder")
+    return FoundConnector(made, str(file), document.line(("vendor",)), lines, "folder")
 
 
-def _broken(file: Path, document: Document, findings: list[Finding]) -> Broken:
+def _broken(file: Path, document: Document, findings: list[Finding]) -> BrokenConnector:
     line = findings[0].line or document.line(findings[0].place)
     rest = findings[1:]
     more = "\n" + listed(str(file), rest) if rest else ""
-    return Broken(str(file), line, f"{findings[0]}{more}")
+    return BrokenConnector(str(file), line, f"{findings[0]}{more}")
 
 
-def _made(read: FolderConnector, own: Registry) -> Connector:
+def _made(read: FolderConnectorConfig, own: ConnectorCatalogue) -> Connector:
     return Connector(
         vendor=read.vendor,
         devices=read.devices,
@@ -159,7 +159,7 @@ def _made(read: FolderConnector, own: Registry) -> Connector:
     )
 
 
-def _attributes(sources: Mapping[str, AttributeSource]) -> dict[str, Attribute]:
+def _attributes(sources: Mapping[str, AttributeSourceConfig]) -> dict[str, Attribute]:
     return {name: Attribute(source.field, source.unit) for name, source in sources.items()}
 
 
@@ -178,47 +178,49 @@ def _example(read: _Example) -> Example:
     )
 
 
-Declared = TypeVar("Declared", bound=Found | Broken | OwnFormat)
+Declared = TypeVar("Declared", bound=FoundConnector | BrokenConnector | OwnFormat)
 
 
-def registry(paths: Sequence[str] = ()) -> Registry:
+def registry(paths: Sequence[str] = ()) -> ConnectorCatalogue:
     """Return the connectors and formats of the tree, of installed packages and of these folders."""
     formats, others = _folders([Path(path) for path in paths], _own())
-    return Registry([*formats, *others])
+    return ConnectorCatalogue([*formats, *others])
 
 
-def in_folder(path: Path) -> Iterator[Found | Broken]:
+def in_folder(path: Path) -> Iterator[FoundConnector | BrokenConnector]:
     """Yield the connectors in a folder and below it, or in a file, in both forms."""
     yield from _folders([path])[1]
 
 
 def _folders(
-    paths: Sequence[Path], known: Iterable[Found | Broken | OwnFormat] = ()
-) -> tuple[list[OwnFormat], list[Found | Broken]]:
+    paths: Sequence[Path], known: Iterable[FoundConnector | BrokenConnector | OwnFormat] = ()
+) -> tuple[list[OwnFormat], list[FoundConnector | BrokenConnector]]:
     """Return what is known, and what is in the folders: Python first, since a `connector.yaml` may name its format."""
     formats, others = _formats([*known, *(each for path in paths for each in _python(path))])
-    own, marks = Registry(formats), "".join(sorted(each.digest for each in formats))
+    own, marks = ConnectorCatalogue(formats), "".join(sorted(each.digest for each in formats))
     written = [each for path in paths for each in _marked(folder(path, own), marks)]
     return formats, [*others, *_judged(written)]
 
 
-def _formats(every: Iterable[Found | Broken | OwnFormat]) -> tuple[list[OwnFormat], list[Found | Broken]]:
+def _formats(
+    every: Iterable[FoundConnector | BrokenConnector | OwnFormat],
+) -> tuple[list[OwnFormat], list[FoundConnector | BrokenConnector]]:
     """Part the formats that can be used from all else; of two of one name neither is."""
     found = list(every)
     formats = {(Path(e.file).resolve(), e.format.name): e for e in found if isinstance(e, OwnFormat)}
-    others: list[Found | Broken] = [each for each in found if not isinstance(each, OwnFormat)]
+    others: list[FoundConnector | BrokenConnector] = [each for each in found if not isinstance(each, OwnFormat)]
     usable = []
     for each in formats.values():
         twins = [twin for twin in formats.values() if twin.format.name == each.format.name and twin is not each]
         said = [*faults(each), *(f"The format `{each.format.name}` is also in {twin.where}." for twin in twins)]
         if said:
-            others.append(Broken(each.file, each.line, " ".join(said)))
+            others.append(BrokenConnector(each.file, each.line, " ".join(said)))
         else:
             usable.append(each)
     return usable, others
 
 
-def _python(path: Path) -> Iterator[Found | Broken | OwnFormat]:
+def _python(path: Path) -> Iterator[FoundConnector | BrokenConnector | OwnFormat]:
     """Yield what the Python files in a folder and below it declare, or a file."""
     found = list(discovery.folder(path))
     yield from _marked(each for each in found if isinstance(each, OwnFormat))
@@ -228,7 +230,7 @@ def _python(path: Path) -> Iterator[Found | Broken | OwnFormat]:
 def _marked(every: Iterable[Declared], more: str = "") -> Iterator[Declared]:
     """Give each the digest of its file. more: of what it rests on besides."""
     for each in every:
-        if isinstance(each, Broken):
+        if isinstance(each, BrokenConnector):
             yield each
         else:
             yield replace(each, digest=_digest(Path(each.file)) + more)
@@ -242,17 +244,17 @@ def _digest(file: Path) -> str:
 
 
 @cache
-def _own() -> tuple[Found | Broken | OwnFormat, ...]:
+def _own() -> tuple[FoundConnector | BrokenConnector | OwnFormat, ...]:
     tree = folder(discovery.place_of_tree())
     found = [*discovery.tree(), *discovery.installed()]
     formats = [each for each in found if isinstance(each, OwnFormat)]
     return (*formats, *_judged([*(each for each in found if not isinstance(each, OwnFormat)), *tree]))
 
 
-def _judged(every: Iterable[Found | Broken]) -> Iterator[Found | Broken]:
+def _judged(every: Iterable[FoundConnector | BrokenConnector]) -> Iterator[FoundConnector | BrokenConnector]:
     for each in every:
-        faults = [] if isinstance(each, Broken) else list(judge_connectors.faults(each.connector))
-        if isinstance(each, Found) and faults:
-            yield Broken(each.file, each.line, " ".join(faults), each.names)
+        faults = [] if isinstance(each, BrokenConnector) else list(judge_connectors.faults(each.connector))
+        if isinstance(each, FoundConnector) and faults:
+            yield BrokenConnector(each.file, each.line, " ".join(faults), each.names)
         else:
             yield each

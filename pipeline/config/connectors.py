@@ -14,7 +14,7 @@ _LAT = re.compile(r"(^|[^a-z])lat", re.IGNORECASE)
 _LON = re.compile(r"(^|[^a-z])(lon|lng)", re.IGNORECASE)
 
 
-class DeviceSource(Section):
+class DeviceSourceConfig(Section):
     """Where the device's name comes from; nothing is guessed when it is absent there."""
 
     field: FieldPath | None = Field(default=None, examples=["device"])
@@ -23,13 +23,13 @@ class DeviceSource(Section):
     """A level of the topic, by the `{name}` that the route gives it."""
 
     @model_validator(mode="after")
-    def _one(self) -> DeviceSource:
+    def _one(self) -> DeviceSourceConfig:
         if (self.field is None) == (self.topic is None):
             raise ValueError("names the device by one of `field` and `topic`: give exactly one")
         return self
 
 
-class TimeSource(Section):
+class TimeSourceConfig(Section):
     """The field that carries the reading's own time."""
 
     field: FieldPath = Field(examples=["ts"])
@@ -42,7 +42,7 @@ class TimeSource(Section):
     """How old a reading may be; an older one is taken for a wrong clock, gets the time of arrival and is flagged."""
 
     @model_validator(mode="after")
-    def _one(self) -> TimeSource:
+    def _one(self) -> TimeSourceConfig:
         if self.unit and self.format:
             raise ValueError("has both `unit` and `format`: keep `unit` for a number, `format: iso` for a text")
         if not self.unit and not self.format:
@@ -50,7 +50,7 @@ class TimeSource(Section):
         return self
 
 
-class LocationSource(Section):
+class LocationSourceConfig(Section):
     """The fields that carry the coordinates (WGS84, degrees)."""
 
     longitude: FieldPath = Field(examples=["lon"])
@@ -61,7 +61,7 @@ class LocationSource(Section):
     """The field of the altitude, in metres."""
 
     @model_validator(mode="after")
-    def _not_swapped(self) -> LocationSource:
+    def _not_swapped(self) -> LocationSourceConfig:
         if _LAT.search(self.longitude) and _LON.search(self.latitude):
             raise ValueError(f"looks swapped: write `longitude: {self.latitude}` and `latitude: {self.longitude}`")
         return self
@@ -100,7 +100,7 @@ def check_area(value: tuple[float, float, float, float]) -> tuple[float, float, 
     return value
 
 
-class AttributeSource(Section):
+class AttributeSourceConfig(Section):
     """One attribute of the model: where its value stands, and in which unit the device sends it."""
 
     field: FieldPath = Field(examples=["humidity"])
@@ -120,11 +120,11 @@ def _time_kind(value: Any) -> str:  # noqa: ANN401
 Coordinates = Annotated[tuple[float, ...], Field(min_length=2, max_length=3), AfterValidator(check_coordinates)]
 Area = Annotated[tuple[float, float, float, float], AfterValidator(check_area)]
 Location = Annotated[
-    Annotated[LocationSource, Tag("<mapping>")] | Annotated[Coordinates, Tag("<list>")],
+    Annotated[LocationSourceConfig, Tag("<mapping>")] | Annotated[Coordinates, Tag("<list>")],
     Discriminator(_location_kind),
 ]
 Observed = Annotated[
-    Annotated[TimeSource, Tag("<mapping>")] | Annotated[Literal["arrival"], Tag("<word>")],
+    Annotated[TimeSourceConfig, Tag("<mapping>")] | Annotated[Literal["arrival"], Tag("<word>")],
     Discriminator(_time_kind),
 ]
 
@@ -132,12 +132,12 @@ Observed = Annotated[
 Period = Annotated[Duration, durations(0.001, 366 * 86_400)]
 
 
-class InlineConnector(Section):
+class InlineConnectorConfig(Section):
     """A device connector written in the configuration; a feed of JSON objects needs no more."""
 
     model: str = Field(examples=["AirQualityObserved"])
     """The common data model, by the name of the Smart Data Model."""
-    device: DeviceSource = Field(examples=[{"field": "device"}])
+    device: DeviceSourceConfig = Field(examples=[{"field": "device"}])
     """Where the device's name comes from."""
     observed_at: Observed = Field(examples=[{"field": "ts", "unit": "ms"}])
     """Where the reading's time comes from: a field, or `arrival` if it carries none (duplicates then stay)."""
@@ -147,7 +147,7 @@ class InlineConnector(Section):
         default=None, examples=[{"longitude": "lon", "latitude": "lat"}, [3.7174, 51.0543]]
     )
     """Where the device is: two fields of the payload, or a constant [longitude, latitude(, altitude)]."""
-    attributes: dict[str, AttributeSource] = Field(
+    attributes: dict[str, AttributeSourceConfig] = Field(
         min_length=1, examples=[{"pm10": {"field": "pm10", "unit": "ug/m3"}}]
     )
     """The model's attributes and where their values stand."""

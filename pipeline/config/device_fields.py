@@ -9,7 +9,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any
 
-from pipeline.config.connectors import AttributeSource, InlineConnector, check_coordinates
+from pipeline.config.connectors import AttributeSourceConfig, InlineConnectorConfig, check_coordinates
 from pipeline.config.device_rows import guarded
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of, sentence
 from pipeline.config.judge_connectors import FROM_OTHERS
@@ -19,7 +19,7 @@ from pipeline.config.values import INTERVALS, seconds, spell_seconds
 from pipeline.core.places import Area
 from pipeline.devices.registry import LIFECYCLES, Lifecycle
 from pipeline.models.base import Kind, Model, ModelAttribute
-from pipeline.plugins.registry import Registry
+from pipeline.plugins.registry import ConnectorCatalogue
 from pipeline.sdk.connector import Connector
 
 LONGEST_NAME = 200
@@ -218,7 +218,7 @@ class Use:
 class _Declared:
     """A connector, whoever declared it: the attributes by model, and whether location and period are known."""
 
-    attributes: Mapping[str, Mapping[str, AttributeSource]]
+    attributes: Mapping[str, Mapping[str, AttributeSourceConfig]]
     placed: bool
     period: bool
 
@@ -229,7 +229,9 @@ class Uses:
     unread: names under `connectors` that could not be read, which the configuration's own findings explain.
     """
 
-    def __init__(self, config: Config, registry: Registry, models: Mapping[str, Model], unread: frozenset[str]) -> None:
+    def __init__(
+        self, config: Config, registry: ConnectorCatalogue, models: Mapping[str, Model], unread: frozenset[str]
+    ) -> None:
         self._config = config
         self._registry = registry
         self._models = models
@@ -276,7 +278,7 @@ class Uses:
 
     def _declared(self, name: str) -> _Declared | None:
         entry = self._config.connectors.get(name)
-        if isinstance(entry, InlineConnector):
+        if isinstance(entry, InlineConnectorConfig):
             return _Declared({entry.model: entry.attributes}, entry.location is not None, entry.period is not None)
         if entry is not None:
             known = {"placed": entry.location is not None, "period": entry.period is not None}
@@ -306,7 +308,7 @@ class Uses:
 
 def _vendors(connector: Connector, *, placed: bool = False, period: bool = False) -> _Declared:
     attributes = {
-        each.model: {name: AttributeSource(field=a.field, unit=a.unit) for name, a in each.attributes.items()}
+        each.model: {name: AttributeSourceConfig(field=a.field, unit=a.unit) for name, a in each.attributes.items()}
         for each in connector.observed()
     }
     period = period or any(each.period is not None for each in connector.observed())

@@ -37,7 +37,7 @@ from pipeline.config.findings import Finding, Place, did_you_mean, one_of
 from pipeline.core.errors import ConfigError
 from pipeline.core.files import content, content_and_mode
 from pipeline.core.places import Area
-from pipeline.devices.registry import Device, Devices, Key, Session
+from pipeline.devices.registry import Device, DeviceRegistry, Key, Session
 from pipeline.models import MODELS
 
 _KEYS: dict[str, tuple[str, ...]] = {
@@ -218,7 +218,7 @@ class DevicesFile:
     constant attributes. models: of the connectors that devices name.
     """
 
-    devices: Devices = field(default_factory=Devices)
+    devices: DeviceRegistry = field(default_factory=DeviceRegistry)
     findings: list[Finding] = field(default_factory=list)
     supplies: dict[str | None, set[str]] = field(default_factory=dict)
     models: frozenset[str] = frozenset()
@@ -252,7 +252,7 @@ def read(path: str, uses: Uses) -> DevicesFile:
         if collects:
             gc.enable()
     findings = list(judge.listed(path))
-    return DevicesFile(Devices(() if judge.broken else devices), findings, judge.supplies, uses.models)
+    return DevicesFile(DeviceRegistry(() if judge.broken else devices), findings, judge.supplies, uses.models)
 
 
 def _text(path: File) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.config.connectors import AttributeSource
+from pipeline.config.connectors import AttributeSourceConfig
 from pipeline.config.document import yaml_text
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of
 from pipeline.config.judge_inline import judge_attribute
@@ -33,7 +33,7 @@ _SHOWN = 40
 _ARRIVAL = 1_795_000_000_000  # when the examples' payloads arrive
 
 
-def extended(connector: Connector, attributes: Mapping[str, AttributeSource]) -> Connector:
+def extended(connector: Connector, attributes: Mapping[str, AttributeSourceConfig]) -> Connector:
     """Return a connector with further attributes, and others in place of its own; those of no model are left out."""
     observations, device = list(connector.observed()), dict(connector.device)
     for name, source in attributes.items():
@@ -67,7 +67,7 @@ def homes(connector: Connector, name: str) -> list[str]:
     return [model for model in [*dict.fromkeys(models), DEVICE] if MODELS[model].attribute(name) is not None][:1]
 
 
-def judge(place: Place, connector: Connector, attributes: Mapping[str, AttributeSource]) -> Iterator[Finding]:
+def judge(place: Place, connector: Connector, attributes: Mapping[str, AttributeSourceConfig]) -> Iterator[Finding]:
     """Yield what is wrong with attributes that are added to a connector, which is the vendor's own."""
     fields = known_fields(connector) if attributes else ()
     for name, source in attributes.items():

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic import WithJsonSchema as Schema
 from pydantic_core import PydanticKnownError
 
-from pipeline.config.kafka import Tls, at_most_one
+from pipeline.config.kafka import TlsConfig, at_most_one
 from pipeline.config.values import (
     VENDOR_NAME,
     Broker,
@@ -33,7 +33,7 @@ from pipeline.core.errors import PayloadError
 from pipeline.core.field_path import told
 from pipeline.core.strict_json import parse
 from pipeline.plugins import discovery
-from pipeline.plugins.registry import OwnFormat, Registry
+from pipeline.plugins.registry import ConnectorCatalogue, OwnFormat
 from pipeline.sdk.connector import Example, Fields, Format
 from pipeline.sdk.dialect import Dialect
 from pipeline.sdk.uplink import eui
@@ -52,7 +52,7 @@ def _json(payload: bytes, received_at: int) -> Fields:  # noqa: ARG001 - all par
     return parse(payload)
 
 
-def find(name: str, registry: Registry) -> Format:
+def find(name: str, registry: ConnectorCatalogue) -> Format:
     """Return the format of that name. registry: has those of the operator's own."""
     own = registry.formats.get(name)
     return formats()[name] if own is None else own.format
@@ -76,7 +76,7 @@ def check_format(value: str, info: ValidationInfo) -> str:
     """Hold a name against the formats; refused as pydantic refuses a word that is not listed."""
     context = info.context if isinstance(info.context, dict) else {}
     registry = context.get("registry")
-    known = {*formats(), *(registry.formats if isinstance(registry, Registry) else ())}
+    known = {*formats(), *(registry.formats if isinstance(registry, ConnectorCatalogue) else ())}
     if value not in known:
         expected = " or ".join(repr(name) for name in sorted(known))
         raise PydanticKnownError("literal_error", {"expected": expected})
@@ -125,7 +125,7 @@ Preference = Literal["server", "raw"]
 Refused = Literal["filter", "dead_letter"]
 
 
-class Deduplicate(Section):
+class DeduplicateConfig(Section):
     """How the copies of one frame, heard by several gateways, become one uplink."""
 
     window: Annotated[Duration, durations(0.01, 60)] = Field(default=0.2, examples=["500ms"])
@@ -134,7 +134,7 @@ class Deduplicate(Section):
     """Copies a second at most, against which `max_in_flight` is checked: those that wait have no fate yet."""
 
 
-class FramePolicy(Section):
+class FramePolicyConfig(Section):
     """What becomes of raw frames that are no uplinks of ours: `filter` counts them, `dead_letter` keeps them, too."""
 
     unknown: Refused = Field(default="filter", examples=["filter"])
@@ -242,7 +242,7 @@ class MqttFeedConfig(Section):
     """The password."""
     password_file: FileName | None = Field(default=None, examples=["/run/secrets/mqtt-password"])
     """The file that holds it, instead of `password`."""
-    tls: Tls | None = None
+    tls: TlsConfig | None = None
     """Certificates, for mqtts:// and wss://."""
     subscribe: tuple[TopicFilter, ...] = Field(min_length=1, examples=[["city/#"]])
     """Topic filters, with `+` and `#`; `$share/group/filter` shares them among clients and gives up order."""
@@ -270,9 +270,9 @@ class MqttFeedConfig(Section):
     """Which connector takes which topic; the first that matches counts, and what matches none is a dead letter."""
     dialect: DialectName | None = Field(default=None, examples=["auto"])
     """Instead of `routes`: the LoRaWAN network server or gateway bridge whose messages these are; `auto` recognises."""
-    deduplicate: Deduplicate | None = Field(default=None, examples=[{"window": "500ms"}])
+    deduplicate: DeduplicateConfig | None = Field(default=None, examples=[{"window": "500ms"}])
     """With a dialect of gateways: how the copies of one frame become one uplink."""
-    frames: FramePolicy | None = Field(default=None, examples=[{"unknown": "dead_letter"}])
+    frames: FramePolicyConfig | None = Field(default=None, examples=[{"unknown": "dead_letter"}])
     """With a dialect of gateways: what becomes of frames that are no uplinks of ours."""
     prefer: Preference | None = Field(default=None, examples=["server"])
     """Whom to publish when a device is heard through a server and raw; absent, both, under one `ce_id`."""
@@ -346,9 +346,9 @@ class SemtechUdpFeedConfig(Section):
     max_in_flight: int = Field(default=5000, ge=1, le=65_535, examples=[5000])
     """How many datagrams may be under way; more are shed. Also how many a crash can lose: no gateway sends twice."""
 
-    deduplicate: Deduplicate | None = Field(default=None, examples=[{"window": "500ms"}])
+    deduplicate: DeduplicateConfig | None = Field(default=None, examples=[{"window": "500ms"}])
     """How the copies of one frame, heard by several gateways, become one uplink."""
-    frames: FramePolicy | None = Field(default=None, examples=[{"unknown": "dead_letter"}])
+    frames: FramePolicyConfig | None = Field(default=None, examples=[{"unknown": "dead_letter"}])
     """With a dialect of gateways: what becomes of frames that are no uplinks of ours."""
     prefer: Preference | None = Field(default=None, examples=["server"])
     """Whom to publish when a device is heard through a server and raw; absent, both, under one `ce_id`."""

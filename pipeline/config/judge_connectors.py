@@ -10,18 +10,18 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.config import extended
-from pipeline.config.connectors import AttributeSource
+from pipeline.config.connectors import AttributeSourceConfig
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of, sentence, shown
 from pipeline.config.judge_inline import judge_attribute
 from pipeline.config.root import Config
-from pipeline.config.used_connectors import DEVICE, PayloadSource, UsedConnector
+from pipeline.config.used_connectors import DEVICE, PayloadSourceConfig, UsedConnectorConfig
 from pipeline.config.values import VENDOR_NAME, field_path
 from pipeline.core.errors import ConfigError
 from pipeline.core.times import SCALES
 from pipeline.models import MODELS
 from pipeline.models.base import Model
 from pipeline.models.device import WORDS
-from pipeline.plugins.registry import Registry
+from pipeline.plugins.registry import ConnectorCatalogue
 from pipeline.sdk.connector import Attribute, Connector, Example, Observation
 
 _NAME = re.compile(VENDOR_NAME)
@@ -96,7 +96,7 @@ def _attributes(place: Place, attributes: Mapping[str, Attribute], model: Model)
     for name, attribute in attributes.items():
         here = (*place, name)
         try:
-            source = AttributeSource(field=attribute.field, unit=attribute.unit)
+            source = AttributeSourceConfig(field=attribute.field, unit=attribute.unit)
         except ValidationError as problem:
             for error in problem.errors(include_url=False):
                 yield Finding((*here, *map(str, error["loc"])), f"{error['input']!r} cannot be used: {error['msg']}.")
@@ -137,8 +137,8 @@ _SHOWN = 12
 
 def judge_used(
     name: str,
-    config: UsedConnector,
-    registry: Registry,
+    config: UsedConnectorConfig,
+    registry: ConnectorCatalogue,
     models: Mapping[str, Model],
     supplied: frozenset[str] = frozenset(),
 ) -> Iterator[Finding]:
@@ -147,7 +147,7 @@ def judge_used(
     supplied: what devices of the registry supply that have this connector: `location`, or attributes.
     """
     place: Place = ("connectors", name)
-    if config.port is not None and not isinstance(config.payload, PayloadSource):
+    if config.port is not None and not isinstance(config.payload, PayloadSourceConfig):
         fix = "Write `payload: {field: data, encoding: base64}` with the field of the bytes, or remove it."
         yield Finding((*place, "port"), "means nothing: only JSON that wraps the payload can hold it.", fix)
     connector = config.connector
@@ -164,7 +164,7 @@ def judge_used(
     yield from _used_period(place, config, models)
 
 
-def _added(name: str, config: UsedConnector) -> Iterator[Finding]:
+def _added(name: str, config: UsedConnectorConfig) -> Iterator[Finding]:
     if config.vendors_own is not None:
         yield from extended.judge(("connectors", name, "attributes"), config.vendors_own, config.attributes)
 
@@ -172,11 +172,11 @@ def _added(name: str, config: UsedConnector) -> Iterator[Finding]:
 def doubts(config: Config) -> Iterator[Finding]:
     """Yield a warning for each attribute whose field no example of its connector shows, but a payload may have."""
     for name, used in config.connectors.items():
-        if isinstance(used, UsedConnector):
+        if isinstance(used, UsedConnectorConfig):
             yield from (each for each in _added(name, used) if each.severity == "warning")
 
 
-def _used_period(place: Place, config: UsedConnector, models: Mapping[str, Model]) -> Iterator[Finding]:
+def _used_period(place: Place, config: UsedConnectorConfig, models: Mapping[str, Model]) -> Iterator[Finding]:
     observed = declared(config).observed()
     covering = [each for each in observed if models[each.model].covers]
     if config.period is not None and not covering:
@@ -190,12 +190,12 @@ def _used_period(place: Place, config: UsedConnector, models: Mapping[str, Model
         yield Finding((*place, "period"), said, fix)
 
 
-def period(config: UsedConnector, observation: Observation, model: Model) -> float | None:
+def period(config: UsedConnectorConfig, observation: Observation, model: Model) -> float | None:
     """Return the seconds that a reading covers: the operator's word, else the vendor's; None where it covers none."""
     return (config.period or observation.period) if model.covers else None
 
 
-def _absent(place: Place, name: str, registry: Registry) -> Finding:
+def _absent(place: Place, name: str, registry: ConnectorCatalogue) -> Finding:
     fault = registry.fault(name)
     if fault is not None:
         return Finding(place, f"{shown(name, place)} is broken: {fault}")
@@ -217,7 +217,7 @@ def paths(config: Config) -> Iterator[Finding]:
             yield Finding(("connector_paths", at), f"{shown(path, ())} is no folder.", fix)
 
 
-def broken(config: Config, registry: Registry) -> Iterator[Finding]:
+def broken(config: Config, registry: ConnectorCatalogue) -> Iterator[Finding]:
     """Yield a warning for each connector in the operator's own folders that cannot be used."""
     for at, path in enumerate(config.connector_paths):
         for each in registry.broken:
@@ -225,14 +225,16 @@ def broken(config: Config, registry: Registry) -> Iterator[Finding]:
                 yield Finding(("connector_paths", at), f"holds a broken connector: {each}", severity="warning")
 
 
-def alone(name: str, registry: Registry) -> UsedConnector | None:
+def alone(name: str, registry: ConnectorCatalogue) -> UsedConnectorConfig | None:
     """Return the use of a vendor's connector without an entry of its own, for devices that say who they are."""
     if registry.get(name) is None:
         return None
-    return UsedConnector.model_validate({"use": name, "device": {"field": "device"}}, context={"registry": registry})
+    return UsedConnectorConfig.model_validate(
+        {"use": name, "device": {"field": "device"}}, context={"registry": registry}
+    )
 
 
-def declared(config: UsedConnector) -> Connector:
+def declared(config: UsedConnectorConfig) -> Connector:
     """Return the vendor's declaration.
 
     Raises:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pipeline.config.connectors import (
-    AttributeSource,
-    InlineConnector,
+    AttributeSourceConfig,
+    InlineConnectorConfig,
 )
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of, sentence
 from pipeline.models.base import Model, ModelAttribute
@@ -14,8 +14,8 @@ from pipeline.models.units import UNITS, Conversion, UnitError, choose, conversi
 
 
 def conversions(
-    attributes: Mapping[str, AttributeSource], model: Model
-) -> Iterator[tuple[str, AttributeSource, Conversion | None]]:
+    attributes: Mapping[str, AttributeSourceConfig], model: Model
+) -> Iterator[tuple[str, AttributeSourceConfig, Conversion | None]]:
     """Yield each attribute, where it comes from, and how its unit is converted (None: it has no unit)."""
     for name, source in attributes.items():
         attribute = model.attribute(name)
@@ -27,7 +27,7 @@ def conversions(
 
 
 def judge_inline(
-    name: str, config: InlineConnector, models: Mapping[str, Model], supplied: frozenset[str] = frozenset()
+    name: str, config: InlineConnectorConfig, models: Mapping[str, Model], supplied: frozenset[str] = frozenset()
 ) -> Iterator[Finding]:
     """Yield everything that is wrong with a connector: its model, attributes, units, time and location.
 
@@ -46,7 +46,7 @@ def judge_inline(
     yield from _inline_period(place, config, model)
 
 
-def judge_attribute(place: Place, key: str, source: AttributeSource, model: Model) -> Iterator[Finding]:
+def judge_attribute(place: Place, key: str, source: AttributeSourceConfig, model: Model) -> Iterator[Finding]:
     """Yield what is wrong with one attribute: unknown to the model, or of a unit that it cannot have."""
     attribute = model.attribute(key)
     if attribute is None:
@@ -63,7 +63,7 @@ def judge_attribute(place: Place, key: str, source: AttributeSource, model: Mode
 def unmeasured(connectors: Mapping[str, object], models: Mapping[str, Model]) -> Iterator[Finding]:
     """Yield a warning for each connector of the file none of whose attributes is a measurement."""
     for name, connector in connectors.items():
-        if isinstance(connector, InlineConnector) and models[connector.model].tells_nothing(connector.attributes):
+        if isinstance(connector, InlineConnectorConfig) and models[connector.model].tells_nothing(connector.attributes):
             model = models[connector.model]
             measured = one_of([attribute.name for attribute in model.attributes if attribute.measured])
             said = "say how or where something was measured, and none says what: nothing is published."
@@ -89,7 +89,7 @@ def _without_unit(place: Place, attribute: ModelAttribute) -> Finding:
     return Finding((*place, "unit"), "is missing: the value has a dimension, and its unit is never guessed.", fix)
 
 
-def _required(place: Place, config: InlineConnector, model: Model, supplied: frozenset[str]) -> Iterator[Finding]:
+def _required(place: Place, config: InlineConnectorConfig, model: Model, supplied: frozenset[str]) -> Iterator[Finding]:
     for name in model.required:
         if name not in config.attributes and name not in supplied:
             fix = f"Add `{name}: {{field: <where it stands>}}`."
@@ -99,7 +99,7 @@ def _required(place: Place, config: InlineConnector, model: Model, supplied: fro
         yield Finding((*place, "location"), f"is required by {model.name}, and nothing supplies it.", fix)
 
 
-def _inline_period(place: Place, config: InlineConnector, model: Model) -> Iterator[Finding]:
+def _inline_period(place: Place, config: InlineConnectorConfig, model: Model) -> Iterator[Finding]:
     if model.covers and config.period is None:
         said = f"is missing: a {model.name} has a beginning and an end ({' and '.join(model.time)})."
         yield Finding(

@@ -16,7 +16,7 @@ from pipeline.core.files import content
 _LARGEST = 65_536
 
 
-class Tls(Section):
+class TlsConfig(Section):
     """Certificates, as PEM files. Without a section an encrypted connection trusts the system's authorities."""
 
     ca_file: FileName | None = Field(default=None, examples=["/etc/headrace/ca.pem"])
@@ -33,7 +33,7 @@ class Tls(Section):
     """Whether the server's certificate must be for the host that the config names."""
 
     @model_validator(mode="after")
-    def _complete(self) -> Tls:
+    def _complete(self) -> TlsConfig:
         at_most_one(self, "key_password", "key_password_file")
         if self.cert_file is None and (self.key_file or self.key_password or self.key_password_file):
             raise ValueError("has a private key but no `cert_file`: a client shows its certificate with the key")
@@ -111,7 +111,7 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int | float) else value
 
 
-class Sasl(Section):
+class SaslConfig(Section):
     """How the client says who it is."""
 
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(examples=["SCRAM-SHA-512"])
@@ -136,7 +136,7 @@ class Sasl(Section):
     """For `token_url`: the scope that is asked for."""
 
     @model_validator(mode="after")
-    def _complete(self) -> Sasl:
+    def _complete(self) -> SaslConfig:
         at_most_one(self, "password", "password_file")
         at_most_one(self, "client_secret", "client_secret_file")
         at_most_one(self, "token_file", "token_url")
@@ -154,7 +154,7 @@ class Sasl(Section):
             )
 
 
-class CreateTopics(Section):
+class CreateTopicsConfig(Section):
     """Create the topics that are missing; without this section a missing topic refuses the start."""
 
     partitions: int = Field(ge=1, le=10_000, examples=[6])
@@ -167,7 +167,7 @@ class CreateTopics(Section):
     """Kafka's settings of the topics, by Kafka's names. `message.timestamp.type` is `LogAppendTime` unless said."""
 
 
-class Topics(Section):
+class TopicsConfig(Section):
     """How topics are named. A payload never has a say in it."""
 
     model: Annotated[str, _template("tenant", "model")] = Field(
@@ -184,7 +184,7 @@ class Topics(Section):
     """The topic of what happens to LoRaWAN devices and gateways beside uplinks: joins, status, logs."""
 
 
-class Kafka(Section):
+class KafkaConfig(Section):
     """The Kafka cluster that records go to."""
 
     bootstrap_servers: Annotated[tuple[Address, ...], BeforeValidator(_separated), Schema(_LIST)] = Field(
@@ -197,9 +197,9 @@ class Kafka(Section):
         default="PLAINTEXT", examples=["SASL_SSL"]
     )
     """Kafka's name for how the connection is protected."""
-    tls: Tls | None = None
+    tls: TlsConfig | None = None
     """Certificates, for SSL and SASL_SSL."""
-    sasl: Sasl | None = None
+    sasl: SaslConfig | None = None
     """Credentials, for SASL_PLAINTEXT and SASL_SSL."""
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field(default="none", examples=["zstd"])
     """How chunks are compressed."""
@@ -211,15 +211,15 @@ class Kafka(Section):
     """Whether Kafka removes what a retry would write twice. Without it, a broken connection can lose order."""
     request_timeout: Annotated[Duration, durations(1, 600)] = Field(default=30.0, examples=["30s"])
     """How long a request may take before it is tried again."""
-    create_topics: CreateTopics | None = Field(default=None, examples=[{"partitions": 6}])
+    create_topics: CreateTopicsConfig | None = Field(default=None, examples=[{"partitions": 6}])
     """Create the topics that are missing; absent, a missing topic refuses the start."""
-    topics: Topics = Topics()
+    topics: TopicsConfig = TopicsConfig()
     """How topics are named."""
     allow_plaintext: bool = Field(default=False, examples=[False])
     """Allow credentials over a connection without TLS to another machine."""
 
     @model_validator(mode="after")
-    def _consistent(self) -> Kafka:
+    def _consistent(self) -> KafkaConfig:
         sasl = self.security_protocol.startswith("SASL")
         if self.sasl and not sasl:
             raise ValueError("has `sasl`, which needs `security_protocol: SASL_SSL`")

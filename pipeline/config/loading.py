@@ -26,15 +26,15 @@ from pipeline.config.diagnose import Draft
 from pipeline.config.document import Document
 from pipeline.config.feeds import formats
 from pipeline.config.findings import Finding, InvalidConfigError, few_suggestions
-from pipeline.config.kafka import Kafka
+from pipeline.config.kafka import KafkaConfig
 from pipeline.config.root import AnyConnector, AnyFeed, Config
-from pipeline.config.used_connectors import UsedConnector
+from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.config.values import DURATION, SIZE, Name, spell_seconds, spell_size
 from pipeline.core.errors import ConfigError
 from pipeline.core.files import content
-from pipeline.devices.registry import Devices
+from pipeline.devices.registry import DeviceRegistry
 from pipeline.models import MODELS
-from pipeline.plugins.registry import Registry
+from pipeline.plugins.registry import ConnectorCatalogue
 
 
 class _AsWritten(GenerateJsonSchema):
@@ -65,7 +65,7 @@ class _Partial(Config):
     """A configuration of which the required parts may be unreadable, so that the rest can still be judged."""
 
     tenant: str = "unknown"
-    kafka: Kafka = Kafka(bootstrap_servers=("127.0.0.1:9092",))
+    kafka: KafkaConfig = KafkaConfig(bootstrap_servers=("127.0.0.1:9092",))
     feeds: dict[Name, AnyFeed] = Field(default={})
 
 
@@ -80,8 +80,8 @@ class Loaded:
     config: Config
     warnings: tuple[Finding, ...]
     document: Document
-    devices: Devices
-    connectors: Registry
+    devices: DeviceRegistry
+    connectors: ConnectorCatalogue
 
     def placed(self, findings: Iterable[Finding]) -> list[Finding]:
         """Give later findings about this configuration their lines, and put them in order."""
@@ -146,10 +146,10 @@ def parse(text: str, file: str, environment: Mapping[str, str], devices: str | N
     return Loaded(file, config, tuple(_placed(document, found)), document, file_of_devices.devices, registry)
 
 
-def _registry(value: object, folder: str) -> Registry:
+def _registry(value: object, folder: str) -> ConnectorCatalogue:
     """Look for device connectors, unless the file uses none: importing every vendor takes a while."""
     if not isinstance(value, dict) or not _uses_vendors(value):
-        return Registry()
+        return ConnectorCatalogue()
     paths = value.get("connector_paths")
     texts = [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
     return connector_folders.registry([str(File(folder) / text) for text in texts])
@@ -175,7 +175,7 @@ def _mappings(value: object) -> list[dict[str, object]]:
     return [each for each in entries if isinstance(each, dict)]
 
 
-def _judged(draft: Draft, folder: str, registry: Registry) -> tuple[Config, DevicesFile] | None:
+def _judged(draft: Draft, folder: str, registry: ConnectorCatalogue) -> tuple[Config, DevicesFile] | None:
     """Collect what is wrong, and return what could be read of the configuration, and its device registry."""
     context = {"folder": folder, "registry": registry}
     draft.report(context)
@@ -190,13 +190,13 @@ def _judged(draft: Draft, folder: str, registry: Registry) -> tuple[Config, Devi
         draft.add(finding)
     file = _devices(config, registry, names)
     for name, connector in config.connectors.items():
-        key = "use" if isinstance(connector, UsedConnector) else "model"
+        key = "use" if isinstance(connector, UsedConnectorConfig) else "model"
         for finding in () if draft.knows(("connectors", name, key)) else _about(name, connector, registry, file):
             draft.add(finding)
     return config, file
 
 
-def _devices(config: Config, registry: Registry, names: frozenset[str]) -> DevicesFile:
+def _devices(config: Config, registry: ConnectorCatalogue, names: frozenset[str]) -> DevicesFile:
     """Read the device registry; names: every connector that the file names, also those that could not be read."""
     if config.devices is None:
         return DevicesFile()
@@ -207,9 +207,9 @@ def _devices(config: Config, registry: Registry, names: frozenset[str]) -> Devic
         return DevicesFile(findings=[Finding(("devices",), str(problem), fix)])
 
 
-def _about(name: str, connector: AnyConnector, registry: Registry, file: DevicesFile) -> Iterator[Finding]:
+def _about(name: str, connector: AnyConnector, registry: ConnectorCatalogue, file: DevicesFile) -> Iterator[Finding]:
     supplied = file.supplied(name)
-    if isinstance(connector, UsedConnector):
+    if isinstance(connector, UsedConnectorConfig):
         yield from judge_connectors.judge_used(name, connector, registry, MODELS, supplied)
     else:
         yield from judge_inline.judge_inline(name, connector, MODELS, supplied)

@@ -8,16 +8,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
 
-from pipeline.config.connectors import Area, InlineConnector
+from pipeline.config.connectors import Area, InlineConnectorConfig
 from pipeline.config.feeds import FEED_KINDS, MqttFeedConfig, RouteConfig, SemtechUdpFeedConfig
-from pipeline.config.kafka import Kafka, topic
-from pipeline.config.used_connectors import DEVICE, DEVICE_MODEL, UsedConnector, connector_kind
+from pipeline.config.kafka import KafkaConfig, topic
+from pipeline.config.used_connectors import DEVICE, DEVICE_MODEL, UsedConnectorConfig, connector_kind
 from pipeline.config.values import INTERVALS, Duration, FileName, Iri, Listen, Name, Section, Tenant, durations
-from pipeline.devices.registry import Devices
-from pipeline.plugins.registry import Registry
+from pipeline.devices.registry import DeviceRegistry
+from pipeline.plugins.registry import ConnectorCatalogue
 
 
-class Log(Section):
+class LogConfig(Section):
     """The log, on standard error; one line an event."""
 
     format: Literal["auto", "json", "console"] = Field(default="auto", examples=["json"])
@@ -29,7 +29,7 @@ class Log(Section):
 Interval = Annotated[Duration, durations(*INTERVALS)]
 
 
-class SilentDevices(Section):
+class SilentDevicesConfig(Section):
     """When a device or gateway that does not speak is overdue. What is not set is learned from those that do."""
 
     after: float = Field(default=3.0, ge=1.5, le=1000, examples=[3])
@@ -42,7 +42,7 @@ class SilentDevices(Section):
     """Whether who falls silent, and who is back, is told in `<tenant>.device-events.v1`, too."""
 
 
-class Stream(Section):
+class StreamConfig(Section):
     """The terms of use of one model's topic; they travel in the headers of its records."""
 
     classification: Literal["public", "internal", "confidential", "restricted"] = Field(
@@ -59,14 +59,14 @@ class Stream(Section):
     """How long the topic keeps a record, when Headrace creates it."""
 
 
-class DeadLetters(Section):
+class DeadLettersConfig(Section):
     """What is kept of a message that could not be used."""
 
     payload: Literal["full", "hash", "none"] = Field(default="full", examples=["full"])
     """Its payload as it came (needed to replay it), only its SHA-256, or nothing."""
 
 
-class Admin(Section):
+class AdminConfig(Section):
     """Where metrics and health are served."""
 
     listen: Listen = Field(default="127.0.0.1:9464", examples=["127.0.0.1:9464"])
@@ -78,7 +78,7 @@ class Admin(Section):
 
 
 AnyConnector = Annotated[
-    Annotated[InlineConnector, Tag("<inline>")] | Annotated[UsedConnector, Tag("<use>")],
+    Annotated[InlineConnectorConfig, Tag("<inline>")] | Annotated[UsedConnectorConfig, Tag("<use>")],
     Discriminator(connector_kind),
 ]
 """An entry of `connectors`: written out in the configuration, or a vendor's by its name."""
@@ -107,7 +107,7 @@ class Config(Section):
     """The version of these keys."""
     tenant: Tenant = Field(examples=["ghent"])
     """Whose data this is: part of entity ids, topics and `ce_source`."""
-    kafka: Kafka = Field(examples=[{"bootstrap_servers": ["127.0.0.1:9092"]}])
+    kafka: KafkaConfig = Field(examples=[{"bootstrap_servers": ["127.0.0.1:9092"]}])
     """Where records go."""
     feeds: dict[Name, AnyFeed] = Field(min_length=1, examples=[{"city": {"kind": "mqtt", "...": "..."}}])
     """Where messages come from, by a name of your own."""
@@ -119,25 +119,27 @@ class Config(Section):
     """The device registry, a YAML or CSV file: who each device is, and where; read again on SIGHUP."""
     unknown_devices: Literal["accept", "dead_letter"] | None = Field(default=None, examples=["accept"])
     """What becomes of devices that are not in the registry; absent, `dead_letter` with `devices`, else `accept`."""
-    silent_devices: SilentDevices = SilentDevices()
+    silent_devices: SilentDevicesConfig = SilentDevicesConfig()
     """When a device that does not speak is overdue: counted, logged, and listed by `headrace devices silent`."""
     area: Area | None = Field(default=None, examples=[[3.57, 50.98, 3.85, 51.19]])
     """The box that all places lie in: west, south, east, north in degrees (WGS84); a place outside is refused."""
-    streams: dict[str, Stream] = Field(default={}, examples=[{"AirQualityObserved": {"classification": "public"}}])
+    streams: dict[str, StreamConfig] = Field(
+        default={}, examples=[{"AirQualityObserved": {"classification": "public"}}]
+    )
     """The terms of use, by model."""
-    dead_letters: DeadLetters = DeadLetters()
+    dead_letters: DeadLettersConfig = DeadLettersConfig()
     """What is kept of a message that could not be used."""
-    admin: Admin = Admin()
+    admin: AdminConfig = AdminConfig()
     """Where metrics and health are served."""
-    log: Log = Log()
+    log: LogConfig = LogConfig()
     """How the log is written."""
     drain_timeout: Annotated[Duration, durations(0, 3600)] = Field(default=30.0, examples=["30s"])
     """How long a stop may wait for Kafka to confirm what was read."""
     state_dir: FileName | None = Field(default=None, examples=["/var/lib/headrace"])
     """Where state is kept over a restart; absent, in `$STATE_DIRECTORY`, else in `~/.local/state/headrace/<tenant>`."""
 
-    _found: Registry = PrivateAttr(default_factory=Registry)
-    _registered: Devices = PrivateAttr(default_factory=Devices)
+    _found: ConnectorCatalogue = PrivateAttr(default_factory=ConnectorCatalogue)
+    _registered: DeviceRegistry = PrivateAttr(default_factory=DeviceRegistry)
 
     @model_validator(mode="after")
     def _keep_context(self, info: ValidationInfo) -> Config:
@@ -172,9 +174,9 @@ class Config(Section):
         """The topic of dead letters."""
         return topic(self.kafka.topics.dead_letter, tenant=self.tenant)
 
-    def stream(self, model: str) -> Stream:
+    def stream(self, model: str) -> StreamConfig:
         """Return the terms of use of a model's topic."""
-        return self.streams.get(model, Stream())
+        return self.streams.get(model, StreamConfig())
 
     def keeps_retained(self, route: RouteConfig) -> bool:
         """Say whether a route keeps retained messages: as it says, or else when the readings carry their own time."""
@@ -219,11 +221,11 @@ class Config(Section):
         return {DEVICE, DEVICE_MODEL, *overrides, *(each.model for connector in found for each in connector.observed())}
 
     @property
-    def found(self) -> Registry:
+    def found(self) -> ConnectorCatalogue:
         """The device connectors that were found."""
         return self._found
 
     @property
-    def registered(self) -> Devices:
+    def registered(self) -> DeviceRegistry:
         """The device registry as it was when the configuration was read."""
         return self._registered

@@ -9,11 +9,11 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from pipeline.config.feeds import AUTO, Deduplicate, MqttFeedConfig, RouteConfig, SemtechUdpFeedConfig, dialects
+from pipeline.config.feeds import AUTO, DeduplicateConfig, MqttFeedConfig, RouteConfig, SemtechUdpFeedConfig, dialects
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of
 from pipeline.config.kafka import check_topic
 from pipeline.config.root import Config
-from pipeline.config.used_connectors import UsedConnector
+from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.config.values import Section, spell_seconds
 from pipeline.core.addresses import host_port, loopback
 from pipeline.core.mqtt_topics import TopicPattern, TopicTree, plain
@@ -70,7 +70,7 @@ def _without_dialect(name: str, feed: MqttFeedConfig | SemtechUdpFeedConfig) -> 
 
 def _window(config: Config, name: str, feed: MqttFeedConfig | SemtechUdpFeedConfig) -> Iterator[Finding]:
     """While copies wait for others they have no fate yet: a full lane would stop the feed before a window ends."""
-    deduplicate = feed.deduplicate or Deduplicate()
+    deduplicate = feed.deduplicate or DeduplicateConfig()
     seconds = deduplicate.window + config.kafka.linger + _ACKNOWLEDGED
     needed = round(deduplicate.rate * seconds)
     if feed.max_in_flight >= needed:
@@ -318,7 +318,7 @@ def _nameless(config: Config, name: str) -> Iterator[Finding]:
 
 def _format(config: Config, place: Place, route: RouteConfig) -> Iterator[Finding]:
     used = config.connectors[str(route.connector)]
-    if route.format is not None and isinstance(used, UsedConnector):
+    if route.format is not None and isinstance(used, UsedConnectorConfig):
         said = f"means nothing here: `{used.use}` has a decoder of its own."
         yield Finding((*place, "format"), said, "Remove it, or lead the route to a connector of this file.")
 

@@ -6,28 +6,28 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
 
-from pipeline.config.connectors import AttributeSource, DeviceSource, Location, Observed, Period
+from pipeline.config.connectors import AttributeSourceConfig, DeviceSourceConfig, Location, Observed, Period
 from pipeline.config.extended import DEVICE, extended
 from pipeline.config.findings import did_you_mean
 from pipeline.config.values import Duration, FieldPath, Section, VendorDevice, durations
-from pipeline.plugins.registry import Registry
+from pipeline.plugins.registry import ConnectorCatalogue
 from pipeline.sdk.connector import Connector
 
-__all__ = ["DEVICE", "DEVICE_INTERVAL", "DEVICE_MODEL", "PayloadSource", "UsedConnector", "connector_kind"]
+__all__ = ["DEVICE", "DEVICE_INTERVAL", "DEVICE_MODEL", "PayloadSourceConfig", "UsedConnectorConfig", "connector_kind"]
 
 DEVICE_INTERVAL = 3600.0  # seconds; also of connectors without an entry of their own, and of gateways
 DEVICE_MODEL = "DeviceModel"
 """The model of what is known of the device's family; a Device refers to it."""
 
 
-class FieldSource(Section):
+class FieldSourceConfig(Section):
     """A field of the JSON object that wraps the payload."""
 
     field: FieldPath = Field(examples=["fPort"])
     """The field."""
 
 
-class PayloadSource(Section):
+class PayloadSourceConfig(Section):
     """JSON wraps the device's bytes."""
 
     field: FieldPath = Field(examples=["data"])
@@ -41,22 +41,22 @@ def _payload_kind(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
 
 
 Payload = Annotated[
-    Annotated[PayloadSource, Tag("<mapping>")] | Annotated[Literal["raw", "hex", "base64"], Tag("<word>")],
+    Annotated[PayloadSourceConfig, Tag("<mapping>")] | Annotated[Literal["raw", "hex", "base64"], Tag("<word>")],
     Discriminator(_payload_kind),
 ]
 
 
-class UsedConnector(Section):
+class UsedConnectorConfig(Section):
     """A vendor's device connector, by its name, and what its vendor cannot know."""
 
     use: VendorDevice = Field(examples=["acme/th-1"])
     """The device, as `headrace connectors list` shows it: `vendor/device`."""
-    device: DeviceSource | None = Field(default=None, examples=[{"topic": "device"}])
+    device: DeviceSourceConfig | None = Field(default=None, examples=[{"topic": "device"}])
     """Where the device's name comes from, if a route leads here: a field of the JSON that wraps the payload, else of
     the decoded. An uplink of a network says itself whose it is."""
     payload: Payload = Field(default="raw", examples=["hex", {"field": "data", "encoding": "base64"}])
     """How the device's bytes stand in the message: as they are, as text, or in a field of a JSON object."""
-    port: FieldSource | None = Field(default=None, examples=[{"field": "fPort"}])
+    port: FieldSourceConfig | None = Field(default=None, examples=[{"field": "fPort"}])
     """Where the LoRaWAN port stands in that JSON object."""
     observed_at: Observed | None = Field(default=None, examples=[{"field": "time", "format": "iso"}])
     """Where the reading's time comes from; absent, from where the connector says, else it is the arrival."""
@@ -66,7 +66,9 @@ class UsedConnector(Section):
     """What time one reading covers, for a model with a beginning and an end; absent, as the connector says."""
     location: Location | None = Field(default=None, examples=[[3.7174, 51.0543]])
     """Where the device is: fields, or a constant [longitude, latitude(, altitude)]; absent, as the connector says."""
-    attributes: dict[str, AttributeSource] = Field(default={}, examples=[{"rssi": {"field": "signal", "unit": "dBm"}}])
+    attributes: dict[str, AttributeSourceConfig] = Field(
+        default={}, examples=[{"rssi": {"field": "signal", "unit": "dBm"}}]
+    )
     """Further attributes, from fields that the decoder yields (`headrace connectors show`), or the vendor's anew."""
     device_interval: Annotated[Duration, durations(1, 366 * 86_400)] = Field(default=DEVICE_INTERVAL, examples=["1h"])
     """How often a device's state (battery, firmware, signal) and its DeviceModel are published though unchanged."""
@@ -75,8 +77,10 @@ class UsedConnector(Section):
     _connector: Connector | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
-    def _resolve(self, info: ValidationInfo) -> UsedConnector:
-        registry: Registry | None = (info.context or {}).get("registry") if isinstance(info.context, dict) else None
+    def _resolve(self, info: ValidationInfo) -> UsedConnectorConfig:
+        registry: ConnectorCatalogue | None = (
+            (info.context or {}).get("registry") if isinstance(info.context, dict) else None
+        )
         found = None if registry is None else registry.get(self.use)
         self._own = self._connector = None if found is None else found.connector
         if self._own is not None and self.attributes:
@@ -111,7 +115,7 @@ class UsedConnector(Section):
 
 def connector_kind(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
     """Tell the two kinds of an entry under `connectors` apart, also when `use` is misspelt."""
-    if isinstance(value, UsedConnector):
+    if isinstance(value, UsedConnectorConfig):
         return "<use>"
     if not isinstance(value, dict):
         return "<inline>"

@@ -8,6 +8,6 @@ formats.py     the same of a format of payloads, which no model is behind
 """
 
 from pipeline.conformance.formats import FormatProof, prove_format
-from pipeline.conformance.proof import LEVELS, Fault, Proof, prove
+from pipeline.conformance.proof import LEVELS, ExampleFault, Proof, prove
 
-__all__ = ["LEVELS", "Fault", "FormatProof", "Proof", "prove", "prove_format"]
+__all__ = ["LEVELS", "ExampleFault", "FormatProof", "Proof", "prove", "prove_format"]

@@ -11,14 +11,14 @@ import orjson
 
 from pipeline.build.connectors import Compiler
 from pipeline.config.root import Config
-from pipeline.config.used_connectors import UsedConnector
+from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.core.delivery import Message
 from pipeline.core.errors import ConfigError, PayloadError, Reason
 from pipeline.core.field_path import Fields
 from pipeline.core.record import Record, decode_headers
 from pipeline.models import MODELS
-from pipeline.normalise.vendor import Fan, Outcome, listed
-from pipeline.plugins.registry import Found, Registry
+from pipeline.normalise.vendor import CompiledConnector, MessageRecords, listed
+from pipeline.plugins.registry import ConnectorCatalogue, FoundConnector
 from pipeline.sdk.connector import Example, Uplink
 
 ARRIVAL = 1_795_000_000_000
@@ -34,7 +34,7 @@ _FEED: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ExampleFault:
     """One thing that is wrong. where: `file:line`; check: which proof failed; message: expected and got."""
 
     where: str
@@ -48,7 +48,7 @@ class Fault:
 class Bench:
     """One connector; each `fan` knows no device yet. kept: one for payloads that are only tried."""
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: FoundConnector) -> None:
         self.found = found
         self.connector = found.connector
         used: dict[str, Any] = {"use": found.names[0], "device": {"topic": "device"}, "max_age": "36500d"}
@@ -62,7 +62,7 @@ class Bench:
             "feeds": {"bench": _FEED},
             "connectors": {"bench": used},
         }
-        self._config = Config.model_validate(whole, context={"registry": Registry([found])})
+        self._config = Config.model_validate(whole, context={"registry": ConnectorCatalogue([found])})
 
         self.kept = self.fan()
 
@@ -71,10 +71,10 @@ class Bench:
         """The models of the observations, and the Device's if there is one."""
         return [name for name in self._config.connectors["bench"].models if name in MODELS]
 
-    def fan(self) -> Fan:
+    def fan(self) -> CompiledConnector:
         """Return the connector with its plans, new."""
         used = self._config.connectors["bench"]
-        if not isinstance(used, UsedConnector):
+        if not isinstance(used, UsedConnectorConfig):
             raise ConfigError("The bench holds vendors' connectors only.")
         return Compiler(self._config, "bench").fan(used)
 
@@ -84,7 +84,7 @@ def uplink(payload: bytes, port: int | None) -> Uplink:
     return Uplink(payload, port, received_at=ARRIVAL)
 
 
-def outcome(fan: Fan, reading: Fields, payload: bytes) -> Outcome:
+def outcome(fan: CompiledConnector, reading: Fields, payload: bytes) -> MessageRecords:
     """Return what becomes of one reading of a payload."""
     return fan.records([reading], Message("bench/device", payload, ARRIVAL), lambda _topic, _fields: "device")
 
@@ -102,11 +102,11 @@ def is_bad(example: Example) -> bool:
     return isinstance(example.expect, type)
 
 
-def faults(bench: Bench, example: Example) -> Iterator[Fault]:
+def faults(bench: Bench, example: Example) -> Iterator[ExampleFault]:
     """Yield what one example does not become though it says so."""
     where = f"{bench.found.file}:{bench.found.examples.get(example.name, bench.found.line)}"
     for message in _messages(bench, example):
-        yield Fault(where, f"example {example.name!r}", message)
+        yield ExampleFault(where, f"example {example.name!r}", message)
 
 
 def _messages(bench: Bench, example: Example) -> Iterator[str]:
@@ -139,7 +139,7 @@ def _decoded(example: Example, readings: Sequence[Fields]) -> Iterator[str]:
         yield f"expected {_shown(wanted)} decoded, got {_shown(list(readings))}"
 
 
-def _readings(bench: Bench, example: Example, outcomes: Sequence[Outcome]) -> Iterator[str]:
+def _readings(bench: Bench, example: Example, outcomes: Sequence[MessageRecords]) -> Iterator[str]:
     expect = example.expect
     wanted: list[Any] = list(expect) if isinstance(expect, Sequence) else [expect]
     if len(wanted) != len(outcomes):
@@ -151,7 +151,7 @@ def _readings(bench: Bench, example: Example, outcomes: Sequence[Outcome]) -> It
             yield prefix + message
 
 
-def _reading(bench: Bench, want: Mapping[str, Any], got: Outcome) -> Iterator[str]:
+def _reading(bench: Bench, want: Mapping[str, Any], got: MessageRecords) -> Iterator[str]:
     if got.refusal is not None and (want or got.refusal.reason is not Reason.NOTHING_MEASURED):
         yield f"expected {_shown(want)}, got {got.refusal.reason.value}: {got.refusal}"
         return
@@ -167,7 +167,7 @@ def _reading(bench: Bench, want: Mapping[str, Any], got: Outcome) -> Iterator[st
         yield from _attributes(model, wanted.get(model, {}), entity, _flags(record))
 
 
-def _entities(got: Outcome) -> Iterator[tuple[Record, Entity]]:
+def _entities(got: MessageRecords) -> Iterator[tuple[Record, Entity]]:
     for record in got.records:
         yield record, orjson.loads(record.value)
 

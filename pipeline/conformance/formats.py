@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.conformance.examples import Fault, uplink
+from pipeline.conformance.examples import ExampleFault, uplink
 from pipeline.conformance.hostility import OverrunError, patience, payloads
 from pipeline.core.errors import PayloadError
 from pipeline.plugins.registry import OwnFormat
@@ -20,7 +20,7 @@ class FormatProof:
     """The result. tried: payloads."""
 
     found: OwnFormat
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[ExampleFault] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     tried: int = 0
 
@@ -55,30 +55,32 @@ def prove_format(found: OwnFormat) -> FormatProof:
     return proof
 
 
-def _example(found: OwnFormat, example: Example) -> Iterator[Fault]:
+def _example(found: OwnFormat, example: Example) -> Iterator[ExampleFault]:
     check = f"example {example.name!r}"
     try:
         read = found.format.decode(uplink(example.payload(), example.port))
     except PayloadError as refused:
         if example.expect is not PayloadError:
-            yield Fault(found.where, check, f"expected readings, got the refusal: {refused}")
+            yield ExampleFault(found.where, check, f"expected readings, got the refusal: {refused}")
         return
     except Exception as error:  # noqa: BLE001 - whatever a format raises
-        yield Fault(found.where, check, f"expected readings or PayloadError, got {type(error).__name__}: {error}")
+        yield ExampleFault(
+            found.where, check, f"expected readings or PayloadError, got {type(error).__name__}: {error}"
+        )
         return
     if example.expect is PayloadError:
-        yield Fault(found.where, check, f"expected PayloadError, got {str(read)[:_SHOWN]}")
+        yield ExampleFault(found.where, check, f"expected PayloadError, got {str(read)[:_SHOWN]}")
     elif example.decoded is None:
-        yield Fault(found.where, check, "does not say what is `decoded`.")
+        yield ExampleFault(found.where, check, "does not say what is `decoded`.")
     elif _listed(read) != _listed(example.decoded):
-        yield Fault(found.where, check, f"expected {_listed(example.decoded)}, got {_listed(read)}")
+        yield ExampleFault(found.where, check, f"expected {_listed(example.decoded)}, got {_listed(read)}")
 
 
 def _listed(read: object) -> list[Any]:
     return [read] if isinstance(read, Mapping) else list(read) if isinstance(read, Sequence) else [read]
 
 
-def _hostile(found: OwnFormat) -> Iterator[Fault]:
+def _hostile(found: OwnFormat) -> Iterator[ExampleFault]:
     current = b""
     try:
         with patience():
@@ -88,21 +90,29 @@ def _hostile(found: OwnFormat) -> Iterator[Fault]:
                 if fault is not None:
                     yield fault
     except OverrunError:
-        yield Fault(found.where, "endless", f"expected an end; the last payload was hex {current.hex()[:_SHOWN]}")
+        yield ExampleFault(
+            found.where, "endless", f"expected an end; the last payload was hex {current.hex()[:_SHOWN]}"
+        )
 
 
-def _tried(found: OwnFormat, payload: bytes, port: int | None) -> Fault | None:
+def _tried(found: OwnFormat, payload: bytes, port: int | None) -> ExampleFault | None:
     shown = f"payload hex {payload.hex()[:_SHOWN]!r}"
     try:
         read = found.format.decode(uplink(payload, port))
         readings = _listed(read)
         if len(readings) <= MOST_READINGS and all(isinstance(each, Mapping) for each in readings):
             return None
-        return Fault(found.where, "result", f"expected fields, or a list of them, got {type(read).__name__}; {shown}")
+        return ExampleFault(
+            found.where, "result", f"expected fields, or a list of them, got {type(read).__name__}; {shown}"
+        )
     except PayloadError as refused:
-        return None if str(refused) else Fault(found.where, "silent", f"expected a sentence in PayloadError; {shown}")
+        return (
+            None
+            if str(refused)
+            else ExampleFault(found.where, "silent", f"expected a sentence in PayloadError; {shown}")
+        )
     except (OverrunError, KeyboardInterrupt):
         raise
     except BaseException as error:  # noqa: BLE001 - SystemExit would end a worker, so it counts too
         name = type(error).__name__
-        return Fault(found.where, f"escapes {name}", f"expected PayloadError only, got {name}: {error}; {shown}")
+        return ExampleFault(found.where, f"escapes {name}", f"expected PayloadError only, got {name}: {error}; {shown}")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from pipeline.conformance.examples import Bench, Fault, outcome, uplink
+from pipeline.conformance.examples import Bench, ExampleFault, outcome, uplink
 from pipeline.core.errors import PayloadError
 from pipeline.normalise.vendor import listed
 from pipeline.sdk.connector import MOST_READINGS, Example
@@ -30,7 +30,7 @@ class OverrunError(BaseException):
     """The connector does not come to an end; no Exception, so that it cannot catch it by accident."""
 
 
-def faults(bench: Bench, examples: tuple[Example, ...], seed: str) -> Iterator[Fault]:
+def faults(bench: Bench, examples: tuple[Example, ...], seed: str) -> Iterator[ExampleFault]:
     """Yield what escapes from random payloads and from every truncation of each example, each kind once."""
     seen: set[tuple[str, str]] = set()
     current: list[tuple[bytes, int | None]] = [(b"", None)]
@@ -44,7 +44,7 @@ def faults(bench: Bench, examples: tuple[Example, ...], seed: str) -> Iterator[F
                     yield fault
     except OverrunError:
         said = f"expected an end, got none within {PATIENCE:g} s; the last payload was {_shown(*current[0])}"
-        yield Fault(bench.found.where, "endless", said)
+        yield ExampleFault(bench.found.where, "endless", said)
 
 
 def payloads(examples: tuple[Example, ...], seed: str) -> Iterator[tuple[bytes, int | None]]:
@@ -77,50 +77,52 @@ def _random(chance: random.Random, like: bytes) -> bytes:
     return like[:at] + chance.choice(_MUTATIONS) + like[at + chance.randrange(1, 4) :]
 
 
-def _tried(bench: Bench, payload: bytes, port: int | None) -> Fault | None:
+def _tried(bench: Bench, payload: bytes, port: int | None) -> ExampleFault | None:
     try:
         decoded = bench.connector.decode(uplink(payload, port))
     except PayloadError as refused:
-        silent = Fault(bench.found.where, "silent", "expected a sentence in PayloadError, got none")
+        silent = ExampleFault(bench.found.where, "silent", "expected a sentence in PayloadError, got none")
         return None if str(refused) else silent
     except (OverrunError, KeyboardInterrupt):
         raise
     except BaseException as error:  # noqa: BLE001 - SystemExit would end a worker, so it counts too
         kind = _kind(error)
         said = f"expected PayloadError only, got {kind}: {error}; payload {_shown(payload, port)}"
-        return Fault(_where(bench, error), f"escapes {kind}", said)
+        return ExampleFault(_where(bench, error), f"escapes {kind}", said)
     return _judged(bench, decoded, payload, port)
 
 
-def _judged(bench: Bench, decoded: object, payload: bytes, port: int | None) -> Fault | None:
+def _judged(bench: Bench, decoded: object, payload: bytes, port: int | None) -> ExampleFault | None:
     fan = bench.kept
     try:
         readings = listed(fan.checked(decoded))
     except PayloadError as refused:
         said = f"expected fields, or a list of at most {MOST_READINGS}: {refused} Payload {_shown(payload, port)}"
-        return Fault(bench.found.where, "result", said)
+        return ExampleFault(bench.found.where, "result", said)
     if not payload and any(plan.measures(reading) for plan in fan.plans for reading in readings):
         said = f"expected PayloadError for a payload of no bytes, got {str(decoded)[:_SHOWN]}; port {port}"
-        return Fault(bench.found.where, "measures nothing", said)
+        return ExampleFault(bench.found.where, "measures nothing", said)
     for reading in readings:
         refusal = outcome(fan, reading, payload).refusal
         if refusal is not None and refusal.reason.value == "internal_error":
             said = f"expected values of JSON, got what makes {refusal}; payload {_shown(payload, port)}"
-            return Fault(bench.found.where, "values", said)
+            return ExampleFault(bench.found.where, "values", said)
     return None
 
 
-def unsteady(bench: Bench, examples: tuple[Example, ...]) -> Iterator[Fault]:
+def unsteady(bench: Bench, examples: tuple[Example, ...]) -> Iterator[ExampleFault]:
     """Yield examples that decode differently the second time, in another order."""
     first = [_decoded(bench, example) for example in examples]
     second = [_decoded(bench, example) for example in reversed(examples)][::-1]
     for example, before, after in zip(examples, first, second, strict=True):
         if before != after:
             where = f"{bench.found.file}:{bench.found.examples.get(example.name, bench.found.line)}"
-            yield Fault(where, f"example {example.name!r}", f"expected the same each time, got {before}, then {after}")
+            yield ExampleFault(
+                where, f"example {example.name!r}", f"expected the same each time, got {before}, then {after}"
+            )
 
 
-def slow(bench: Bench, examples: tuple[Example, ...]) -> Iterator[Fault]:
+def slow(bench: Bench, examples: tuple[Example, ...]) -> Iterator[ExampleFault]:
     """Yield examples that take longer than the budget, at their best of several tries."""
     for example in examples:
         best = BUDGET * 10
@@ -131,7 +133,7 @@ def slow(bench: Bench, examples: tuple[Example, ...]) -> Iterator[Fault]:
         if best > BUDGET:
             where = f"{bench.found.file}:{bench.found.examples.get(example.name, bench.found.line)}"
             said = f"expected at most {BUDGET * 1000:g} ms, got {best * 1000:.1f} ms or more"
-            yield Fault(where, f"example {example.name!r}", said)
+            yield ExampleFault(where, f"example {example.name!r}", said)
 
 
 def _decoded(bench: Bench, example: Example) -> str:

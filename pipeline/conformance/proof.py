@@ -7,10 +7,10 @@ from typing import Any
 
 from pipeline.conformance import examples as proved_examples
 from pipeline.conformance import hostility
-from pipeline.conformance.examples import Bench, Fault
-from pipeline.plugins.registry import Found
+from pipeline.conformance.examples import Bench, ExampleFault
+from pipeline.plugins.registry import FoundConnector
 
-__all__ = ["LEVELS", "Fault", "Proof", "prove"]
+__all__ = ["LEVELS", "ExampleFault", "Proof", "prove"]
 
 LEVELS = ("broken", "draft", "checked", "field")
 """draft: it loads and its examples pass. checked: nothing else fails, it has a bad example and an owner.
@@ -21,13 +21,13 @@ field: an example says in `source` where what a device sends was published or ca
 class Proof:
     """The result. examples_fail, others_fail: what is wrong; missing: what the next level asks for; tried: payloads."""
 
-    found: Found
-    examples_fail: list[Fault] = field(default_factory=list)
-    others_fail: list[Fault] = field(default_factory=list)
+    found: FoundConnector
+    examples_fail: list[ExampleFault] = field(default_factory=list)
+    others_fail: list[ExampleFault] = field(default_factory=list)
     tried: int = 0
 
     @property
-    def faults(self) -> list[Fault]:
+    def faults(self) -> list[ExampleFault]:
         """Everything that is wrong."""
         return [*self.examples_fail, *self.others_fail]
 
@@ -82,7 +82,7 @@ class Proof:
         }
 
 
-def prove(found: Found) -> Proof:
+def prove(found: FoundConnector) -> Proof:
     """Prove one connector: its examples, determinism, time, and what escapes from random payloads."""
     bench = Bench(found)
     proof = Proof(found)

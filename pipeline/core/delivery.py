@@ -289,7 +289,7 @@ class Lane(Generic[Token]):
             self._resume()
 
 
-def fanned(parent: Delivery, records: int) -> Delivery:
+def split_records(parent: Delivery, records: int) -> Delivery:
     """One message became `records` records: the returned delivery seals it once, with the worst of their fates."""
 
     def settled(child: Delivery) -> None:
@@ -298,7 +298,7 @@ def fanned(parent: Delivery, records: int) -> Delivery:
     return Delivery(records, [0] * len(Fate), settled, parent.received_at, parent.weigh)
 
 
-def merged(groups: Sequence[Sequence[Delivery]]) -> Delivery:
+def merge_copies(groups: Sequence[Sequence[Delivery]]) -> Delivery:
     """Several copies became one: the returned delivery has one message for each group of copies.
 
     When it settles, the first copy of each group takes one of the fates given and every other copy is DEDUPLICATED.
@@ -324,7 +324,7 @@ def merged(groups: Sequence[Sequence[Delivery]]) -> Delivery:
     return Delivery(len(groups), [0] * len(Fate), settled, min([each.received_at for each in owed]), firsts[0].weigh)
 
 
-def part(parent: Delivery, size: int, settled: Callable[[Delivery], None]) -> Delivery:
+def sub_delivery(parent: Delivery, size: int, settled: Callable[[Delivery], None]) -> Delivery:
     """Let some of the parent's messages go their own way: `settled` is called with them when each has a fate.
 
     It seals them in the parent (`seal_alike`), now or later: what else is to be done first is done first.
@@ -332,7 +332,7 @@ def part(parent: Delivery, size: int, settled: Callable[[Delivery], None]) -> De
     return Delivery(size, [0] * len(Fate), settled, parent.received_at, parent.weigh)
 
 
-def seal_alike(parent: Delivery, settled: Delivery) -> None:
+def copy_fates(parent: Delivery, settled: Delivery) -> None:
     """Give as many messages of the parent the fates that those of a settled part got."""
     for fate in Fate:
         if settled.fates[fate]:
@@ -353,7 +353,7 @@ class Stage(Protocol[T]):
     def put(self, batch: Batch[T]) -> None:
         """Take a batch; every item ends in exactly one `seal` on the batch's delivery."""
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """How many items are kept here now: bounded, and exported."""
 
     async def drain(self, deadline: float) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import uvloop
 
-from pipeline.core.threads import in_thread
+from pipeline.core.threads import run_detached
 
 T = TypeVar("T")
 Lookup = tuple[Any, ...]
@@ -45,7 +45,7 @@ class _Resolving(_Loop):
         question = (host, port, family, type, proto, flags)
         lookups = self.__dict__.setdefault("_lookups", {})
         if question not in lookups:
-            lookups[question] = self.create_task(in_thread(partial(socket.getaddrinfo, *question)))
+            lookups[question] = self.create_task(run_detached(partial(socket.getaddrinfo, *question)))
             lookups[question].add_done_callback(lambda _: lookups.pop(question))
         return list(await asyncio.shield(lookups[question]))
 

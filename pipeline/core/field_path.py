@@ -44,7 +44,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 Steps = tuple[str | int, ...]
 
 
-class Place(Protocol):
+class PayloadPlace(Protocol):
     """Where a value should stand: `pipeline.normalise.binding.Path`."""
 
     @property
@@ -110,7 +110,7 @@ def _doubled(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def lack(place: Place, fields: Any) -> str:  # noqa: ANN401 - a payload holds anything
+def lack(place: PayloadPlace, fields: Any) -> str:  # noqa: ANN401 - a payload holds anything
     """Say why nothing stands where a path leads: it is absent, or null, or its way ends in something else."""
     value: Any = fields
     for at, step in enumerate(place.steps):
@@ -128,7 +128,7 @@ def _ends(before: Steps, value: object) -> str:
     return f": {spelled(names)} is {kind(value)}"
 
 
-def lacking(places: Iterable[Place], readings: Sequence[Any]) -> str:
+def lacking(places: Iterable[PayloadPlace], readings: Sequence[Any]) -> str:
     """Say that none of several fields is there: which are null, while the others are absent."""
     every = list(dict.fromkeys(places))
     null = [each.text for each in every if any(lack(each, fields).endswith(" is null") for fields in readings)]

@@ -21,7 +21,7 @@ class StuckError(HeadraceError):
     """The work takes too long; the text says where it is, as `file:line`."""
 
 
-async def in_thread(work: Callable[[], T], late: Callable[[T], None] | None = None) -> T:
+async def run_detached(work: Callable[[], T], late: Callable[[T], None] | None = None) -> T:
     """Return what the work returns, or raise what it raises.
 
     Args:

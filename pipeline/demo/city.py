@@ -13,8 +13,18 @@ import orjson
 
 from pipeline.core.delivery import Fate
 from pipeline.core.errors import Reason
-from pipeline.demo.devices import KINDS, PUBLISHED, Books, Device, NetworkName, Outcome, Reading, Spoken, dead
-from pipeline.demo.lorawan import Air, ChirpStack, Gateway, Node, Quirk, TheThingsStack
+from pipeline.demo.devices import (
+    KINDS,
+    PUBLISHED,
+    Books,
+    CityDevice,
+    ExpectedOutcome,
+    NetworkName,
+    Reading,
+    Spoken,
+    dead,
+)
+from pipeline.demo.lorawan import Air, ChirpStack, CityGateway, CityNode, Quirk, TheThingsStack
 
 _TWO_HOURS: Final = 2 * 3600 * 1000
 
@@ -34,7 +44,7 @@ class Fault:
 
     name: str
     kind: str
-    outcome: Outcome
+    outcome: ExpectedOutcome
     spoil: Callable[[Any], bytes] = sound
     topic: str | None = None
     silent_after: int | None = None
@@ -70,12 +80,14 @@ def _in_a_list(reading: Reading) -> bytes:
     return orjson.dumps([reading])
 
 
-_CLOCK: Final = Outcome("published with the time of arrival, flagged `clock`")
+_CLOCK: Final = ExpectedOutcome("published with the time of arrival, flagged `clock`")
 
 FAULTS: Final = (
     Fault("a clock two hours fast", "air-station", _CLOCK, _fast_clock),
     Fault("seconds instead of milliseconds", "room", _CLOCK, _seconds),
-    Fault("a humidity of 6553.5 %", "weather-mast", Outcome("published without it, flagged"), _changed(rh=6553.5)),
+    Fault(
+        "a humidity of 6553.5 %", "weather-mast", ExpectedOutcome("published without it, flagged"), _changed(rh=6553.5)
+    ),
     Fault(
         "a dead sensor head",
         "air-box",
@@ -90,7 +102,7 @@ FAULTS: Final = (
     Fault("no satellite in view", "bus", dead(Reason.LOCATION_INVALID), _changed(gps={"lat": 0.0, "lon": 0.0})),
     Fault("forgot its own name", "air-station", dead(Reason.DEVICE_MISSING), _changed(device="")),
     Fault("nobody told us of lifts", "room", dead(Reason.NO_ROUTE), topic="city/lift/0001/state"),
-    Fault("fell silent", "noise-meter", Outcome("nothing: no message, no record"), silent_after=3),
+    Fault("fell silent", "noise-meter", ExpectedOutcome("nothing: no message, no record"), silent_after=3),
     Fault("not in the registry", "cs-climate", dead(Reason.DEVICE_UNKNOWN), quirk=Quirk.UNKNOWN),
     Fault("its server has no AppSKey", "cs-room", dead(Reason.ENCRYPTED), quirk=Quirk.ENCRYPTED),
     Fault("its server's clock is fast", "tts-climate", _CLOCK, quirk=Quirk.FAST_SERVER),
@@ -99,19 +111,19 @@ FAULTS: Final = (
     Fault(
         "somebody else's device",
         "raw-climate",
-        Outcome("filtered: counted as foreign, not recorded", Fate.FILTERED),
+        ExpectedOutcome("filtered: counted as foreign, not recorded", Fate.FILTERED),
         quirk=Quirk.STRANGER,
     ),
     Fault(
         "collides with another frame",
         "raw-climate",
-        Outcome("filtered: counted as crc_invalid", Fate.FILTERED),
+        ExpectedOutcome("filtered: counted as crc_invalid", Fate.FILTERED),
         quirk=Quirk.COLLIDING,
     ),
     Fault(
         "asks to join, again and again",
         "raw-room",
-        Outcome("device events: a network server must answer it"),
+        ExpectedOutcome("device events: a network server must answer it"),
         quirk=Quirk.JOINING,
     ),
 )
@@ -147,10 +159,10 @@ class Speaker(Protocol):
 class Citizen:
     """A device in the city's round. turns: how many it has had. node, network: of LoRaWAN devices."""
 
-    device: Device
+    device: CityDevice
     fault: Fault | None = None
     network: Network | None = None
-    node: Node | None = None
+    node: CityNode | None = None
     turns: int = field(default=0)
 
     @property
@@ -179,21 +191,24 @@ class City:
 
     def __init__(self) -> None:
         self.books = Books()
-        self.gateways = (Gateway("0016c001f1500812", 3.7250, 51.0537), Gateway("0016c001f15009a4", 3.6980, 51.0402))
+        self.gateways = (
+            CityGateway("0016c001f1500812", 3.7250, 51.0537),
+            CityGateway("0016c001f15009a4", 3.6980, 51.0402),
+        )
         networks: Mapping[NetworkName, Network] = {
             "chirpstack_json": ChirpStack(json=True),
             "chirpstack_protobuf": ChirpStack(json=False),
             "the_things_stack": TheThingsStack(),
             "gateways": Air(self.gateways),
         }
-        self.citizens = [Citizen(Device(kind, number)) for kind in KINDS for number in range(1, kind.devices + 1)]
+        self.citizens = [Citizen(CityDevice(kind, number)) for kind in KINDS for number in range(1, kind.devices + 1)]
         for fault in FAULTS:
             next(each for each in self.citizens if each.device.kind.name == fault.kind and not each.fault).fault = fault
         for citizen in self.citizens:
             name = citizen.device.kind.network
             if name is not None:
                 citizen.network = networks[name]
-                citizen.node = Node(citizen.device, citizen.fault.quirk if citizen.fault else None)
+                citizen.node = CityNode(citizen.device, citizen.fault.quirk if citizen.fault else None)
         random.Random(0).shuffle(self.citizens)  # noqa: S311 - a simulation, the same each time
 
     @property

@@ -18,18 +18,18 @@ from pipeline.core.delivery import Fate
 from pipeline.core.errors import Reason
 
 
-def elsys_ers(device: Device, _now: int) -> bytes:
+def elsys_ers(device: CityDevice, _now: int) -> bytes:
     """Write an ELSYS ERS CO2's items, a type and its data each: temperature, humidity, light, motion, CO2."""
     temperature, light = round(device.near(21, 1.5) * 10), round(device.near(300, 100, 0))
     return struct.pack(">BhBBBHBBBH", 1, temperature, 2, 45, 4, light, 5, 6, 6, round(device.near(700, 200, 0)))
 
 
-def elsys_ers_in_hex(device: Device, now: int) -> bytes:
+def elsys_ers_in_hex(device: CityDevice, now: int) -> bytes:
     """Write the same as text."""
     return elsys_ers(device, now).hex().encode()
 
 
-def decentlab_atm41(device: Device, now: int) -> bytes:
+def decentlab_atm41(device: CityDevice, now: int) -> bytes:
     """Write a Decentlab DL-ATM41's seventeen words; each is a number of steps above or below 0x8000."""
     gust = device.near(6, 3, 2)
     steps = [
@@ -41,13 +41,13 @@ def decentlab_atm41(device: Device, now: int) -> bytes:
     return struct.pack(">BHH17H", 2, 858, 1, *(0x8000 + step for step in steps))
 
 
-def milesight_em300(device: Device, now: int) -> bytes:
+def milesight_em300(device: CityDevice, now: int) -> bytes:
     """Write a Milesight EM300-TH's channels, little-endian: battery, temperature, humidity."""
     temperature, humidity = round(celsius(device, now) * 10), round(device.near(70, 15) * 2)
     return struct.pack("<HBHhHB", 0x7501, 60 + device.number % 40, 0x6703, temperature, 0x6804, humidity)
 
 
-def dragino_lht65(device: Device, now: int) -> bytes:
+def dragino_lht65(device: CityDevice, now: int) -> bytes:
     """Write a Dragino LHT65's eleven bytes: supply, temperature, humidity, and no probe."""
     humidity = round(device.near(70, 15) * 10)
     return struct.pack(">HhHB4s", 0xCBF6, round(celsius(device, now) * 100), humidity, 0, b"\x7f\xff\x7f\xff")
@@ -56,18 +56,18 @@ def dragino_lht65(device: Device, now: int) -> bytes:
 _DAY_SECONDS: Final = 86_400
 
 
-def celsius(device: Device, now: int) -> float:
+def celsius(device: CityDevice, now: int) -> float:
     """Return the temperature where the device stands."""
     return device.near(11 + 6 * sin(now / 1000 % _DAY_SECONDS / _DAY_SECONDS * 6.283), 2)
 
 
-def fahrenheit(device: Device, now: int) -> float:
+def fahrenheit(device: CityDevice, now: int) -> float:
     """Return the same in degrees Fahrenheit."""
     return round(celsius(device, now) * 9 / 5 + 32, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ExpectedOutcome:
     """A fate, and what to say of it to a person. reason: of a dead letter."""
 
     text: str
@@ -75,13 +75,13 @@ class Outcome:
     reason: Reason | None = None
 
 
-PUBLISHED: Final = Outcome("published")
-COPY: Final = Outcome("deduplicated", Fate.DEDUPLICATED)
+PUBLISHED: Final = ExpectedOutcome("published")
+COPY: Final = ExpectedOutcome("deduplicated", Fate.DEDUPLICATED)
 
 
-def dead(reason: Reason) -> Outcome:
+def dead(reason: Reason) -> ExpectedOutcome:
     """Return the outcome of what cannot be used."""
-    return Outcome(f"dead letter: {reason.value}", Fate.DEAD_LETTERED, reason)
+    return ExpectedOutcome(f"dead letter: {reason.value}", Fate.DEAD_LETTERED, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,9 @@ class Spoken:
 
     topic: str
     payload: bytes
-    outcome: Outcome = PUBLISHED
+    outcome: ExpectedOutcome = PUBLISHED
 
-    def ending(self, outcome: Outcome) -> Spoken:
+    def ending(self, outcome: ExpectedOutcome) -> Spoken:
         """Return it with another outcome."""
         return replace(self, outcome=outcome)
 
@@ -119,7 +119,7 @@ _LONGITUDE, _LATITUDE = 3.7174, 51.0543
 
 
 @dataclass(slots=True)
-class Device:
+class CityDevice:
     """One device: its name, its place, and the chance that makes it differ from its neighbours."""
 
     kind: Kind
@@ -162,7 +162,7 @@ class Kind:
 
     name: str
     devices: int
-    reading: Callable[[Device, int], Reading | bytes]
+    reading: Callable[[CityDevice, int], Reading | bytes]
     network: NetworkName | None = None
     port: int = 1
     connector: str | None = None
@@ -172,11 +172,11 @@ def _iso(now: int) -> str:
     return datetime.fromtimestamp(now / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _place(device: Device) -> Reading:
+def _place(device: CityDevice) -> Reading:
     return {"lat": device.latitude, "lon": device.longitude}
 
 
-def _air_station(device: Device, now: int) -> Reading:
+def _air_station(device: CityDevice, now: int) -> Reading:
     return {
         "device": device.name,
         "ts": now,
@@ -190,7 +190,7 @@ def _air_station(device: Device, now: int) -> Reading:
     }
 
 
-def _air_box(device: Device, now: int) -> Reading:
+def _air_box(device: CityDevice, now: int) -> Reading:
     return {
         "id": device.name,
         "time": _iso(now),
@@ -200,7 +200,7 @@ def _air_box(device: Device, now: int) -> Reading:
     }
 
 
-def _weather_mast(device: Device, now: int) -> Reading:
+def _weather_mast(device: CityDevice, now: int) -> Reading:
     return {
         "station": device.name,
         "epoch": now // 1000,
@@ -214,12 +214,12 @@ def _weather_mast(device: Device, now: int) -> Reading:
     }
 
 
-def _noise_meter(device: Device, now: int) -> Reading:
+def _noise_meter(device: CityDevice, now: int) -> Reading:
     level = device.near(58, 9)
     return {"t": _iso(now), **_place(device), "laeq": level, "lamax": round(level + abs(device.near(0, 12)), 1)}
 
 
-def _room(device: Device, now: int) -> Reading:
+def _room(device: CityDevice, now: int) -> Reading:
     people = device.chance.randrange(0, 12)
     return {
         "ts": now,
@@ -231,7 +231,7 @@ def _room(device: Device, now: int) -> Reading:
     }
 
 
-def _bus(device: Device, now: int) -> Reading:
+def _bus(device: CityDevice, now: int) -> Reading:
     device.move()
     gps = {**_place(device), "alt": device.near(9, 2)}
     return {"vehicle": device.name, "ts": now, "gps": gps, "no2": device.near(38, 18), "pm25": device.near(14, 6)}

@@ -16,14 +16,14 @@ from pipeline.build import options as wiring
 from pipeline.config.root import Config
 from pipeline.core.delivery import Fate
 from pipeline.demo.processes import LOOPBACK, until_true
-from pipeline.publish.consumer import Reader, StoredRecord
+from pipeline.publish.consumer import StoredRecord, TopicReader
 from pipeline.publish.options import KafkaOptions
 
 _A_MOMENT: Final = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Topics:
+class DemoTopics:
     """The demo's topics. entities: of what was measured. about: of the devices, beside the record of a message."""
 
     entities: tuple[str, ...]
@@ -32,7 +32,7 @@ class Topics:
     dead_letters: str
 
     @classmethod
-    def of(cls, config: Config) -> Topics:
+    def of(cls, config: Config) -> DemoTopics:
         """Return those that the worker writes to."""
         made = wiring.topics(config)
         about = tuple(made.pop(model) for model in ("Device", "DeviceModel"))
@@ -50,7 +50,7 @@ class Consumer:
     By reading, since Tansu's end offsets count the records of the last batch as one.
     """
 
-    def __init__(self, bootstrap: str, topics: Topics) -> None:
+    def __init__(self, bootstrap: str, topics: DemoTopics) -> None:
         self.records: Counter[str] = Counter(dict.fromkeys((*topics.entities, topics.events), 0))
         self.about: Counter[str] = Counter(dict.fromkeys(topics.about, 0))
         self.events: Counter[str] = Counter()
@@ -60,7 +60,7 @@ class Consumer:
         self.newest: StoredRecord | None = None
         self._topics = topics
         options = KafkaOptions([bootstrap], client_id="headrace-demo-consumer")
-        self._readers = [Reader(options, topic) for topic in topics.all]
+        self._readers = [TopicReader(options, topic) for topic in topics.all]
 
     @property
     def read(self) -> int:
@@ -93,7 +93,7 @@ class Consumer:
         before = monotonic() - seconds
         return sum(last < before for last in self.heard.values())
 
-    async def _follow(self, reader: Reader) -> None:
+    async def _follow(self, reader: TopicReader) -> None:
         await reader.open(beginning=True)
         while True:
             for record in await reader.fetch():

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 
-from pipeline.demo.devices import COPY, PUBLISHED, Device, Outcome, Spoken
+from pipeline.demo.devices import COPY, PUBLISHED, CityDevice, ExpectedOutcome, Spoken
 from pipeline.devices.registry import Key, Session
 
 _MIC = 4
@@ -117,10 +117,10 @@ class Quirk(Enum):
 
 
 @dataclass(slots=True)
-class Node:
+class CityNode:
     """The radio of a device. turn: how often it has spoken; its frame counter goes on with it."""
 
-    device: Device
+    device: CityDevice
     quirk: Quirk | None = None
     session: Session = field(init=False, repr=False)
     turn: int = field(default=0, init=False)
@@ -164,7 +164,7 @@ _BY_BOTH: Final = 0.6
 
 
 @dataclass(slots=True)
-class Gateway:
+class CityGateway:
     """One gateway. heard, right: packets since it last told of them, and those of them with a right checksum."""
 
     eui: str
@@ -206,10 +206,10 @@ class Gateway:
 class Air:
     """What devices send, and which gateways hear it."""
 
-    def __init__(self, gateways: Sequence[Gateway]) -> None:
+    def __init__(self, gateways: Sequence[CityGateway]) -> None:
         self._gateways = gateways
 
-    def say(self, node: Node, payload: bytes, now: int, outcome: Outcome) -> Iterator[Spoken]:
+    def say(self, node: CityNode, payload: bytes, now: int, outcome: ExpectedOutcome) -> Iterator[Spoken]:
         """Yield what the gateways publish of one turn of a device."""
         if node.quirk is Quirk.JOINING:
             phy = join_request(node.dev_eui, node.turn, node.session.app_s_key)
@@ -221,7 +221,7 @@ class Air:
         phy = data_up(node.session, f_cnt, node.device.kind.port, payload)
         yield from self._heard(node, phy, now, outcome)
 
-    def _heard(self, node: Node, phy: bytes, now: int, outcome: Outcome) -> Iterator[Spoken]:
+    def _heard(self, node: CityNode, phy: bytes, now: int, outcome: ExpectedOutcome) -> Iterator[Spoken]:
         """Yield a frame as each gateway in reach heard it: all but the first are copies, if it is a frame at all."""
         chance = node.device.chance
         right = node.quirk is not Quirk.COLLIDING
@@ -244,7 +244,7 @@ class ChirpStack:
     def __init__(self, *, json: bool) -> None:
         self._write = _json if json else _protobuf
 
-    def say(self, node: Node, payload: bytes, now: int, outcome: Outcome) -> Iterator[Spoken]:
+    def say(self, node: CityNode, payload: bytes, now: int, outcome: ExpectedOutcome) -> Iterator[Spoken]:
         """Yield what the server publishes of one turn of a device."""
         topic = f"application/{_APPLICATION}/device/{node.dev_eui}/event"
         if node.turn == 0:
@@ -258,7 +258,7 @@ class ChirpStack:
         yield Spoken(f"{topic}/up", self._write(node, now, said | {"data": payload}), outcome)
 
 
-def _json(node: Node, now: int, said: dict[str, Any]) -> bytes:
+def _json(node: CityNode, now: int, said: dict[str, Any]) -> bytes:
     info = {"applicationId": _APPLICATION, "applicationName": "city", "deviceName": node.device.name}
     info |= {"deviceProfileName": node.device.kind.name, "devEui": node.dev_eui}
     message = {"deduplicationId": _APPLICATION, "time": _iso(now), "deviceInfo": info, **said}
@@ -273,7 +273,7 @@ def _heard(name: str, gateway: object) -> dict[str, Any]:
     return {name: gateway, "rssi": -87, "snr": 8.5}
 
 
-def _protobuf(node: Node, now: int, said: dict[str, Any]) -> bytes:
+def _protobuf(node: CityNode, now: int, said: dict[str, Any]) -> bytes:
     """Write UplinkEvent, JoinEvent or StatusEvent (chirpstack-api, integration.proto): the first four fields agree."""
     get = said.get
     info = text(3, _APPLICATION) + text(4, "city") + text(6, node.device.kind.name)
@@ -294,7 +294,7 @@ def _protobuf(node: Node, now: int, said: dict[str, Any]) -> bytes:
 class TheThingsStack:
     """The Things Stack v3."""
 
-    def say(self, node: Node, payload: bytes, now: int, outcome: Outcome) -> Iterator[Spoken]:
+    def say(self, node: CityNode, payload: bytes, now: int, outcome: ExpectedOutcome) -> Iterator[Spoken]:
         """Yield what the server publishes of one turn of a device."""
         if node.quirk is Quirk.FAST_SERVER:
             now += _TWO_HOURS
@@ -316,7 +316,7 @@ class TheThingsStack:
         yield Spoken(f"{topic}/up", _things(node, now, {"uplink_message": uplink}), outcome)
 
 
-def _things(node: Node, now: int, said: dict[str, Any]) -> bytes:
+def _things(node: CityNode, now: int, said: dict[str, Any]) -> bytes:
     ids = {
         "device_id": node.device.name,
         "application_ids": {"application_id": "city"},
@@ -334,7 +334,7 @@ _OWNER_ONLY: Final = 0o600
 _HEAD: Final = "# Every device of the demo's city; those that gateways hear have the keys of their sessions.\n"
 
 
-def write(file: Path, devices: Iterable[tuple[Device, Node | None]]) -> None:
+def write(file: Path, devices: Iterable[tuple[CityDevice, CityNode | None]]) -> None:
     """Write the registry, a device a line: JSON, which is YAML."""
     rows = [_row(device, node) for device, node in devices if node is None or node.registered]
     rows.sort(key=itemgetter("key"))
@@ -343,7 +343,7 @@ def write(file: Path, devices: Iterable[tuple[Device, Node | None]]) -> None:
         written.write(text)
 
 
-def _row(device: Device, node: Node | None) -> Mapping[str, Any]:
+def _row(device: CityDevice, node: CityNode | None) -> Mapping[str, Any]:
     row: dict[str, Any] = {"key": device.name}
     if node is None:
         return row

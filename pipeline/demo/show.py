@@ -18,12 +18,12 @@ from pipeline.core.delivery import Fate
 from pipeline.core.errors import StartError
 from pipeline.demo import lorawan
 from pipeline.demo.city import City
-from pipeline.demo.figures import Consumer, Topics, scrape
+from pipeline.demo.figures import Consumer, DemoTopics, scrape
 from pipeline.demo.mqtt import MqttPublisher
 from pipeline.demo.processes import until
 from pipeline.demo.stack import Stack, require_extra
-from pipeline.demo.tally import Watch
-from pipeline.demo.view import Lines, View, broken_devices, say
+from pipeline.demo.tally import DemoWatch
+from pipeline.demo.view import LineView, View, broken_devices, say
 
 _LOOK_SECONDS: Final = 0.25
 _PATIENCE: Final = 15.0
@@ -69,9 +69,9 @@ class Demo:
         say(f"All run, after {monotonic() - started:.1f} s. Broken in the city of {len(self._city.citizens)} devices:")
         say(f"{broken_devices()}\nThe status page, for a browser: http://127.0.0.1:{self._stack.admin_port}/")
         say(f"Try next, in a second terminal:\n{self._hints()}\n")
-        consumer = Consumer(self._stack.bootstrap, Topics.of(config))
+        consumer = Consumer(self._stack.bootstrap, DemoTopics.of(config))
         publisher = await MqttPublisher.connect(self._stack.mqtt_port, "headrace-demo-city")
-        watch = Watch(self._city, publisher, consumer)
+        watch = DemoWatch(self._city, publisher, consumer)
         async with AsyncExitStack() as after:
             self._following = asyncio.create_task(consumer.follow(), name="the consumer")
             after.push_async_callback(_end, self._following)
@@ -79,7 +79,7 @@ class Demo:
             await self._show(watch, publisher)
             return await self._sum_up(watch, publisher, consumer)
 
-    async def _show(self, watch: Watch, publisher: MqttPublisher) -> None:
+    async def _show(self, watch: DemoWatch, publisher: MqttPublisher) -> None:
         ends = float("inf") if self._seconds is None else monotonic() + self._seconds
         living = asyncio.create_task(self._city.live(publisher, self._stop), name="the city")
         try:
@@ -95,7 +95,7 @@ class Demo:
             self._stop.set()
             await living
 
-    async def _sum_up(self, watch: Watch, publisher: MqttPublisher, consumer: Consumer) -> int:
+    async def _sum_up(self, watch: DemoWatch, publisher: MqttPublisher, consumer: Consumer) -> int:
         say("The city stops; what is under way is waited for, the worker drains.")
         await publisher.flush(_PATIENCE)
 
@@ -116,7 +116,7 @@ class Demo:
     def _register(self, file: Path) -> None:
         lorawan.write(file, ((each.device, each.node) for each in self._city.citizens))
 
-    async def _look(self, watch: Watch) -> None:
+    async def _look(self, watch: DemoWatch) -> None:
         figures = await scrape(self._stack.admin_port)
         if figures is not None:
             watch.learn(figures)
@@ -141,7 +141,7 @@ class Demo:
 
     def _view(self) -> View:
         if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":
-            return Lines()
+            return LineView()
         from pipeline.demo.screen import Screen  # noqa: PLC0415 - rich is for terminals only
 
         return Screen(self._hints(), self._seconds)

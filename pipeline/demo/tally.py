@@ -138,7 +138,7 @@ class Moment:
     trouble: Sequence[str] = ()
 
 
-class Watch:
+class DemoWatch:
     """Makes moments out of the worker's figures and the consumer's counts."""
 
     def __init__(self, city: City, publisher: MqttPublisher, consumer: Consumer) -> None:

@@ -23,7 +23,7 @@ class View(Protocol):
         """Show it, if it is time."""
 
 
-class Lines:
+class LineView:
     """A line each two seconds."""
 
     def __init__(self) -> None:

@@ -97,7 +97,7 @@ class Device:
     line: int = 0
 
 
-class Devices:
+class DeviceRegistry:
     """All devices, found by what messages call them. Each name, DevEUI and alias belongs to one device."""
 
     def __init__(self, devices: Iterable[Device] = ()) -> None:
@@ -147,15 +147,15 @@ class Devices:
 class TakesDevices(Protocol):
     """Whoever looks devices up, and gets a new registry at a reload, between two messages."""
 
-    def take(self, devices: Devices) -> None:
+    def take(self, devices: DeviceRegistry) -> None:
         """Look devices up in this registry from now on."""
 
 
-class Directory:
+class CurrentRegistry:
     """Holds the registry that is in force; one for each worker."""
 
-    def __init__(self, devices: Devices | None = None) -> None:
-        self.devices = Devices() if devices is None else devices
+    def __init__(self, devices: DeviceRegistry | None = None) -> None:
+        self.devices = DeviceRegistry() if devices is None else devices
         self._changed: dict[int, WeakMethod[Callable[[], None]]] = {}
         self._numbers = count()
 
@@ -170,7 +170,7 @@ class Directory:
         number = next(self._numbers)
         self._changed[number] = WeakMethod(call, lambda _: self._changed.pop(number, None))
 
-    def take(self, devices: Devices) -> None:
+    def take(self, devices: DeviceRegistry) -> None:
         """Put another registry in force, between two messages."""
         self.devices = devices
         for each in list(self._changed.values()):

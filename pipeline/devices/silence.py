@@ -16,7 +16,7 @@ import orjson
 from pydantic import Field
 
 from pipeline.core.files import Moment
-from pipeline.devices.registry import Device, Devices
+from pipeline.devices.registry import Device, DeviceRegistry
 from pipeline.encode.headers import device_key
 from pipeline.state.store import Store
 
@@ -54,7 +54,7 @@ class Standing(Enum):
     UNUSED = 2
 
 
-class Seen:
+class LastSeen:
     """What is known of one device.
 
     last: when a record of it was made, in milliseconds since 1970 UTC; 0: never. looked: the same at the last look.
@@ -133,7 +133,7 @@ class Seen:
             self._mean += (gap - self._mean) * share
         self._gaps = min(self._gaps + 1, _OLD)
 
-    def kept(self) -> bytes:
+    def dump(self) -> bytes:
         """Return what outlives the process."""
         learned = [round(self._mean, 1), round(self._deviation, 1), self._gaps]
         return orjson.dumps([self.looked, self.since, self.silent, *learned])
@@ -151,7 +151,7 @@ class Seen:
         self._mean, self._deviation, self._gaps = mean, deviation, gaps
 
 
-UNSEEN = Seen("")
+UNSEEN = LastSeen("")
 """Of all devices that nobody watches."""
 
 
@@ -169,7 +169,7 @@ _SHORTEST = 10_000.0  # ms; twice the time between two looks, or one could miss 
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class SilencePolicy:
     """How long one may be silent.
 
     after: intervals. interval: seconds, of whom nothing else is known. intervals: seconds, by connector or model.
@@ -183,20 +183,20 @@ class Patience:
         """Return the seconds of the first of these names that has any; 0 if none has."""
         return next((found for name in names if name and (found := self.intervals.get(name))), 0.0)
 
-    def allowed(self, seen: Seen) -> float:
+    def allowed(self, seen: LastSeen) -> float:
         """Return how many milliseconds it may be silent."""
         return max(_SHORTEST, (seen.interval or seen.learned or self.interval) * self.after * 1000)
 
 
 @dataclass(slots=True)
-class Counts:
+class SilenceCounts:
     """How many have spoken, and how many are silent, by age."""
 
     seen: int = 0
     silent: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*_LABELS, "never"), 0))
 
 
-class Silence:
+class SilenceDetector:
     """The devices, or the gateways, of one worker. table: of the store. clock: milliseconds since 1970 UTC.
 
     counts: as of the last look. silent: those that are, of late last. gone, back: who became so, and who spoke again,
@@ -206,19 +206,19 @@ class Silence:
     """
 
     def __init__(self, table: str, store: Store, clock: Callable[[], int], most: int = _MOST) -> None:
-        self.counts = Counts()
-        self.silent: dict[str, Seen] = {}
+        self.counts = SilenceCounts()
+        self.silent: dict[str, LastSeen] = {}
         self.gone: list[str] = []
         self.back: list[str] = []
         self.changed = False
-        self.turned: Callable[[Seen], None] = _untold
+        self.turned: Callable[[LastSeen], None] = _untold
         self.made_room: Callable[[], None] = _unasked
         self.kind, self.places, self.forgotten = table, most, 0
         self._table = table
-        self.patience = Patience()
+        self.patience = SilencePolicy()
         self._store = store
         self._clock = clock
-        self._seen: dict[str, Seen] = {}
+        self._seen: dict[str, LastSeen] = {}
         self._earlier = store.share(table, self._rows)  # of an earlier process, until it is taken up
         self._room = most
         self._key_room = _MOST_KEYS
@@ -229,7 +229,7 @@ class Silence:
         """How many that no registry has are known."""
         return self.places - self._room
 
-    def find(self, key: str, called: tuple[str, ...] = ()) -> Seen:
+    def find(self, key: str, called: tuple[str, ...] = ()) -> LastSeen:
         """Return what is known of a device that speaks. key: as in entity ids. called: its connector and model."""
         seen = self._seen.get(key)
         if seen is None:
@@ -244,9 +244,9 @@ class Silence:
             seen.interval = seen.interval or self.patience.of(*called)
         return seen
 
-    def _new(self, key: str, device: Device | None = None) -> Seen:
+    def _new(self, key: str, device: Device | None = None) -> LastSeen:
         now = self._clock()
-        seen = self._seen[key] = Seen(key, now)
+        seen = self._seen[key] = LastSeen(key, now)
         kept = self._earlier.pop(key, None)
         if device is not None:
             self._register(seen, device)
@@ -261,7 +261,7 @@ class Silence:
                 seen.since = max(seen.since, now - round(self.patience.allowed(seen) / 2))
         return seen
 
-    def _register(self, seen: Seen, device: Device) -> None:
+    def _register(self, seen: LastSeen, device: Device) -> None:
         expected = device.lifecycle == "active"
         if expected and not seen.expected:
             seen.since = self._clock()
@@ -276,7 +276,7 @@ class Silence:
             if number % _SLICE == 0:
                 yield
 
-    def take(self, devices: Devices) -> Iterator[None]:
+    def take(self, devices: DeviceRegistry) -> Iterator[None]:
         """Expect these devices from now on, and no other that was registered before; pauses after each slice."""
         keys: set[str] = set()
         for number, device in enumerate(devices):
@@ -301,7 +301,7 @@ class Silence:
 
     def look(self) -> Iterator[None]:
         """Look who has spoken, and who is silent; pauses after each slice."""
-        counts, everybody, forgotten = Counts(), list(self._seen.values()), self.forgotten
+        counts, everybody, forgotten = SilenceCounts(), list(self._seen.values()), self.forgotten
         for start in range(0, len(everybody), _SLICE):
             self._look(everybody[start : start + _SLICE], self._clock(), counts)
             yield
@@ -321,7 +321,7 @@ class Silence:
                 seen.set_clock(by, now)
             yield
 
-    def _look(self, slice_: Sequence[Seen], now: int, counts: Counts) -> None:
+    def _look(self, slice_: Sequence[LastSeen], now: int, counts: SilenceCounts) -> None:
         allowed = self.patience.allowed
         for seen in slice_:
             spoke = seen.last != seen.looked
@@ -342,7 +342,7 @@ class Silence:
                 continue
             self._keep(seen, now)
 
-    def _turn(self, seen: Seen, *, silent: bool, spoke: bool) -> None:
+    def _turn(self, seen: LastSeen, *, silent: bool, spoke: bool) -> None:
         seen.silent = silent
         self.changed = True
         if silent:
@@ -370,7 +370,7 @@ class Silence:
     def _is_cramped(self) -> bool:
         return self._room * 4 < self.places or self._key_room * 4 < _MOST_KEYS
 
-    def _forget(self, seen: Seen) -> None:
+    def _forget(self, seen: LastSeen) -> None:
         """Make room for others; only then, and all plans look it up anew, or its next word would be overheard."""
         self.forgotten += 1
         self.changed = self.silent.pop(seen.key, None) is not None or self.changed
@@ -379,14 +379,14 @@ class Silence:
         self._room += 1
         self._key_room += len(seen.key)
 
-    def _keep(self, seen: Seen, now: int) -> None:
+    def _keep(self, seen: LastSeen, now: int) -> None:
         seen.written = now
-        self._store.put(self._table, seen.key, seen.kept())
+        self._store.put(self._table, seen.key, seen.dump())
 
     def _rows(self) -> Iterator[tuple[str, bytes]]:
         """Yield all that outlives the process."""
         yield from self._earlier.items()
-        yield from ((key, seen.kept()) for key, seen in self._seen.items() if seen.written)
+        yield from ((key, seen.dump()) for key, seen in self._seen.items() if seen.written)
 
     def close(self) -> None:
         """Keep what is not yet kept."""
@@ -397,7 +397,7 @@ class Silence:
                 self._keep(seen, self._clock())
 
 
-def _untold(_: Seen) -> None:
+def _untold(_: LastSeen) -> None:
     pass
 
 

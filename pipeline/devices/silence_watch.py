@@ -27,9 +27,9 @@ from pipeline.core.delivery import Batch, Lane, Message, Stage
 from pipeline.core.files import content, replace
 from pipeline.core.logs import Log
 from pipeline.core.record import Record
-from pipeline.core.threads import in_thread
-from pipeline.devices.registry import Devices
-from pipeline.devices.silence import Kind, Patience, Seen, Silence, SilentDevice
+from pipeline.core.threads import run_detached
+from pipeline.devices.registry import DeviceRegistry
+from pipeline.devices.silence import Kind, LastSeen, SilenceDetector, SilencePolicy, SilentDevice
 from pipeline.encode.device_event import About, event_record
 from pipeline.state.store import Store
 
@@ -130,7 +130,7 @@ class HearsGateways(Protocol):
         """Receptions by gateway."""
 
 
-class SilentDevices:
+class SilenceWatch:
     """Devices and gateways that are overdue; for use on the event loop's thread. events: who tells Kafka, if anybody.
 
     folder: where the list is; None: nowhere. raw: by feed, how many receptions each gateway brought. clock:
@@ -145,15 +145,15 @@ class SilentDevices:
         clock: Callable[[], int] = now,
         steady: Callable[[], float] = monotonic,
     ) -> None:
-        self.devices = Silence("seen", store, clock)
-        self.gateways = Silence("seen-gateway", store, clock, _MOST_GATEWAYS)
+        self.devices = SilenceDetector("seen", store, clock)
+        self.gateways = SilenceDetector("seen-gateway", store, clock, _MOST_GATEWAYS)
         self._file = None if folder is None else folder / _FILE
         self._raw = raw
         self._receptions: dict[str, int] = {}
         self._clock = clock
         self._steady = steady
         self._offset = self._clock_offset()
-        self._fresh: Devices | None = None
+        self._fresh: DeviceRegistry | None = None
         self._begun = False
         self._unwritten = True
         self._quiet_until = 0.0
@@ -162,7 +162,7 @@ class SilentDevices:
         self.devices.turned = lambda seen: self._turned("device", seen)
         self.gateways.turned = lambda seen: self._turned("gateway", seen)
 
-    def find(self, key: str, called: tuple[str, ...]) -> Seen:
+    def find(self, key: str, called: tuple[str, ...]) -> LastSeen:
         """Return what is known of a device that speaks. key: as in entity ids. called: its connector and model."""
         return self.devices.find(key, called)
 
@@ -170,7 +170,7 @@ class SilentDevices:
         """Take note that a gateway told of itself. arrival: milliseconds since 1970 UTC."""
         self.gateways.find(name).last = arrival
 
-    def configure(self, patience: Patience, devices: Devices) -> None:
+    def configure(self, patience: SilencePolicy, devices: DeviceRegistry) -> None:
         """Have that patience from now on, and expect the devices of this registry from the next look on."""
         self.devices.patience = patience
         self.gateways.patience = changed(patience, intervals={})
@@ -186,7 +186,7 @@ class SilentDevices:
                 self.events.send()
             if self._unwritten:
                 self._unwritten = False
-                await in_thread(partial(self._write, self._listed()))
+                await run_detached(partial(self._write, self._listed()))
             await asyncio.sleep(_LOOK_SECONDS)
 
     def look(self) -> Iterator[None]:
@@ -223,7 +223,7 @@ class SilentDevices:
                 yield from each.set_clock(by)
             self._unwritten = True
 
-    def _turned(self, kind: Kind, seen: Seen) -> None:
+    def _turned(self, kind: Kind, seen: LastSeen) -> None:
         if self.events is not None:
             key = seen.key if kind == "device" else quote(seen.key, safe="")
             self.events.note(self._row(kind, seen), key, back=not seen.silent)
@@ -254,23 +254,23 @@ class SilentDevices:
 
     def latest(self, most: int) -> list[SilentDevice]:
         """Return so many gateways, and so many devices, that fell silent of late."""
-        groups: tuple[tuple[Kind, Silence], ...] = (("gateway", self.gateways), ("device", self.devices))
+        groups: tuple[tuple[Kind, SilenceDetector], ...] = (("gateway", self.gateways), ("device", self.devices))
         return [self._row(kind, seen) for kind, each in groups for seen in islice(reversed(each.silent.values()), most)]
 
-    def _listed(self) -> list[tuple[Kind, Seen]]:
-        found: list[tuple[Kind, Seen]] = []
+    def _listed(self) -> list[tuple[Kind, LastSeen]]:
+        found: list[tuple[Kind, LastSeen]] = []
         found += [("gateway", seen) for seen in islice(reversed(self.gateways.silent.values()), _MOST_GATEWAYS)]
         found += [("device", seen) for seen in islice(reversed(self.devices.silent.values()), _MOST)]
         return found
 
-    def _row(self, kind: Kind, seen: Seen) -> SilentDevice:
+    def _row(self, kind: Kind, seen: LastSeen) -> SilentDevice:
         known: Literal["configured", "learned"] | None = (
             "configured" if seen.interval else "learned" if seen.learned else None
         )
         interval = seen.interval or seen.learned or self.devices.patience.interval
         return SilentDevice(kind, unquote(seen.key), seen.last, seen.since, interval, known or "assumed")
 
-    def _write(self, listed: list[tuple[Kind, Seen]]) -> None:
+    def _write(self, listed: list[tuple[Kind, LastSeen]]) -> None:
         if self._file is None:
             return
         text = json.dumps([asdict(self._row(kind, seen)) for kind, seen in listed])

@@ -21,8 +21,8 @@ from pydantic import AfterValidator, TypeAdapter
 
 from pipeline.core.files import Moment, content, replace
 from pipeline.core.logs import Log
-from pipeline.core.threads import in_thread
-from pipeline.devices.registry import Devices
+from pipeline.core.threads import run_detached
+from pipeline.devices.registry import DeviceRegistry
 from pipeline.sdk.uplink import Names
 
 _LOG = Log(__name__)
@@ -92,7 +92,7 @@ class UnknownDevices:
             self._fresh[eui] = self._fresh.get(eui, 0) + 1
         self._changed = True
 
-    def take(self, devices: Devices) -> None:
+    def take(self, devices: DeviceRegistry) -> None:
         """Forget what the new registry knows."""
         for eui in [eui for eui in self._devices if devices.by_name(eui) is not None]:
             del self._devices[eui]
@@ -108,7 +108,7 @@ class UnknownDevices:
             self.say()
             if self._changed:
                 text = self._text()
-                await in_thread(partial(self._write, text))
+                await run_detached(partial(self._write, text))
 
     def close(self) -> None:
         """Write what is new for the last time."""

@@ -75,7 +75,7 @@ _ANCILLARY = 64
 _SAY_SECONDS = 60.0  # anybody can send datagrams, so that refusals may not fill the log
 
 
-class Seen(Enum):
+class HeardGateways(Enum):
     """What came in a datagram; a closed list, so that it may label a metric."""
 
     PUSH_DATA = "push_data"
@@ -86,7 +86,7 @@ class Seen(Enum):
     ADDRESS_REFUSED = "address_refused"  # it came from outside the networks allowed
 
 
-_SEEN = {each: Seen[each.name] for each in Identifier}
+_SEEN = {each: HeardGateways[each.name] for each in Identifier}
 
 
 class UdpEvents(Protocol):
@@ -191,7 +191,7 @@ class SemtechUdpFeed:
     def _take(self) -> int:
         """Take one slice of what has come, acknowledge it, hand it on, and return how many datagrams it had."""
         arrival = CLOCK.now()
-        counts = dict.fromkeys(Seen, 0)
+        counts = dict.fromkeys(HeardGateways, 0)
         messages: list[Message] = []
         room, weight, shed = self._lane.room, 0, 0
         datagrams = self._datagrams()
@@ -226,20 +226,22 @@ class SemtechUdpFeed:
                 self._count_dropped(ancillary)
         return found
 
-    def _judge(self, data: bytes, address: tuple[Any, ...], arrival: int) -> tuple[Seen, bytes, Message | None]:
+    def _judge(
+        self, data: bytes, address: tuple[Any, ...], arrival: int
+    ) -> tuple[HeardGateways, bytes, Message | None]:
         """Say what a datagram is, with what it is answered, and what it brings."""
         if not self._allowed(address[0]):
             self._say_refused("no network in `addresses` has its sender", address=address[0])
-            return Seen.ADDRESS_REFUSED, b"", None
+            return HeardGateways.ADDRESS_REFUSED, b"", None
         datagram = parse(data)
         if datagram is None:
-            return Seen.MALFORMED, b"", None
+            return HeardGateways.MALFORMED, b"", None
         allowed = self._options.gateways
         if allowed and datagram.gateway not in allowed:
             self._say_refused("`gateways` does not list its gateway", gateway=datagram.gateway, address=address[0])
-            return Seen.GATEWAY_REFUSED, b"", None
+            return HeardGateways.GATEWAY_REFUSED, b"", None
         seen = _SEEN[datagram.identifier]
-        if seen is Seen.PULL_DATA:
+        if seen is HeardGateways.PULL_DATA:
             return seen, datagram.answer, None
         return seen, datagram.answer, Message(f"{datagram.gateway}/{seen.value}", datagram.body, arrival)
 

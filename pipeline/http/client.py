@@ -68,7 +68,7 @@ _CLOSED, _FOUND = 401, 200
 _MEMBERS = {"time", "version", "tenant", "feeds", "fates"}
 
 
-def ask(host: str, port: int, token: str | None) -> dict[str, Any]:
+def fetch_snapshot(host: str, port: int, token: str | None) -> dict[str, Any]:
     """Return the snapshot of now.
 
     Raises:

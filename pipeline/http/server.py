@@ -86,7 +86,7 @@ class Mounted(Protocol):
         """Answer; an ASGI application."""
 
 
-class Admin:
+class AdminServer:
     """Answers GET by address. A key `/path?word` is the page where the query has that word. mounted: the status page.
 
     token: gives what a caller must send as `Authorization: Bearer` (RFC 6750, section 2.1) for guarded pages; None:

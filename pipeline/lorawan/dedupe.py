@@ -18,11 +18,11 @@ from typing import Literal
 from msgspec import Struct
 
 from pipeline.core.budgets import Slice
-from pipeline.core.delivery import Batch, Delivery, Fate, Message, Stage, merged, part, seal_alike
+from pipeline.core.delivery import Batch, Delivery, Fate, Message, Stage, copy_fates, merge_copies, sub_delivery
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.encode.dead_letter import Refusals
 from pipeline.lorawan.phy_payload import LONGEST
-from pipeline.lorawan.statistics import Outcome, RawLedger
+from pipeline.lorawan.statistics import FrameOutcome, FrameStatistics
 from pipeline.lorawan.unwrap import Caught
 from pipeline.sdk.uplink import Reception
 
@@ -67,7 +67,7 @@ class Dedupe(Stage[Caught]):
     """Makes one of the copies of each transmission. window: seconds to wait for other gateways' copies."""
 
     def __init__(
-        self, window: float, out: Stage[Copies], *, crc: Refused, ledger: RawLedger, refusals: Refusals
+        self, window: float, out: Stage[Copies], *, crc: Refused, ledger: FrameStatistics, refusals: Refusals
     ) -> None:
         self._window = window
         self._out = out
@@ -104,13 +104,13 @@ class Dedupe(Stage[Caught]):
             else:
                 self._late(heard, delivery)
         self._ledger.heard(receptions)
-        self._ledger.count(Outcome.COPY, copies)
+        self._ledger.count(FrameOutcome.COPY, copies)
         self._kept += len(waiting) - before + copies
         if self._kept > _MOST_KEPT:
             self._pass_on(now, min(len(self._waiting), max(self._kept - _MOST_KEPT, self._slice.size)))
         self._wind(now)
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """How many frames wait for others' copies, or for the fate of theirs."""
         return self._kept
 
@@ -124,7 +124,7 @@ class Dedupe(Stage[Caught]):
 
     def _broken(self, delivery: Delivery, message: Message) -> None:
         """Refuse what a gateway heard with a wrong checksum: its bytes may look like another transmission's."""
-        self._ledger.count(Outcome.CRC_INVALID)
+        self._ledger.count(FrameOutcome.CRC_INVALID)
         if self._crc == "filter":
             delivery.seal(Fate.FILTERED)
         else:
@@ -132,7 +132,7 @@ class Dedupe(Stage[Caught]):
             self._refusals.refuse(delivery, message, error, "dedupe")
 
     def _late(self, gone: _Gone, delivery: Delivery) -> None:
-        self._ledger.count(Outcome.LATE_COPY)
+        self._ledger.count(FrameOutcome.LATE_COPY)
         if gone.settled:
             delivery.seal(Fate.DEDUPLICATED)
         else:
@@ -168,11 +168,11 @@ class Dedupe(Stage[Caught]):
         self._known.update(dict.fromkeys([copies.key for copies in taken], gone))
         self._kept -= sum(map(len, owed))
         self._forget(now)
-        output = merged(owed)
-        self._out.put(Batch(part(output, len(taken), partial(self._settled, output, gone)), taken))
+        output = merge_copies(owed)
+        self._out.put(Batch(sub_delivery(output, len(taken), partial(self._settled, output, gone)), taken))
 
     def _settled(self, output: Delivery, gone: _Gone, delivery: Delivery) -> None:
-        seal_alike(output, delivery)
+        copy_fates(output, delivery)
         gone.settled = True
         self._kept -= len(gone.late)
         for late in gone.late:

@@ -17,15 +17,15 @@ from pipeline.core.budgets import Allowance
 from pipeline.core.delivery import Batch, Fate, Message, Stage
 from pipeline.core.errors import PayloadError
 from pipeline.core.record import Record
-from pipeline.devices.registry import Directory
+from pipeline.devices.registry import CurrentRegistry
 from pipeline.devices.state import LATITUDE, LONGITUDE, DeviceStates, plain
 from pipeline.encode.dead_letter import Refusals
 from pipeline.encode.device_event import About, event_record
 from pipeline.encode.headers import GivenNames, crc32c, entity_id, suffix
-from pipeline.lorawan.statistics import RawLedger
+from pipeline.lorawan.statistics import FrameStatistics
 from pipeline.lorawan.unwrap import Told
-from pipeline.normalise.normalise import Bundle
-from pipeline.normalise.vendor import Fan, Outcome
+from pipeline.normalise.normalise import RecordBuffer
+from pipeline.normalise.vendor import CompiledConnector, MessageRecords
 from pipeline.sdk.dialect import Event
 from pipeline.sdk.uplink import Names, Uplink
 
@@ -34,7 +34,7 @@ _OWN_WORDS = {"gateway_stats", "gateway_ack"}  # a gateway's own; its state is i
 _GATEWAY_AN_HOUR = 360  # a packet forwarder tells of itself each 30 s as it is delivered, each 10 s at its fastest
 
 
-class Events(Stage[Told]):
+class DeviceEvents(Stage[Told]):
     """Makes the records of one feed's events.
 
     fan: what makes the records of a device, by its DevEUI and the server's names; it raises PayloadError for a device
@@ -49,10 +49,10 @@ class Events(Stage[Told]):
         tenant: str,
         topic: str,
         *,
-        directory: Directory,
-        fan: Callable[[str, Names], Fan],
-        gateways: Fan,
-        ledger: RawLedger | None,
+        directory: CurrentRegistry,
+        fan: Callable[[str, Names], CompiledConnector],
+        gateways: CompiledConnector,
+        ledger: FrameStatistics | None,
         heard: Callable[[str, int], None],
         names: GivenNames,
         refusals: Refusals,
@@ -71,7 +71,7 @@ class Events(Stage[Told]):
 
     def put(self, batch: Batch[Told]) -> None:
         """Make the records of each event and pass them on, in order."""
-        bundle = Bundle(batch.delivery, self._refusals.publisher)
+        bundle = RecordBuffer(batch.delivery, self._refusals.publisher)
         for event, message in batch.items:
             if self._too_often(event, message.arrival):
                 bundle.delivery.seal(Fate.FILTERED)
@@ -83,7 +83,7 @@ class Events(Stage[Told]):
             bundle.add(records, states, changed=changed)
         bundle.close()
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """Nothing stays here."""
         return 0
 
@@ -111,12 +111,12 @@ class Events(Stage[Told]):
             return [own], None, False
         fan, name, heard = found
         said = f"{event.kind} {discriminator}".encode()  # not the message: it may tell several events of one device
-        outcome = Outcome(message, several=False, uplink=Uplink(said, device=name, time=event.time))
+        outcome = MessageRecords(message, several=False, uplink=Uplink(said, device=name, time=event.time))
         outcome.digest = crc32c(said)
         fan.learn(name, heard, {}, outcome)
         return [own, *outcome.records], fan.states, outcome.changed
 
-    def _whose(self, event: Event) -> tuple[Fan, str, Mapping[str, Any]] | None:
+    def _whose(self, event: Event) -> tuple[CompiledConnector, str, Mapping[str, Any]] | None:
         """Return what makes the Device entity that an event changes, its name, and what is new of it."""
         state = {name: value for name, value in event.state.items() if plain(value)}
         if event.device is not None:

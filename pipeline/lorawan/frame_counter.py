@@ -172,7 +172,7 @@ class Counter:
         self._at_work -= 1
         return self.waiting.pop(f_cnt, ()) if self.waiting else ()
 
-    def kept(self) -> bytes:
+    def dump(self) -> bytes:
         """Return what the next life is to know."""
         return bytes([self.told]) + self._entries
 

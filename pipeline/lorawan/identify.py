@@ -17,14 +17,14 @@ from pipeline.core.errors import PayloadError, Reason, as_refusal
 from pipeline.core.field_path import told
 from pipeline.core.recent import Recent, Room
 from pipeline.core.record import Record
-from pipeline.devices.registry import Directory
+from pipeline.devices.registry import CurrentRegistry
 from pipeline.encode.dead_letter import Refusals
 from pipeline.encode.ngsi_ld import recorded_header
-from pipeline.lorawan.statistics import Counted, FrameLedger
+from pipeline.lorawan.statistics import DeviceFrameStatistics, FrameCounts
 from pipeline.lorawan.unwrap import Heard
 from pipeline.normalise.entity import Entity
-from pipeline.normalise.normalise import Bundle
-from pipeline.normalise.vendor import Fan, Outcome
+from pipeline.normalise.normalise import RecordBuffer
+from pipeline.normalise.vendor import CompiledConnector, MessageRecords
 from pipeline.sdk.connector import Decoded, FromArrival
 from pipeline.sdk.uplink import Names, Uplink
 
@@ -32,7 +32,7 @@ _TAGS = ("connector", "headrace")
 _NO_WORD = re.compile(r"[^a-z0-9]+")
 
 
-class Choice:
+class ConnectorMatcher:
     """Chooses among the names of connectors: `vendor/device`, and what the configuration calls its own.
 
     In this order: a tag `connector` (or `headrace`) that holds the name; brand and model; the device profile's name,
@@ -86,7 +86,7 @@ Preference = Literal["server", "raw"]
 _UNWANTED: dict[Preference | None, bool] = {"server": True, "raw": False}
 
 
-class Strangers(Protocol):
+class UnknownDeviceSink(Protocol):
     """Whoever takes note of devices that were refused, for a person to look at."""
 
     def note(self, eui: str, names: Names, arrival: int) -> None:
@@ -102,9 +102,9 @@ class Rules:
     the registry does not say.
     """
 
-    fan: Callable[[str, str | None], Fan]
+    fan: Callable[[str, str | None], CompiledConnector]
     choose: Callable[[Names], str | None] | None
-    frames: FrameLedger
+    frames: DeviceFrameStatistics
     prefer: Preference | None = None
 
 
@@ -117,11 +117,11 @@ class _Known:
     due: when it is looked up anew, and its Device entity published though it tells nothing of itself (ms since 1970).
     """
 
-    fan: Fan
+    fan: CompiledConnector
     decode: Callable[[Uplink], Decoded]
     unwanted: bool | None
     entity: Entity | None
-    counted: Counted
+    counted: FrameCounts
     due: int = 0
 
 
@@ -130,12 +130,12 @@ class Identify(Stage[Heard]):
 
     def __init__(
         self,
-        directory: Directory,
+        directory: CurrentRegistry,
         rules: Rules,
         *,
         publisher: Stage[Record],
         refusals: Refusals,
-        strangers: Strangers,
+        strangers: UnknownDeviceSink,
         room: Room | None = None,
     ) -> None:
         self._directory = directory
@@ -154,7 +154,7 @@ class Identify(Stage[Heard]):
 
     def put(self, batch: Batch[Heard]) -> None:
         """Make the records of each uplink and pass them on, in order."""
-        bundle = Bundle(batch.delivery, self._publisher)
+        bundle = RecordBuffer(batch.delivery, self._publisher)
         known, single = self._known.young, bundle.single
         for uplink, message in batch.items:
             device = known.get(uplink.device) or self._known.get(uplink.device)
@@ -165,7 +165,7 @@ class Identify(Stage[Heard]):
                 self._carefully(uplink, message, bundle)
         bundle.close()
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """Nothing stays here."""
         return 0
 
@@ -177,7 +177,7 @@ class Identify(Stage[Heard]):
         known = self._known.get(device)
         return None if known is None else known.fan.plans[0].binding.name
 
-    def told(self, device: str, names: Names) -> Fan:
+    def told(self, device: str, names: Names) -> CompiledConnector:
         """Return what makes the records of a device of which an event tells.
 
         Raises:
@@ -210,7 +210,7 @@ class Identify(Stage[Heard]):
                 self._frames.told(device.counted, uplink.dev_addr, uplink.f_cnt)
         return record
 
-    def _carefully(self, uplink: Uplink, message: Message, bundle: Bundle) -> None:
+    def _carefully(self, uplink: Uplink, message: Message, bundle: RecordBuffer) -> None:
         """Make whatever becomes of an uplink."""
         try:
             device = self._known.get(uplink.device)
@@ -228,7 +228,7 @@ class Identify(Stage[Heard]):
         uplink.received_at = FromArrival(message.arrival) if uplink.time is None else uplink.time
         self._fully(device, uplink, message, bundle)
 
-    def _fully(self, device: _Known, uplink: Uplink, message: Message, bundle: Bundle) -> None:
+    def _fully(self, device: _Known, uplink: Uplink, message: Message, bundle: RecordBuffer) -> None:
         """Make whatever records an uplink makes, or its dead letter."""
         fan = device.fan
         try:
@@ -244,7 +244,7 @@ class Identify(Stage[Heard]):
             records = [*records, self._letter(device, message, outcome.refusal, "normalise")]
         bundle.add(records, fan.states, changed=outcome.changed)
 
-    def _present(self, device: _Known, uplink: Uplink, outcome: Outcome) -> None:
+    def _present(self, device: _Known, uplink: Uplink, outcome: MessageRecords) -> None:
         """Publish a device's entity at first sight, and each interval, though it tells nothing of itself."""
         device.due = outcome.message.arrival + device.fan.interval
         try:

@@ -115,7 +115,7 @@ class Journal:
         self._keeper.delete(PAGES, _name(page.number))
 
     def _whole(self, counter: Counter, page: _Page) -> None:
-        self._keeper.put(ROWS, counter.key, counter.kept())
+        self._keeper.put(ROWS, counter.key, counter.dump())
         page.entries.append(_ENTRY.pack(counter.place, _WHOLE, _NO_FRAME))
         counter.saved = self._frames
 
@@ -140,7 +140,7 @@ def _fold(keeper: Keeper) -> int:
         for told, entry in frames:
             counter.remember(int.from_bytes(entry[:4], "little"), entry)
             counter.told = told
-        keeper.put(ROWS, key, counter.kept())
+        keeper.put(ROWS, key, counter.dump())
     for name in pages:
         keeper.delete(PAGES, name)
     return max((int(name, 16) + 1 for name in pages if _NAME.fullmatch(name)), default=0)

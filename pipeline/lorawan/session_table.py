@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain, islice
 
-from pipeline.devices.registry import Device, Directory, Session
+from pipeline.devices.registry import CurrentRegistry, Device, Session
 from pipeline.lorawan.crypto import Keys
 from pipeline.lorawan.frame_counter import FIRST_ROLLS, MAX_FCNT_GAP, TOP, Counter, meanings
 from pipeline.lorawan.journal import ROWS, Journal, Keeper
 from pipeline.lorawan.phy_payload import DataUp
-from pipeline.lorawan.statistics import Counted
+from pipeline.lorawan.statistics import FrameCounts
 from pipeline.lorawan.tries import FREE, MOST, Tries
 
 
@@ -34,13 +34,13 @@ class Known:
     dev_addr: str
     keys: Keys
     counter: Counter
-    counted: Counted | None = None
+    counted: FrameCounts | None = None
 
 
-class Counters:
+class SessionTable:
     """The sessions of all devices by DevAddr, with their counters; one for each worker, whatever feeds bring frames."""
 
-    def __init__(self, directory: Directory, keeper: Keeper, tries: Tries | None = None) -> None:
+    def __init__(self, directory: CurrentRegistry, keeper: Keeper, tries: Tries | None = None) -> None:
         self.tries = tries or Tries()
         self._directory = directory
         self._keeper = keeper

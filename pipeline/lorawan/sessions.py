@@ -15,23 +15,23 @@ from time import monotonic
 from typing import Any, Literal, Protocol
 
 from pipeline.core.budgets import Allowance
-from pipeline.core.delivery import Batch, Delivery, Fate, Message, Stage, part, seal_alike
+from pipeline.core.delivery import Batch, Delivery, Fate, Message, Stage, copy_fates, sub_delivery
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.encode.dead_letter import Refusals
 from pipeline.lorawan.dedupe import Copies, Refused
 from pipeline.lorawan.frame_counter import Counter, Verdict
 from pipeline.lorawan.journal import Keeper
 from pipeline.lorawan.phy_payload import DataUp, JoinRequest, parse
-from pipeline.lorawan.session_table import Counters, Known
-from pipeline.lorawan.statistics import FrameLedger, Outcome, RawLedger
+from pipeline.lorawan.session_table import Known, SessionTable
+from pipeline.lorawan.statistics import DeviceFrameStatistics, FrameOutcome, FrameStatistics
 from pipeline.lorawan.tries import PutOffError, Waiting
 from pipeline.lorawan.unwrap import Heard, Told
 from pipeline.sdk.dialect import Event
-from pipeline.sdk.uplink import Aside, Reception, Uplink
+from pipeline.sdk.uplink import LazyDetails, Reception, Uplink
 
 Accepted = list[tuple[Counter, int]]
 """The frames of a batch, to be kept when their records are confirmed."""
-_ASIDE = Aside(tuple)
+_ASIDE = LazyDetails(tuple)
 _AGAIN_SECONDS = 0.25  # between tries of what was put off: one frame of each DevAddr
 _NOW_AND_THEN = 63  # of 64 frames one: then the ledger is told that the device is still heard of
 
@@ -73,14 +73,14 @@ class Sessions(Stage[Copies]):
 
     def __init__(
         self,
-        counters: Counters,
+        counters: SessionTable,
         store: Written,
         *,
         uplinks: Stage[Heard],
         events: Stage[Told],
         policy: Policy,
-        ledger: RawLedger,
-        frames: FrameLedger,
+        ledger: FrameStatistics,
+        frames: DeviceFrameStatistics,
         refusals: Refusals,
         joins: Allowance,
     ) -> None:
@@ -141,16 +141,16 @@ class Sessions(Stage[Copies]):
             except PutOffError as busy:
                 self._put_off(busy.address, copies, delivery)
             except PayloadError as refusal:
-                self._refuse(self._policy.invalid, Outcome.FRAME_INVALID, delivery, copies.message, refusal)
+                self._refuse(self._policy.invalid, FrameOutcome.FRAME_INVALID, delivery, copies.message, refusal)
             except Exception as error:  # noqa: BLE001 - nothing in a frame may stop the ones beside it
                 self._refusals.refuse(delivery, copies.message, error, "sessions")
-        self._ledger.count(Outcome.UPLINK, len(found.uplinks))
+        self._ledger.count(FrameOutcome.UPLINK, len(found.uplinks))
         self._pass_on(delivery, found.uplinks, found.accepted, self._uplinks)
         self._pass_on(delivery, found.mac, found.accepted_mac, self._events)
         if found.joins:
             self._events.put(Batch(delivery, found.joins))
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """How many duplicates wait for the fate of their originals, and how many transmissions are held or put off."""
         return self._kept + len(self._later) + sum(len(batch.items) for batch in self._held)
 
@@ -166,7 +166,7 @@ class Sessions(Stage[Copies]):
         if self._later.add(address, copies, delivery):
             self._wind()
             return
-        self._ledger.count(Outcome.TOO_EXPENSIVE)
+        self._ledger.count(FrameOutcome.TOO_EXPENSIVE)
         refusal = PayloadError(
             f"Expected frames of the DevAddr {address[::-1].hex()} that its sessions' next counters fit, got so many "
             "others that not all could be tried: most likely they are forged.",
@@ -194,14 +194,14 @@ class Sessions(Stage[Copies]):
         if verdict is Verdict.NEW:
             self._frames.received(self._frames.of(device), known.dev_addr, f_cnt)
         elif verdict is Verdict.AGAIN:
-            self._ledger.count(Outcome.REDELIVERED)
+            self._ledger.count(FrameOutcome.REDELIVERED)
         elif verdict is Verdict.DUPLICATE:
-            self._ledger.count(Outcome.RETRANSMISSION)
+            self._ledger.count(FrameOutcome.RETRANSMISSION)
             self._frames.duplicate(device)
             self._wait(counter, f_cnt, delivery)
             return False
         elif self._policy.reset == "accept":
-            self._ledger.count(Outcome.RESET)
+            self._ledger.count(FrameOutcome.RESET)
             self._counters.restart(known)
             self._frames.received(self._frames.of(device), known.dev_addr, f_cnt, reset=True)
         else:
@@ -210,7 +210,7 @@ class Sessions(Stage[Copies]):
                 "was reset needs a new session, or `frames: {reset: accept}`.",
                 Reason.F_CNT_INVALID,
             )
-            self._refuse(self._policy.replay, Outcome.WENT_BACK, delivery, message, refusal)
+            self._refuse(self._policy.replay, FrameOutcome.WENT_BACK, delivery, message, refusal)
             return False
         return True
 
@@ -236,18 +236,18 @@ class Sessions(Stage[Copies]):
             event = Event("mac", name, time=time, details=details, id=place)
             found.mac.append((event, message))
             found.accepted_mac.append((known.counter, f_cnt))
-            self._ledger.count(Outcome.MAC)
+            self._ledger.count(FrameOutcome.MAC)
 
     def _join(self, frame: JoinRequest, copies: Copies, delivery: Delivery, found: _Found) -> None:
         if self._counters.by_eui(frame.dev_eui) is None:
-            self._ledger.count(Outcome.FOREIGN_JOIN)
+            self._ledger.count(FrameOutcome.FOREIGN_JOIN)
             delivery.seal(Fate.FILTERED)
             return
         if not self._joins.take(frame.dev_eui, copies.message.arrival, self._policy.joins):
-            self._ledger.count(Outcome.JOIN_LIMITED)
+            self._ledger.count(FrameOutcome.JOIN_LIMITED)
             delivery.seal(Fate.FILTERED)
             return
-        self._ledger.count(Outcome.JOIN)
+        self._ledger.count(FrameOutcome.JOIN)
         details = _join(frame) | {"rxInfo": _told(copies.receptions)}
         asked = frame.join_eui or f"rejoin{frame.rejoin}-{frame.net_id}"
         time, place = gps_time(copies.receptions), f"{asked}-{frame.nonce}"
@@ -259,15 +259,15 @@ class Sessions(Stage[Copies]):
             refusal = PayloadError(
                 f"No session of the DevAddr {frame.dev_addr} has keys that fit the MIC.", Reason.MIC_INVALID
             )
-            self._refuse(self._policy.mic, Outcome.MIC_INVALID, delivery, message, refusal)
+            self._refuse(self._policy.mic, FrameOutcome.MIC_INVALID, delivery, message, refusal)
         else:
             refusal = PayloadError(
                 f"The registry has no session of the DevAddr {frame.dev_addr}.", Reason.DEVICE_UNKNOWN
             )
-            self._refuse(self._policy.unknown, Outcome.FOREIGN, delivery, message, refusal)
+            self._refuse(self._policy.unknown, FrameOutcome.FOREIGN, delivery, message, refusal)
 
     def _refuse(
-        self, policy: Refused, outcome: Outcome, delivery: Delivery, message: Message, refusal: PayloadError
+        self, policy: Refused, outcome: FrameOutcome, delivery: Delivery, message: Message, refusal: PayloadError
     ) -> None:
         self._ledger.count(outcome)
         if policy == "filter":
@@ -277,14 +277,14 @@ class Sessions(Stage[Copies]):
 
     def _pass_on(self, parent: Delivery, items: list[Any], accepted: Accepted, out: Stage[Any]) -> None:
         if items:
-            out.put(Batch(part(parent, len(items), partial(self._confirmed, parent, accepted)), items))
+            out.put(Batch(sub_delivery(parent, len(items), partial(self._confirmed, parent, accepted)), items))
 
     def _confirmed(self, parent: Delivery, accepted: Accepted, settled: Delivery) -> None:
         self._counters.confirm(accepted)
         self._store.when_written(partial(self._written, parent, accepted, settled), insist=self._policy.hold)
 
     def _written(self, parent: Delivery, accepted: Accepted, settled: Delivery) -> None:
-        seal_alike(parent, settled)
+        copy_fates(parent, settled)
         for counter, f_cnt in accepted:
             for let_go in counter.written(f_cnt):
                 let_go()

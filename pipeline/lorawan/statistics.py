@@ -20,18 +20,18 @@ _EACH = 1.0  # seconds
 _MOST = 32  # uplinks of a batch, in less than a tenth of a millisecond
 
 
-class Radio:
+class RadioStatistics:
     """The receptions of one feed. rssi: dBm. snr: dB."""
 
     def __init__(self) -> None:
-        self.rssi = Spread(RSSI_BOUNDS)
-        self.snr = Spread(SNR_BOUNDS)
+        self.rssi = Histogram(RSSI_BOUNDS)
+        self.snr = Histogram(SNR_BOUNDS)
 
 
-class Overheard(Stage[Heard]):
+class RadioSampler(Stage[Heard]):
     """Before the stage of uplinks. radio: where what is sampled goes."""
 
-    def __init__(self, out: Stage[Heard], radio: Radio) -> None:
+    def __init__(self, out: Stage[Heard], radio: RadioStatistics) -> None:
         self._out, self._radio = out, radio
         self._next = 0.0
 
@@ -54,9 +54,9 @@ class Overheard(Stage[Heard]):
             self._radio.rssi.add([each.rssi for each in receptions])
             self._radio.snr.add([each.snr for each in receptions])
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """Nothing stays here."""
-        return self._out.kept()
+        return self._out.pending()
 
     async def drain(self, deadline: float) -> None:
         """Nothing stays here."""
@@ -71,7 +71,7 @@ _WIDEST_GAP = 16_384  # LoRaWAN 1.0.3, clause 2.1.1; a counter that jumps farthe
 _LATE = 64  # frames that overtake each other are nearer than a device that counts from 0 again
 
 
-class Outcome(Enum):
+class FrameOutcome(Enum):
     """What became of a transmission, or of a copy of one; the closed list shared by metrics and documentation."""
 
     UPLINK = "uplink"
@@ -94,7 +94,7 @@ class Outcome(Enum):
     __hash__ = object.__hash__  # members are counted by the million, and each is one object
 
 
-class Spread:
+class Histogram:
     """A histogram's counts: how many values were at most each bound, each value counted once."""
 
     def __init__(self, bounds: Sequence[int]) -> None:
@@ -110,7 +110,7 @@ class Spread:
                 self.total += value * times
 
 
-class RawLedger:
+class FrameStatistics:
     """One feed's counts of raw frames, for the life of the process.
 
     gateways: how many receptions each brought; those silent for longest are forgotten first. packets, packets_ok:
@@ -119,14 +119,14 @@ class RawLedger:
     """
 
     def __init__(self) -> None:
-        self.outcomes = dict.fromkeys(Outcome, 0)
-        self.rssi = Spread(RSSI_BOUNDS)
-        self.snr = Spread(SNR_BOUNDS)
+        self.outcomes = dict.fromkeys(FrameOutcome, 0)
+        self.rssi = Histogram(RSSI_BOUNDS)
+        self.snr = Histogram(SNR_BOUNDS)
         self.gateways: dict[str, int] = {}
         self.packets = self.packets_ok = 0
         self.gateway_events_limited = 0
 
-    def count(self, outcome: Outcome, times: int = 1) -> None:
+    def count(self, outcome: FrameOutcome, times: int = 1) -> None:
         """Count what became of a transmission, or of several."""
         self.outcomes[outcome] += times
 
@@ -147,7 +147,7 @@ class RawLedger:
 
 
 @dataclass(slots=True)
-class Counted:
+class FrameCounts:
     """What one device's frame counter tells.
 
     missing: frames that nobody has told us of, lost on air most likely; a late one is missing no more. refused: those
@@ -168,18 +168,18 @@ class Counted:
         return f"{told}, reset {self.reset}, refused {self.refused}"
 
 
-class FrameLedger:
+class DeviceFrameStatistics:
     """The frame counters of all devices; those not heard of for longest are forgotten first.
 
     total: the sum over all devices, forgotten ones too.
     """
 
     def __init__(self, most: int = _MOST_DEVICES) -> None:
-        self.total = Counted()
-        self._devices: dict[str, Counted] = {}
+        self.total = FrameCounts()
+        self._devices: dict[str, FrameCounts] = {}
         self._most = most
 
-    def received(self, counted: Counted, dev_addr: str, f_cnt: int, *, reset: bool = False) -> None:
+    def received(self, counted: FrameCounts, dev_addr: str, f_cnt: int, *, reset: bool = False) -> None:
         """Count an accepted frame. A new DevAddr is a new session, of which nothing is known to be missing."""
         if f_cnt == counted.last + 1 and counted.dev_addr == dev_addr and not reset:
             counted.last = f_cnt  # as nearly always; it is what `_count` comes to
@@ -188,7 +188,7 @@ class FrameLedger:
         else:
             self._count(counted, dev_addr, f_cnt, reset=reset)
 
-    def _count(self, counted: Counted, dev_addr: str, f_cnt: int, *, reset: bool) -> None:
+    def _count(self, counted: FrameCounts, dev_addr: str, f_cnt: int, *, reset: bool) -> None:
         missing = 0
         if reset:
             counted.reset += 1
@@ -203,7 +203,7 @@ class FrameLedger:
         self.total.received += 1
         self.total.missing += missing
 
-    def told(self, counted: Counted, dev_addr: str | None, f_cnt: int) -> None:
+    def told(self, counted: FrameCounts, dev_addr: str | None, f_cnt: int) -> None:
         """Count a frame that a network server has told of; it has refused replays itself.
 
         The same counter is a redelivery. One far back, of the same session, is a device that was reset.
@@ -227,19 +227,19 @@ class FrameLedger:
         self.of(device).duplicate += 1
         self.total.duplicate += 1
 
-    def refused(self, counted: Counted) -> None:
+    def refused(self, counted: FrameCounts) -> None:
         """Count a frame that became a dead letter."""
         counted.refused += 1
         self.total.refused += 1
 
-    def find(self, device: str) -> Counted | None:
+    def find(self, device: str) -> FrameCounts | None:
         """Return the counts of a device, or None."""
         return self._devices.get(device)
 
-    def of(self, device: str) -> Counted:
+    def of(self, device: str) -> FrameCounts:
         """Return the counts of a device, which is heard of now."""
         devices = self._devices
-        counted = devices.pop(device, None) or Counted()
+        counted = devices.pop(device, None) or FrameCounts()
         devices[device] = counted
         if len(devices) > self._most:
             del devices[next(iter(devices))]

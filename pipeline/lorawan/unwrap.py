@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.core.delivery import INVALID_TOPIC, Batch, Delivery, Fate, Message, Stage, fanned
+from pipeline.core.delivery import INVALID_TOPIC, Batch, Delivery, Fate, Message, Stage, split_records
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.recent import Recent, Room
 from pipeline.core.strict_json import document
@@ -28,7 +28,7 @@ _LONGEST_KEPT = 200  # characters; a longer topic is resolved each time, so that
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class Outputs:
     """Where what is unwrapped goes. frames: None where no dialect of the feed brings any."""
 
     uplinks: Stage[Heard]
@@ -50,7 +50,7 @@ class Unwrap(Stage[Message]):
     def __init__(
         self,
         dialects: Sequence[Dialect],
-        ways: Ways,
+        ways: Outputs,
         refusals: Refusals,
         *,
         max_payload: int,
@@ -96,9 +96,9 @@ class Unwrap(Stage[Message]):
                 self._several(delivery, said, message)
         self._pass_on(delivery, found)
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """How many frames wait behind here."""
-        return 0 if self._ways.frames is None else self._ways.frames.kept()
+        return 0 if self._ways.frames is None else self._ways.frames.pending()
 
     async def drain(self, deadline: float) -> None:
         """Pass on the frames that wait."""
@@ -106,7 +106,7 @@ class Unwrap(Stage[Message]):
             await self._ways.frames.drain(deadline)
 
     def _several(self, parent: Delivery, said: Sequence[Said], message: Message) -> None:
-        found, delivery = _nothing(), fanned(parent, len(said))
+        found, delivery = _nothing(), split_records(parent, len(said))
         for each in said:
             if isinstance(each, Event):
                 self._event(each, message, delivery, found)

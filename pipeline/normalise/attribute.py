@@ -22,7 +22,7 @@ class ValueRefusedError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class AttributeRule:
     """A mapped attribute. `low`..`high` is what the model's schema allows, in the canonical unit.
 
     likely: what the physical world allows; outside it a value is published and flagged as implausible.
@@ -120,7 +120,7 @@ class Slot:
         return b"true" if value else b"false"
 
 
-def slots_of(binding: Binding, model: Model) -> tuple[Slot, ...]:
+def slots_of(binding: Binding, model: Model) -> tuple[AttributeRule, ...]:
     """Resolve a binding's attributes against its model, in the order of the binding.
 
     Raises:
@@ -130,7 +130,7 @@ def slots_of(binding: Binding, model: Model) -> tuple[Slot, ...]:
     return tuple(_slot(name, attribute, model) for name, attribute in binding.attributes.items())
 
 
-def _slot(name: str, attribute: Source, model: Model) -> Slot:
+def _slot(name: str, attribute: Source, model: Model) -> AttributeRule:
     known = model.attribute(name)
     if known is None:
         raise ConfigError(f"The model {model.name} has no attribute {name}.")
@@ -140,7 +140,7 @@ def _slot(name: str, attribute: Source, model: Model) -> Slot:
         code = choose(known.units, source)
         change = conversion(source, UNITS[code])
     likely = known.plausible.get(code, Bounds())
-    return Slot(
+    return AttributeRule(
         name=name,
         path=attribute.path,
         kind=known.kind,

@@ -133,7 +133,7 @@ class Decode(Stage[Message]):
         except PayloadError as refusal:
             raise named(refusal, self._plan.binding.device, fields) from None
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """Nothing stays here."""
         return 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from pipeline.core.delivery import Batch, Delivery, Fate, Stage, fanned
+from pipeline.core.delivery import Batch, Delivery, Fate, Stage, split_records
 from pipeline.core.record import Record
 from pipeline.devices.state import DeviceStates
 from pipeline.encode.dead_letter import Refusals
@@ -14,7 +14,7 @@ from pipeline.encode.ngsi_ld import recorded_header
 from pipeline.normalise.decode import Reading
 
 
-class Bundle:
+class RecordBuffer:
     """Gathers records message by message, in order; `close` passes on what still waits."""
 
     def __init__(self, delivery: Delivery, publisher: Stage[Record]) -> None:
@@ -38,7 +38,7 @@ class Bundle:
         if not records:  # its device is as it was known, and not due; the message that said so first may still wait
             _when_kept(states, partial(self.delivery.seal, Fate.FILTERED))
             return
-        delivery = fanned(self.delivery, len(records) + changed)
+        delivery = split_records(self.delivery, len(records) + changed)
         self._publisher.put(Batch(delivery, records))
         if changed:
             _when_kept(states, partial(delivery.seal, Fate.PUBLISHED))
@@ -85,7 +85,7 @@ class Normalise(Stage[Reading]):
         if records:
             self._refusals.publisher.put(Batch(batch.delivery, records))
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """Nothing stays here."""
         return 0
 

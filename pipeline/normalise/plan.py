@@ -21,7 +21,7 @@ from pipeline.core.places import WORLD, Area
 from pipeline.core.recent import Recent, Room
 from pipeline.core.record import Record, header, varint
 from pipeline.devices.registry import Device
-from pipeline.devices.silence import UNSEEN, Seen
+from pipeline.devices.silence import UNSEEN, LastSeen
 from pipeline.encode import headers as cloudevents
 from pipeline.encode.headers import GivenNames, device_key, entity_id
 from pipeline.encode.ngsi_ld import (
@@ -38,7 +38,7 @@ from pipeline.encode.ngsi_ld import (
     time_opening,
 )
 from pipeline.models.base import Model
-from pipeline.normalise.attribute import Slot, ValueRefusedError
+from pipeline.normalise.attribute import AttributeRule, ValueRefusedError
 from pipeline.normalise.binding import MAX_AGE, Binding, Fixed, ObservedAt, Position
 from pipeline.normalise.entity import Entity, StartsByDigits
 from pipeline.normalise.plan_compiled import (
@@ -58,7 +58,7 @@ _LONGEST_LATITUDE, _LONGEST_LONGITUDE = 90.0, 180.0
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class StreamTerms:
     """Whose data it is and what may be done with it: what `streams:` says of a topic."""
 
     classification: str = "internal"
@@ -75,7 +75,7 @@ def _nobody(_: object) -> None:
     return None
 
 
-def _unseen(_: str) -> Seen:
+def _unseen(_: str) -> LastSeen:
     return UNSEEN
 
 
@@ -92,14 +92,14 @@ class Plan:
         *,
         binding: Binding,
         model: Model,
-        slots: tuple[Slot, ...],
+        slots: tuple[AttributeRule, ...],
         tenant: str,
         feed: str,
         topic: str,
-        terms: Terms,
+        terms: StreamTerms,
         area: Area = WORLD,
         lookup: Lookup = _nobody,
-        seen: Callable[[str], Seen] = _unseen,
+        seen: Callable[[str], LastSeen] = _unseen,
         names: GivenNames | None = None,
         presented: bool = False,
         room: Room | None = None,
@@ -127,7 +127,7 @@ class Plan:
         self.fast: Fast = compile_fast(self)
         self._entities: Recent[str | int, Entity] = Recent(room or Room("entities", ENTITIES))
 
-    def _shared_headers(self, terms: Terms) -> tuple[bytes, int]:
+    def _shared_headers(self, terms: StreamTerms) -> tuple[bytes, int]:
         pairs = {
             "content-type": cloudevents.CONTENT_TYPE,
             "ce_specversion": cloudevents.SPEC_VERSION,
@@ -392,13 +392,13 @@ def _degrees(value: object, limit: float) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and -limit <= value <= limit
 
 
-def nothing_measured(plans: Sequence[tuple[Slot, ...]], readings: Sequence[Fields]) -> PayloadError:
+def nothing_measured(plans: Sequence[tuple[AttributeRule, ...]], readings: Sequence[Fields]) -> PayloadError:
     """Return why nothing of a message is published: none of the attributes of any plan is in any reading."""
     paths = (slot.path for slots in plans for slot in slots if slot.measured)
     return PayloadError(lacking(paths, readings), Reason.NOTHING_MEASURED)
 
 
-def _nothing_left(flags: list[str], slots: tuple[Slot, ...], fields: Fields) -> PayloadError:
+def _nothing_left(flags: list[str], slots: tuple[AttributeRule, ...], fields: Fields) -> PayloadError:
     refused = [flag.split(":")[1] for flag in flags if ":" in flag]
     by_name = {slot.name: slot for slot in slots}
     expected = ", ".join(by_name[name].allowed() for name in refused)

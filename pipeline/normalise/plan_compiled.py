@@ -24,7 +24,7 @@ from pipeline.core.record import Record
 from pipeline.encode import ngsi_ld
 from pipeline.encode.headers import RULE
 from pipeline.models.units import Conversion
-from pipeline.normalise.attribute import Slot
+from pipeline.normalise.attribute import AttributeRule
 from pipeline.normalise.binding import MAX_AGE, Position
 from pipeline.normalise.entity import TIME_DIGITS, Entity
 from pipeline.sdk.uplink import Uplink
@@ -254,7 +254,7 @@ def _location(source: _Source, plan: Plan) -> bool:
     return True
 
 
-def _attribute(source: _Source, slot: Slot, variable: str) -> bool:
+def _attribute(source: _Source, slot: AttributeRule, variable: str) -> bool:
     if slot.kind not in ("number", "integer") or (slot.kind == "integer" and slot.conversion is not None):
         return False
     source.read(slot.path, variable)

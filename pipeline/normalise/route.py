@@ -65,7 +65,7 @@ class Router(Stage[Message]):
         for stage, messages in runs:
             stage.put(Batch(batch.delivery, messages))
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """Nothing stays here."""
         return 0
 
@@ -111,7 +111,7 @@ class _Ignore(Stage[Message]):
     def put(self, batch: Batch[Message]) -> None:
         batch.delivery.seal(Fate.FILTERED, len(batch.items))
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         return 0
 
     async def drain(self, deadline: float) -> None:

@@ -19,7 +19,7 @@ from pipeline.encode.dead_letter import Refusals
 from pipeline.encode.headers import crc32c, digest_of
 from pipeline.encode.ngsi_ld import recorded_header
 from pipeline.normalise.decode import Envelope, name_of, named, too_large
-from pipeline.normalise.normalise import Bundle
+from pipeline.normalise.normalise import RecordBuffer
 from pipeline.normalise.plan import Plan, nothing_measured
 from pipeline.sdk.connector import MOST_READINGS, Decoded, Uplink
 
@@ -28,7 +28,7 @@ MOST_MADE = 8 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
-class Fan:
+class CompiledConnector:
     """A vendor's connector on one feed: its decoder, and a plan for each observation.
 
     device: of the device itself. family: of the DeviceModel that each device refers to. network: what a network knows
@@ -102,13 +102,13 @@ class Fan:
         message: Message,
         name: Callable[[str, Fields], object],
         uplink: Uplink | None = None,
-    ) -> Outcome:
+    ) -> MessageRecords:
         """Make the records of all readings; a reading that cannot be used does not stop the others.
 
         name: what finds the device's name, in the topic or in a reading. uplink: what a network tells of the readings.
         """
         readings, digest = listed(decoded), self._digests(decoded, message, uplink)
-        outcome = Outcome(message, several=len(readings) > 1, uplink=uplink)
+        outcome = MessageRecords(message, several=len(readings) > 1, uplink=uplink)
         for number, fields in enumerate(readings, 1):
             try:
                 outcome.digest = digest(fields)
@@ -139,7 +139,7 @@ class Fan:
         whole = crc32c(payload)
         return lambda _: whole
 
-    def _reading(self, name: object, fields: Fields, outcome: Outcome) -> bool:
+    def _reading(self, name: object, fields: Fields, outcome: MessageRecords) -> bool:
         """Add a reading's records, and return whether it told anything of its device."""
         refusal: Exception | None = None
         for plan in self.plans:
@@ -153,7 +153,7 @@ class Fan:
             raise refusal
         return heard
 
-    def _device(self, name: object, fields: Fields, outcome: Outcome) -> bool:
+    def _device(self, name: object, fields: Fields, outcome: MessageRecords) -> bool:
         if self.device is None or self.states is None:
             return False
         heard = self.states.heard(fields)
@@ -161,7 +161,7 @@ class Fan:
             self.learn(name, heard, fields, outcome)
         return bool(heard)
 
-    def learn(self, name: object, heard: Mapping[str, Any], fields: Fields, outcome: Outcome) -> None:
+    def learn(self, name: object, heard: Mapping[str, Any], fields: Fields, outcome: MessageRecords) -> None:
         """Add what was heard of a device to what is known, and its record to the outcome if that is due."""
         if self.device is None or self.states is None:
             return
@@ -179,7 +179,7 @@ class Fan:
             outcome.add(self.device, name, {**fields, STATE: state})
             self.states.published(key, arrival)
 
-    def _family(self, states: DeviceStates, outcome: Outcome) -> None:
+    def _family(self, states: DeviceStates, outcome: MessageRecords) -> None:
         """Add the DeviceModel, before the first Device that refers to it, and with those that follow when it is due."""
         if self.family is not None:
             name, arrival = self.family.binding.name, outcome.message.arrival
@@ -188,7 +188,7 @@ class Fan:
                 states.published(name, arrival)
 
 
-class Outcome:
+class MessageRecords:
     """What becomes of one message: its records, and the first thing that was wrong with it."""
 
     def __init__(self, message: Message, *, several: bool, uplink: Uplink | None = None) -> None:
@@ -243,12 +243,12 @@ def listed(decoded: Decoded) -> Sequence[Fields]:
     return [decoded] if isinstance(decoded, Mapping) else decoded
 
 
-class FanOut(Stage[Message]):
+class VendorStage(Stage[Message]):
     """Decodes the messages of one route and makes their records; several of one message are sealed as one."""
 
     def __init__(
         self,
-        fan: Fan,
+        fan: CompiledConnector,
         *,
         level: Callable[[str], str | None],
         keep_retained: bool,
@@ -263,7 +263,7 @@ class FanOut(Stage[Message]):
 
     def put(self, batch: Batch[Message]) -> None:
         """Pass on the records of each message, in order; neighbours that make one each travel together."""
-        bundle = Bundle(batch.delivery, self._refusals.publisher)
+        bundle = RecordBuffer(batch.delivery, self._refusals.publisher)
         for message in batch.items:
             if message.retained and not self._keep_retained:
                 batch.delivery.seal(Fate.FILTERED)
@@ -272,7 +272,7 @@ class FanOut(Stage[Message]):
             bundle.add(records, self._fan.states, changed=changed)
         bundle.close()
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """Nothing stays here."""
         return 0
 

@@ -72,9 +72,9 @@ class MeteredRoute(Stage[Message]):
         if self._suspected:
             self._slow.note(self._connector, spent / len(batch.items))
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """Nothing stays here."""
-        return self._out.kept()
+        return self._out.pending()
 
     async def drain(self, deadline: float) -> None:
         """Nothing stays here."""
@@ -115,9 +115,9 @@ class MeteredUplinks(Stage[Heard]):
         if rest:
             self._out.put(Batch(batch.delivery, rest))
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """Nothing stays here."""
-        return self._out.kept()
+        return self._out.pending()
 
     async def drain(self, deadline: float) -> None:
         """Nothing stays here."""

@@ -19,7 +19,7 @@ from pipeline.http.server import Answer, Page, probe
 
 
 @dataclass(slots=True)
-class InForce:
+class ConfigStatus:
     """Times are seconds since 1970 UTC. refused: what was wrong with the file at the last reload; empty if nothing."""
 
     file: str = ""
@@ -34,7 +34,7 @@ class InForce:
         self.hash, self.loaded, self.refused = fingerprint, time.time(), []
         self.reloads += 1
 
-    def kept(self, why: list[str]) -> None:
+    def reload_failed(self, why: list[str]) -> None:
         """Note that the file was refused."""
         self.refused = why
         self.refusals += 1
@@ -103,7 +103,7 @@ class Health:
 
     def __init__(self, version: str, lag: LoopLag, kafka: Callable[[], str]) -> None:
         self.feeds: dict[str, FeedHealth] = {}
-        self.config = InForce()
+        self.config = ConfigStatus()
         self.draining = False
         self.state: Callable[[], str] = str  # why nothing outlives the process now; empty while it does
         self.holds: Callable[[], bool] = bool  # whether frames wait meanwhile

@@ -31,9 +31,9 @@ from pipeline.core import logs
 from pipeline.core.clock import Clock
 from pipeline.core.delivery import Fate, Ledger
 from pipeline.core.errors import Reason
-from pipeline.lorawan.statistics import FrameLedger, Radio, RawLedger
+from pipeline.lorawan.statistics import DeviceFrameStatistics, FrameStatistics, RadioStatistics
 from pipeline.observe import metrics_devices
-from pipeline.observe.health import InForce
+from pipeline.observe.health import ConfigStatus
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 AGE_BUCKETS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21_600.0, 86_400.0, 604_800.0)
@@ -213,16 +213,16 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.ledgers: dict[str, Ledger] = {}
         self.limits: dict[str, int] = {}
-        self.raw: dict[str, RawLedger] = {}
-        self.radio: dict[str, Radio] = {}
-        self.frames = FrameLedger()
-        self.silent: metrics_devices.Watched = metrics_devices.Nobody()
+        self.raw: dict[str, FrameStatistics] = {}
+        self.radio: dict[str, RadioStatistics] = {}
+        self.frames = DeviceFrameStatistics()
+        self.silent: metrics_devices.Watched = metrics_devices.NoSilenceWatch()
         self.remembered: Sequence[metrics_devices.Places] = ()
-        self.store: metrics_devices.Keeps = metrics_devices.Nothing()
+        self.store: metrics_devices.Keeps = metrics_devices.NoStore()
         self.publish = PublishMetrics(self.registry)
         self.costs: Mapping[str, float] = {}
         self.slow: Mapping[str, int] = {}
-        self.in_force = InForce()
+        self.in_force = ConfigStatus()
         self.clock = Clock()
         self.lag: Callable[[], float] = lambda: 0.0
         self.gauges: Callable[[], tuple[int, int, float]] = lambda: (0, 0, 0.0)
@@ -281,7 +281,7 @@ class Metrics:
         return CONTENT_TYPE_LATEST, generate_latest(self.registry)
 
 
-def _in_force(config: InForce) -> Iterator[Metric]:
+def _in_force(config: ConfigStatus) -> Iterator[Metric]:
     yield InfoMetricFamily("headrace_config", "The configuration in force.", {"hash": config.hash})
     reloads = CounterMetricFamily("headrace_config_reloads", "Reloads by outcome.", labels=["outcome"])
     reloads.add_metric(["applied"], config.reloads)

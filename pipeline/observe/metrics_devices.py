@@ -8,8 +8,8 @@ from typing import Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from pipeline.devices.silence import Counts
-from pipeline.lorawan.statistics import FrameLedger, Radio, RawLedger, Spread
+from pipeline.devices.silence import SilenceCounts
+from pipeline.lorawan.statistics import DeviceFrameStatistics, FrameStatistics, Histogram, RadioStatistics
 
 _RSSI = "How strongly gateways heard raw frames, and of what network servers tell a sample."
 _SNR = "Signal to noise at gateways of raw frames, and of what network servers tell a sample."
@@ -17,7 +17,9 @@ _SNR = "Signal to noise at gateways of raw frames, and of what network servers t
 _LIMITED = "What gateways told of themselves by datagram and made no record: too often, or too many new names."
 
 
-def collect_frames(raw: Mapping[str, RawLedger], radio: Mapping[str, Radio], frames: FrameLedger) -> Iterator[Metric]:
+def collect_frames(
+    raw: Mapping[str, FrameStatistics], radio: Mapping[str, RadioStatistics], frames: DeviceFrameStatistics
+) -> Iterator[Metric]:
     """Yield the families; those of feeds are empty where no feed brings frames or uplinks."""
     outcomes = CounterMetricFamily(
         "headrace_raw_frames", "Raw LoRaWAN frames, by what became of them.", labels=["feed", "outcome"]
@@ -56,7 +58,7 @@ def collect_frames(raw: Mapping[str, RawLedger], radio: Mapping[str, Radio], fra
     yield GaugeMetricFamily("headrace_device_frames_missing", missing, value=total.missing)
 
 
-def _add(family: HistogramMetricFamily, feed: str, spreads: Sequence[Spread]) -> None:
+def _add(family: HistogramMetricFamily, feed: str, spreads: Sequence[Histogram]) -> None:
     """Add a feed's sample: what came straight from gateways, and what a server has told, together."""
     bounds = [*(f"{bound:.1f}" for bound in spreads[0].bounds), "+Inf"]
     counts = accumulate(map(sum, zip(*(each.counts for each in spreads), strict=True)))
@@ -66,7 +68,7 @@ def _add(family: HistogramMetricFamily, feed: str, spreads: Sequence[Spread]) ->
 
 class _Group(Protocol):
     @property
-    def counts(self) -> Counts: ...
+    def counts(self) -> SilenceCounts: ...
 
 
 class Watched(Protocol):
@@ -82,10 +84,10 @@ class Watched(Protocol):
 
 
 class _None:
-    counts = Counts()
+    counts = SilenceCounts()
 
 
-class Nobody:
+class NoSilenceWatch:
     """Nobody is watched."""
 
     devices = gateways = _None()
@@ -119,7 +121,7 @@ class Keeps(Protocol):
         """How many writes have failed."""
 
 
-class Nothing:
+class NoStore:
     """Keeps nothing, and is meant to."""
 
     trouble = ""

@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import TypeVar
 
 from pipeline.core.files import HANDMADE, content
-from pipeline.plugins.registry import Broken, Found, OwnFormat
+from pipeline.plugins.registry import BrokenConnector, FoundConnector, OwnFormat
 from pipeline.sdk.connector import Connector, Format
 from pipeline.sdk.dialect import Dialect
 
@@ -87,7 +87,7 @@ def place_of_tree(package: str = TREE) -> Path:
     return Path(importlib.import_module(package).__path__[0])
 
 
-def tree(package: str = TREE) -> Iterator[Found | Broken | OwnFormat]:
+def tree(package: str = TREE) -> Iterator[FoundConnector | BrokenConnector | OwnFormat]:
     """Yield the connectors of the package `connectors/<vendor>/<family>.py`."""
     root = importlib.import_module(package)
     for vendor in pkgutil.iter_modules(root.__path__):
@@ -102,26 +102,26 @@ def formats(package: str = TREE) -> Iterator[Format]:
         yield importlib.import_module(f"{parent.__name__}.{inner.name}").FORMAT
 
 
-def dialects(package: str = DIALECTS) -> Iterator[Dialect | Broken]:
+def dialects(package: str = DIALECTS) -> Iterator[Dialect | BrokenConnector]:
     """Yield the `dialect` of each module of the package, by the modules' names; what cannot be imported is broken."""
     root = importlib.import_module(package)
     for name in sorted(inner.name for inner in pkgutil.iter_modules(root.__path__) if not inner.ispkg):
         file = Path(root.__path__[0], f"{name}.py")
         module = _loaded(partial(importlib.import_module, f"{package}.{name}"), file)
-        if isinstance(module, Broken):
+        if isinstance(module, BrokenConnector):
             yield module
             continue
         declared = getattr(module, "dialect", None)
         if isinstance(declared, Dialect):
             yield declared
         elif declared is not None and not isinstance(declared, ModuleType):
-            yield Broken(str(file), 1, f"`dialect` is a {type(declared).__name__}; expected a Dialect.")
+            yield BrokenConnector(str(file), 1, f"`dialect` is a {type(declared).__name__}; expected a Dialect.")
 
 
-def _walk(name: str, place: Path, origin: str) -> Iterator[Found | Broken | OwnFormat]:
+def _walk(name: str, place: Path, origin: str) -> Iterator[FoundConnector | BrokenConnector | OwnFormat]:
     file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
     module = _loaded(partial(importlib.import_module, name), file)
-    if isinstance(module, Broken):
+    if isinstance(module, BrokenConnector):
         yield module
         return
     yield from _of_module(module, file, origin)
@@ -129,12 +129,12 @@ def _walk(name: str, place: Path, origin: str) -> Iterator[Found | Broken | OwnF
         yield from _walk(f"{name}.{inner.name}", place / inner.name, origin)
 
 
-def installed(group: str = GROUP) -> Iterator[Found | Broken | OwnFormat]:
+def installed(group: str = GROUP) -> Iterator[FoundConnector | BrokenConnector | OwnFormat]:
     """Yield what installed packages bring; an entry point is a module, a connector, or a list of them."""
     for point in entry_points(group=group):
         file = _file_of(point.module)
         loaded = _loaded(point.load, file)
-        if isinstance(loaded, Broken):
+        if isinstance(loaded, BrokenConnector):
             yield loaded
         elif isinstance(loaded, ModuleType):
             yield from _walk(point.module, file.parent if file.name == "__init__.py" else file, "package")
@@ -144,7 +144,7 @@ def installed(group: str = GROUP) -> Iterator[Found | Broken | OwnFormat]:
             yield from _declared(loaded, file, "package", f"entry point {point.name}")
 
 
-def folder(place: Path) -> Iterator[Found | Broken | OwnFormat]:
+def folder(place: Path) -> Iterator[FoundConnector | BrokenConnector | OwnFormat]:
     """Yield the connectors and formats of the Python files in a folder and below it, but `_name.py` and `test_name.py`.
 
     A file stands for itself.
@@ -153,13 +153,13 @@ def folder(place: Path) -> Iterator[Found | Broken | OwnFormat]:
         if file.suffix != ".py" or file.name.startswith(("_", "test_")) or not file.is_file():
             continue
         module = _loaded(partial(_execute, file), file)
-        if isinstance(module, Broken):
+        if isinstance(module, BrokenConnector):
             yield module
         else:
             yield from _of_module(module, file, "folder")
 
 
-def _loaded(load: Callable[[], T], file: Path) -> T | Broken:
+def _loaded(load: Callable[[], T], file: Path) -> T | BrokenConnector:
     """Return what is loaded. Whatever a vendor's module does, the others load: compiled ones panic past Exception."""
     try:
         with redirect_stdout(sys.stderr):
@@ -185,7 +185,7 @@ def _execute(file: Path) -> ModuleType:
     return module
 
 
-def _of_module(module: ModuleType, file: Path, origin: str) -> Iterator[Found | Broken | OwnFormat]:
+def _of_module(module: ModuleType, file: Path, origin: str) -> Iterator[FoundConnector | BrokenConnector | OwnFormat]:
     own = getattr(module, "FORMAT", None)
     if isinstance(own, Format):  # a connector may well call its struct by this name
         yield OwnFormat(own, str(file), SourceLines(file).assignment({"FORMAT"}))
@@ -195,25 +195,25 @@ def _of_module(module: ModuleType, file: Path, origin: str) -> Iterator[Found | 
             yield from _declared(declared, file, origin, f"`{name}`")
 
 
-def _declared(declared: object, file: Path, origin: str, name: str) -> Iterator[Found | Broken]:
+def _declared(declared: object, file: Path, origin: str, name: str) -> Iterator[FoundConnector | BrokenConnector]:
     lines = SourceLines(file)
     several = declared if isinstance(declared, list | tuple) else [declared]
     for each in several:
         if not isinstance(each, Connector):
             error = f"{name} is a {type(each).__name__}; expected a Connector, or a list of them."
-            yield Broken(str(file), lines.assignment(), error)
+            yield BrokenConnector(str(file), lines.assignment(), error)
             continue
         try:
             line = lines.connector(each)
             examples = {example.name: lines.example(example.name, line) for example in each.examples}
         except (AttributeError, TypeError) as error:  # devices or examples are of a type that the surface does not have
             said = f"{name} is not as `Connector` says: {type(error).__name__}: {error}."
-            yield Broken(str(file), lines.assignment(), said)
+            yield BrokenConnector(str(file), lines.assignment(), said)
             continue
-        yield Found(each, str(file), line, examples, origin)
+        yield FoundConnector(each, str(file), line, examples, origin)
 
 
-def _broken(file: Path, error: BaseException) -> Broken:
+def _broken(file: Path, error: BaseException) -> BrokenConnector:
     """Return what stopped an import, with the line of this file that it came from."""
     line = 1
     if isinstance(error, SyntaxError) and error.filename == str(file):
@@ -221,7 +221,7 @@ def _broken(file: Path, error: BaseException) -> Broken:
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename == str(file):
             line = frame.lineno or line
-    return Broken(str(file), line, f"cannot be imported: {type(error).__name__}: {error}.")
+    return BrokenConnector(str(file), line, f"cannot be imported: {type(error).__name__}: {error}.")
 
 
 def _file_of(module: str) -> Path:

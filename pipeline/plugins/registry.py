@@ -13,7 +13,7 @@ from pipeline.sdk.connector import Connector, Format
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundConnector:
     """A connector and where it stands. examples: the line of each, by its name; origin: how it was found.
 
     digest: of its file as it was read; empty for one that does not change while the process runs.
@@ -38,7 +38,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BrokenConnector:
     """A connector that cannot be used. names: as far as they are known; error: a sentence."""
 
     file: str
@@ -70,20 +70,20 @@ class OwnFormat:
         return f"{self.file}:{self.line}"
 
 
-class Registry:
+class ConnectorCatalogue:
     """The connectors that can be used, by name, and those that cannot."""
 
-    def __init__(self, everything: Iterable[Found | Broken | OwnFormat] = ()) -> None:
+    def __init__(self, everything: Iterable[FoundConnector | BrokenConnector | OwnFormat] = ()) -> None:
         every = list(everything)
         self.formats: Mapping[str, OwnFormat] = {e.format.name: e for e in every if isinstance(e, OwnFormat)}
-        broken = [each for each in every if isinstance(each, Broken)]
+        broken = [each for each in every if isinstance(each, BrokenConnector)]
         self.broken = list({(Path(each.file).resolve(), each.line, each.error): each for each in broken}.values())
-        self.found: list[Found] = []
-        self._by_name: dict[str, Found] = {}
-        self._take(_once([each for each in every if isinstance(each, Found)]))
+        self.found: list[FoundConnector] = []
+        self._by_name: dict[str, FoundConnector] = {}
+        self._take(_once([each for each in every if isinstance(each, FoundConnector)]))
 
-    def _take(self, found: list[Found]) -> None:
-        owners: dict[str, list[Found]] = {}
+    def _take(self, found: list[FoundConnector]) -> None:
+        owners: dict[str, list[FoundConnector]] = {}
         for each in found:
             for name in each.names:
                 owners.setdefault(name, []).append(each)
@@ -95,11 +95,11 @@ class Registry:
                 self.found.append(each)
                 self._by_name.update(dict.fromkeys(each.names, each))
 
-    def get(self, name: str) -> Found | None:
+    def get(self, name: str) -> FoundConnector | None:
         """Return the connector of that name."""
         return self._by_name.get(name)
 
-    def fault(self, name: str) -> Broken | None:
+    def fault(self, name: str) -> BrokenConnector | None:
         """Return why the connector of that name cannot be used, if it is broken."""
         return next((each for each in self.broken if name in each.names), None)
 
@@ -109,15 +109,15 @@ class Registry:
         return sorted(self._by_name)
 
 
-def _once(found: list[Found]) -> list[Found]:
+def _once(found: list[FoundConnector]) -> list[FoundConnector]:
     """Leave out what was reached on two ways: one object, or one declaration in one file, is one connector."""
     objects = {id(each.connector): each for each in reversed(found)}
     places = {(Path(each.file).resolve(), each.line, each.names): each for each in objects.values()}
     return [each for each in found if any(each is kept for kept in places.values())]
 
 
-def _duplicate(each: Found, name: str, owners: list[Found]) -> Broken:
+def _duplicate(each: FoundConnector, name: str, owners: list[FoundConnector]) -> BrokenConnector:
     others = [owner for owner in owners if owner is not each]
     where = " and in ".join(owner.where for owner in others) if others else "the same declaration"
     error = f"`{name}` is also declared in {where}: a name belongs to one connector. Rename one, or remove it."
-    return Broken(each.file, each.line, error, each.names)
+    return BrokenConnector(each.file, each.line, error, each.names)

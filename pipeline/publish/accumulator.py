@@ -100,7 +100,7 @@ class Chunk:
         ]
 
 
-class Slot:
+class PartitionQueue:
     """One partition's records on their way."""
 
     __slots__ = (
@@ -217,15 +217,15 @@ _MARGIN: Final = 64
 _SIZES: Final = 64  # bytes, at most, of the headers that say how much of a value was cut
 
 
-class _Cache(dict[Destination, Slot]):
+class _Cache(dict[Destination, PartitionQueue]):
     """Destination -> slot; what is not known yet is found by the intake."""
 
-    def __init__(self, find: Callable[[Destination], Slot]) -> None:
+    def __init__(self, find: Callable[[Destination], PartitionQueue]) -> None:
         super().__init__()
         self._find = find
         self._bytes = 0
 
-    def __missing__(self, destination: Destination) -> Slot:
+    def __missing__(self, destination: Destination) -> PartitionQueue:
         slot = self._find(destination)
         if destination.lasting:
             if len(self) >= _REMEMBERED or self._bytes >= _REMEMBERED_BYTES:
@@ -236,13 +236,13 @@ class _Cache(dict[Destination, Slot]):
         return slot
 
 
-class Intake:
+class Accumulator:
     """All slots, and the way into them. `opened` and `full` are told of slots that have something to send."""
 
     def __init__(self, chunk_bytes: int, dead_letter: DeadLetter) -> None:
-        self.slots: dict[tuple[str, int], Slot] = {}
+        self.slots: dict[tuple[str, int], PartitionQueue] = {}
         self.limits: dict[str, int] = {}  # topic -> max.message.bytes
-        self.opened: Callable[[Slot], None] = _ignore
+        self.opened: Callable[[PartitionQueue], None] = _ignore
         self.full: Callable[[], None] = _nothing
         self.dead: Callable[[Record], object] = _unseen
         self._chunk_bytes = chunk_bytes
@@ -300,7 +300,7 @@ class Intake:
             for record, delivery in chunk.owed():
                 self._place(self._cache[record.destination], record, delivery)
 
-    def refuse(self, slot: Slot, chunk: Chunk, code: int) -> bool:
+    def refuse(self, slot: PartitionQueue, chunk: Chunk, code: int) -> bool:
         """Find another way for the one record that Kafka refused with `code`; say whether there was one."""
         [record], [(delivery, _, _)] = chunk.records, chunk.runs
         if record.message is not None:
@@ -317,7 +317,7 @@ class Intake:
         slot.pieces.appendleft(Chunk([repaired], [(delivery, Fate.DEAD_LETTERED, 0)], chunk.size))
         return True
 
-    def _place(self, slot: Slot, record: Record, delivery: Delivery) -> None:
+    def _place(self, slot: PartitionQueue, record: Record, delivery: Delivery) -> None:
         # By its own key: another device's longer one must not make a record too large that Kafka would take.
         alone = len(record.body) + record.destination.size + RECORD_OVERHEAD
         too_long = record.value_size > MAX_VALUE and record.message is not None
@@ -338,7 +338,7 @@ class Intake:
         slot.size += alone
         slot.records.append(record)
 
-    def _too_large(self, slot: Slot, record: Record, delivery: Delivery) -> bool:
+    def _too_large(self, slot: PartitionQueue, record: Record, delivery: Delivery) -> bool:
         """Let something else go instead; False when nothing can, and Kafka must say itself that it does not fit."""
         if record.message is None:
             if record.value_size:
@@ -365,7 +365,7 @@ class Intake:
         self.place(letter, delivery)
         return True
 
-    def _fitting(self, slot: Slot, letter: Record) -> Record:
+    def _fitting(self, slot: PartitionQueue, letter: Record) -> Record:
         """Cut a dead letter's value to what the topic takes."""
         others = len(letter.headers) + letter.destination.size + RECORD_OVERHEAD + OVERHEAD + _SIZES
         return shortened(letter, max(self.limits[slot.topic] - others, 0), "RECORD_TOO_LARGE")
@@ -373,20 +373,20 @@ class Intake:
     def _chunk_limit(self, topic: str) -> int:
         return min(self._chunk_bytes, self.limits[topic] - _MARGIN)
 
-    def _find(self, destination: Destination) -> Slot:
+    def _find(self, destination: Destination) -> PartitionQueue:
         topic = destination.topic
         if topic not in self.limits or topic not in self._partitions:
             raise DeliveryError(f"A record is for topic {topic!r}, which was not named when the publisher started.")
         partition = partition_of(destination.key, self._partitions[topic])
         slot = self.slots.get((topic, partition))
         if slot is None:
-            slot = self.slots[topic, partition] = Slot(topic, partition, self._chunk_limit(topic))
+            slot = self.slots[topic, partition] = PartitionQueue(topic, partition, self._chunk_limit(topic))
         if destination.lasting:
             slot.each = max(slot.each, destination.size + RECORD_OVERHEAD)
         return slot
 
 
-def _ignore(_: Slot) -> None:
+def _ignore(_: PartitionQueue) -> None:
     pass
 
 

@@ -21,7 +21,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from pipeline.core.errors import HeadraceError
-from pipeline.core.threads import in_thread
+from pipeline.core.threads import run_detached
 from pipeline.publish.error_codes import name_of
 from pipeline.publish.options import KafkaOptions, Sasl, TokenProvider
 
@@ -119,7 +119,7 @@ async def connect(options: KafkaOptions, host: str, port: int, lost: Callable[[]
         if is_open and lost is not None and reason is not None:
             lost()
 
-    context = None if options.tls is None else await in_thread(options.tls.context)
+    context = None if options.tls is None else await run_detached(options.tls.context)
     connection = Connection(
         host,
         port,

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline.core.errors import StartError
-from pipeline.core.threads import in_thread
+from pipeline.core.threads import run_detached
 from pipeline.publish.cluster import PROBLEMS, Cluster, LinkError
 from pipeline.publish.error_codes import name_of, remedy
 from pipeline.publish.options import KafkaOptions, TokenProvider
@@ -31,7 +31,7 @@ class StoredRecord(NamedTuple):
     timestamp: int
 
 
-class Reader:
+class TopicReader:
     """All partitions of one topic. `begins` and `ends` are the offsets that it had when it was opened."""
 
     def __init__(self, options: KafkaOptions, topic: str) -> None:
@@ -117,7 +117,7 @@ class Reader:
             max_partition_fetch_bytes=_LARGEST,
             request_timeout_ms=round(options.request_timeout * 1000),
             security_protocol=options.security,
-            ssl_context=None if options.tls is None else await in_thread(options.tls.context),
+            ssl_context=None if options.tls is None else await run_detached(options.tls.context),
             sasl_mechanism="PLAIN" if sasl is None else sasl.mechanism,
             sasl_plain_username=None if sasl is None or sasl.username is None else sasl.username(),
             sasl_plain_password=None if sasl is None or sasl.password is None else sasl.password(),

@@ -12,7 +12,7 @@ from typing import Final
 from pipeline.core.errors import Reason
 
 
-class Answer(Enum):
+class Action(Enum):
     """What to do with the batch that got this answer."""
 
     CONFIRMED = "confirmed"
@@ -24,52 +24,52 @@ class Answer(Enum):
     OPERATOR = "operator"  # a right, a topic or a setting is missing: keep, say so, try again slowly
 
 
-CODES: Final[dict[int, tuple[str, Answer]]] = {
-    -1: ("UNKNOWN_SERVER_ERROR", Answer.RETRY),
-    0: ("NONE", Answer.CONFIRMED),
-    2: ("CORRUPT_MESSAGE", Answer.CORRUPT),
-    3: ("UNKNOWN_TOPIC_OR_PARTITION", Answer.OPERATOR),
-    5: ("LEADER_NOT_AVAILABLE", Answer.RETRY),
-    6: ("NOT_LEADER_OR_FOLLOWER", Answer.RETRY),
-    7: ("REQUEST_TIMED_OUT", Answer.RETRY),
-    8: ("BROKER_NOT_AVAILABLE", Answer.RETRY),
-    9: ("REPLICA_NOT_AVAILABLE", Answer.RETRY),
-    10: ("MESSAGE_TOO_LARGE", Answer.REFUSED),
-    13: ("NETWORK_EXCEPTION", Answer.RETRY),
-    14: ("COORDINATOR_LOAD_IN_PROGRESS", Answer.RETRY),
-    15: ("COORDINATOR_NOT_AVAILABLE", Answer.RETRY),
-    16: ("NOT_COORDINATOR", Answer.RETRY),
-    17: ("INVALID_TOPIC_EXCEPTION", Answer.OPERATOR),
-    18: ("RECORD_LIST_TOO_LARGE", Answer.REFUSED),
-    19: ("NOT_ENOUGH_REPLICAS", Answer.RETRY),
-    20: ("NOT_ENOUGH_REPLICAS_AFTER_APPEND", Answer.RETRY),
-    21: ("INVALID_REQUIRED_ACKS", Answer.OPERATOR),
-    29: ("TOPIC_AUTHORIZATION_FAILED", Answer.OPERATOR),
-    31: ("CLUSTER_AUTHORIZATION_FAILED", Answer.OPERATOR),
-    32: ("INVALID_TIMESTAMP", Answer.RETIME),
-    35: ("UNSUPPORTED_VERSION", Answer.OPERATOR),
-    37: ("INVALID_PARTITIONS", Answer.OPERATOR),
-    38: ("INVALID_REPLICATION_FACTOR", Answer.OPERATOR),
-    40: ("INVALID_CONFIG", Answer.OPERATOR),
-    41: ("NOT_CONTROLLER", Answer.RETRY),
-    42: ("INVALID_REQUEST", Answer.OPERATOR),
-    43: ("UNSUPPORTED_FOR_MESSAGE_FORMAT", Answer.REFUSED),
-    44: ("POLICY_VIOLATION", Answer.OPERATOR),
-    45: ("OUT_OF_ORDER_SEQUENCE_NUMBER", Answer.REBUILD),
-    46: ("DUPLICATE_SEQUENCE_NUMBER", Answer.CONFIRMED),  # the log holds these very records already
-    47: ("INVALID_PRODUCER_EPOCH", Answer.REBUILD),
-    49: ("INVALID_PRODUCER_ID_MAPPING", Answer.REBUILD),
-    51: ("CONCURRENT_TRANSACTIONS", Answer.RETRY),
-    53: ("TRANSACTIONAL_ID_AUTHORIZATION_FAILED", Answer.OPERATOR),
-    56: ("KAFKA_STORAGE_ERROR", Answer.RETRY),
-    59: ("UNKNOWN_PRODUCER_ID", Answer.REBUILD),
-    72: ("LISTENER_NOT_FOUND", Answer.RETRY),
-    74: ("FENCED_LEADER_EPOCH", Answer.RETRY),
-    75: ("UNKNOWN_LEADER_EPOCH", Answer.RETRY),
-    76: ("UNSUPPORTED_COMPRESSION_TYPE", Answer.OPERATOR),
-    87: ("INVALID_RECORD", Answer.REFUSED),
-    89: ("THROTTLING_QUOTA_EXCEEDED", Answer.RETRY),
-    90: ("PRODUCER_FENCED", Answer.REBUILD),
+CODES: Final[dict[int, tuple[str, Action]]] = {
+    -1: ("UNKNOWN_SERVER_ERROR", Action.RETRY),
+    0: ("NONE", Action.CONFIRMED),
+    2: ("CORRUPT_MESSAGE", Action.CORRUPT),
+    3: ("UNKNOWN_TOPIC_OR_PARTITION", Action.OPERATOR),
+    5: ("LEADER_NOT_AVAILABLE", Action.RETRY),
+    6: ("NOT_LEADER_OR_FOLLOWER", Action.RETRY),
+    7: ("REQUEST_TIMED_OUT", Action.RETRY),
+    8: ("BROKER_NOT_AVAILABLE", Action.RETRY),
+    9: ("REPLICA_NOT_AVAILABLE", Action.RETRY),
+    10: ("MESSAGE_TOO_LARGE", Action.REFUSED),
+    13: ("NETWORK_EXCEPTION", Action.RETRY),
+    14: ("COORDINATOR_LOAD_IN_PROGRESS", Action.RETRY),
+    15: ("COORDINATOR_NOT_AVAILABLE", Action.RETRY),
+    16: ("NOT_COORDINATOR", Action.RETRY),
+    17: ("INVALID_TOPIC_EXCEPTION", Action.OPERATOR),
+    18: ("RECORD_LIST_TOO_LARGE", Action.REFUSED),
+    19: ("NOT_ENOUGH_REPLICAS", Action.RETRY),
+    20: ("NOT_ENOUGH_REPLICAS_AFTER_APPEND", Action.RETRY),
+    21: ("INVALID_REQUIRED_ACKS", Action.OPERATOR),
+    29: ("TOPIC_AUTHORIZATION_FAILED", Action.OPERATOR),
+    31: ("CLUSTER_AUTHORIZATION_FAILED", Action.OPERATOR),
+    32: ("INVALID_TIMESTAMP", Action.RETIME),
+    35: ("UNSUPPORTED_VERSION", Action.OPERATOR),
+    37: ("INVALID_PARTITIONS", Action.OPERATOR),
+    38: ("INVALID_REPLICATION_FACTOR", Action.OPERATOR),
+    40: ("INVALID_CONFIG", Action.OPERATOR),
+    41: ("NOT_CONTROLLER", Action.RETRY),
+    42: ("INVALID_REQUEST", Action.OPERATOR),
+    43: ("UNSUPPORTED_FOR_MESSAGE_FORMAT", Action.REFUSED),
+    44: ("POLICY_VIOLATION", Action.OPERATOR),
+    45: ("OUT_OF_ORDER_SEQUENCE_NUMBER", Action.REBUILD),
+    46: ("DUPLICATE_SEQUENCE_NUMBER", Action.CONFIRMED),  # the log holds these very records already
+    47: ("INVALID_PRODUCER_EPOCH", Action.REBUILD),
+    49: ("INVALID_PRODUCER_ID_MAPPING", Action.REBUILD),
+    51: ("CONCURRENT_TRANSACTIONS", Action.RETRY),
+    53: ("TRANSACTIONAL_ID_AUTHORIZATION_FAILED", Action.OPERATOR),
+    56: ("KAFKA_STORAGE_ERROR", Action.RETRY),
+    59: ("UNKNOWN_PRODUCER_ID", Action.REBUILD),
+    72: ("LISTENER_NOT_FOUND", Action.RETRY),
+    74: ("FENCED_LEADER_EPOCH", Action.RETRY),
+    75: ("UNKNOWN_LEADER_EPOCH", Action.RETRY),
+    76: ("UNSUPPORTED_COMPRESSION_TYPE", Action.OPERATOR),
+    87: ("INVALID_RECORD", Action.REFUSED),
+    89: ("THROTTLING_QUOTA_EXCEEDED", Action.RETRY),
+    90: ("PRODUCER_FENCED", Action.REBUILD),
 }
 
 TOO_LARGE: Final = frozenset({10, 18})
@@ -90,9 +90,9 @@ def name_of(code: int) -> str:
     return CODES[code][0] if code in CODES else f"ERROR_{code}"
 
 
-def answer_of(code: int) -> Answer:
+def answer_of(code: int) -> Action:
     """Say what to do; a code nobody here knows is tried again, since that cannot lose a record."""
-    return CODES[code][1] if code in CODES else Answer.RETRY
+    return CODES[code][1] if code in CODES else Action.RETRY
 
 
 def maybe_stored(code: int) -> bool:

@@ -19,7 +19,7 @@ from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import KafkaConnectionError
 
 from pipeline.core.files import HANDMADE, content, regular
-from pipeline.core.threads import in_thread
+from pipeline.core.threads import run_detached
 from pipeline.publish.batch import Compression
 
 _TIMEOUT = 10.0
@@ -43,9 +43,9 @@ class TokenProvider(AbstractTokenProvider):  # type: ignore[misc]
             KafkaConnectionError: the endpoint did not give a token.
         """
         if self._sasl.token_file is not None:
-            return await in_thread(self._from_file)
+            return await run_detached(self._from_file)
         if monotonic() > self._until:
-            self._kept, seconds = await in_thread(self._from_endpoint)
+            self._kept, seconds = await run_detached(self._from_endpoint)
             self._until = monotonic() + max(0.0, seconds - _MARGIN)
         return self._kept
 

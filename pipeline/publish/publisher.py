@@ -16,7 +16,7 @@ from pipeline.core.clock import CLOCK, Clock
 from pipeline.core.delivery import Batch
 from pipeline.core.errors import StartError
 from pipeline.core.record import Record
-from pipeline.publish.accumulator import DeadLetter, Intake
+from pipeline.publish.accumulator import Accumulator, DeadLetter
 from pipeline.publish.cluster import Cluster, LinkError
 from pipeline.publish.error_codes import remedy
 from pipeline.publish.options import CreateTopics, KafkaOptions, Sasl, Tls
@@ -62,7 +62,7 @@ class Publisher:
     ) -> None:
         self._cluster = cluster if cluster is not None else Cluster(options)
         self._failpoint = failpoint
-        self._intake = Intake(options.chunk_bytes, dead_letter)
+        self._intake = Accumulator(options.chunk_bytes, dead_letter)
         self._sender = Sender(self._cluster, options, events, failpoint, self._intake.refuse)
         self._intake.opened = self._sender.opened
         self._intake.full = self._sender.hurry
@@ -134,7 +134,7 @@ class Publisher:
             self._last(batch.items[-1])
         self._failpoint("after_put")
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """How many records are here, waiting or sent; bounded by the lanes upstream."""
         return sum(slot.waiting() + slot.sent() for slot in self._sender.active)
 

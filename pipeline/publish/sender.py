@@ -17,10 +17,10 @@ from typing import Final, Protocol
 
 from pipeline.core.clock import CLOCK, TOLERATED
 from pipeline.core.logs import Log
-from pipeline.publish.accumulator import SEQUENCES, Chunk, Slot
+from pipeline.publish.accumulator import SEQUENCES, Chunk, PartitionQueue
 from pipeline.publish.batch import NO_PRODUCER, encode_batch
 from pipeline.publish.cluster import Batches, LinkError, Produced
-from pipeline.publish.error_codes import TOO_LARGE, Answer, answer_of, maybe_stored, name_of, remedy
+from pipeline.publish.error_codes import TOO_LARGE, Action, answer_of, maybe_stored, name_of, remedy
 from pipeline.publish.options import KafkaOptions
 
 REQUEST_CHUNKS: Final = 4
@@ -33,7 +33,7 @@ _PATIENCE: Final = 3  # tries before a person is told, or damaged bytes are take
 _QUIET: Final = 60.0
 _NO_TOPIC: Final = 3
 _NO_ANSWER: Final = 13
-_TAKEN_APART: Final = frozenset({Answer.REFUSED, Answer.RETIME})
+_TAKEN_APART: Final = frozenset({Action.REFUSED, Action.RETIME})
 
 _LOG = Log(__name__)
 
@@ -86,7 +86,7 @@ class Link(Protocol):
         """Send batches and wait for the answer."""
 
 
-class Node:
+class BrokerQueue:
     """One broker: at most one request on the wire."""
 
     __slots__ = ("attempts", "not_before", "task", "trouble")
@@ -99,7 +99,7 @@ class Node:
 
 
 class Sender:
-    """Sends what the slots hold; tasks live in `Node.task` and `self._tending`."""
+    """Sends what the slots hold; tasks live in `BrokerQueue.task` and `self._tending`."""
 
     def __init__(
         self,
@@ -107,9 +107,9 @@ class Sender:
         options: KafkaOptions,
         events: PublishEvents,
         failpoint: Callable[[str], None],
-        refuse: Callable[[Slot, Chunk, int], bool],
+        refuse: Callable[[PartitionQueue, Chunk, int], bool],
     ) -> None:
-        self.active: dict[Slot, None] = {}  # slots that have something, in the order of their turn
+        self.active: dict[PartitionQueue, None] = {}  # slots that have something, in the order of their turn
         self.linger = options.linger
         self.trouble = ""
         self.emptied = asyncio.Event()
@@ -126,7 +126,7 @@ class Sender:
         self._events = events
         self._failpoint = failpoint
         self._refuse = refuse
-        self._nodes: dict[int, Node] = {}
+        self._nodes: dict[int, BrokerQueue] = {}
         self.stale = asyncio.Event()  # set by whoever sees that what is known of the cluster is old
         self._renewing = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
@@ -151,7 +151,7 @@ class Sender:
                 self.producer = await self._link.new_producer()
             except LinkError as problem:
                 # A Kafka that has just started is still loading.
-                if problem.code is None or answer_of(problem.code) is not Answer.RETRY or monotonic() > until:
+                if problem.code is None or answer_of(problem.code) is not Action.RETRY or monotonic() > until:
                     raise
                 await asyncio.sleep(_SOON)
         self._tending = asyncio.create_task(self._tend())
@@ -163,7 +163,7 @@ class Sender:
             if self._counts.setdefault(topic, count) == count:
                 self._events.partitions(topic, count)
 
-    def opened(self, slot: Slot) -> None:
+    def opened(self, slot: PartitionQueue) -> None:
         """Take note of a slot's first record: it goes when the linger is over."""
         if slot not in self.active:
             slot.leader = self._link.leader(slot.topic, slot.partition)
@@ -210,7 +210,7 @@ class Sender:
             return
         now = monotonic()
         for number, slots in self._by_leader().items():
-            node = self._nodes.setdefault(number, Node())
+            node = self._nodes.setdefault(number, BrokerQueue())
             if node.task is not None:
                 continue
             due = max(node.not_before, min(slot.due(self.linger) for slot in slots))
@@ -219,8 +219,8 @@ class Sender:
             else:
                 self._arm(due)
 
-    def _by_leader(self) -> dict[int, list[Slot]]:
-        groups: dict[int, list[Slot]] = {}
+    def _by_leader(self) -> dict[int, list[PartitionQueue]]:
+        groups: dict[int, list[PartitionQueue]] = {}
         held = self._shrinking | self._away  # a topic that comes back may have other partitions: a refresh tells first
         for slot in self.active:
             if slot.topic in held:
@@ -231,9 +231,9 @@ class Sender:
                 groups.setdefault(slot.leader, []).append(slot)
         return groups
 
-    def _launch(self, number: int, node: Node, slots: list[Slot]) -> None:
+    def _launch(self, number: int, node: BrokerQueue, slots: list[PartitionQueue]) -> None:
         room = REQUEST_CHUNKS * self._options.chunk_bytes
-        chosen: list[Slot] = []
+        chosen: list[PartitionQueue] = []
         for slot in slots:
             chunk = slot.take()
             room -= chunk.size
@@ -244,7 +244,7 @@ class Sender:
         node.task = asyncio.create_task(self._exchange(number, node, chosen))
         node.task.add_done_callback(partial(self._landed, node, chosen))
 
-    def _landed(self, node: Node, slots: list[Slot], task: asyncio.Task[None]) -> None:
+    def _landed(self, node: BrokerQueue, slots: list[PartitionQueue], task: asyncio.Task[None]) -> None:
         node.task = None
         for slot in slots:
             slot.flying = False
@@ -263,7 +263,7 @@ class Sender:
             self.broken = problem
             self.broke.set()
 
-    async def _exchange(self, number: int, node: Node, slots: Sequence[Slot]) -> None:
+    async def _exchange(self, number: int, node: BrokerQueue, slots: Sequence[PartitionQueue]) -> None:
         try:
             await self._identify(slots)
             batches = [self._encoded(slot) for slot in slots]
@@ -281,7 +281,7 @@ class Sender:
         for slot in slots:
             self._judge(slot, codes.get((slot.topic, slot.partition), _NO_ANSWER))
 
-    async def _identify(self, slots: Sequence[Slot]) -> None:
+    async def _identify(self, slots: Sequence[PartitionQueue]) -> None:
         """Give each slot that has none a producer id; a slot that got one counts its sequence from 0."""
         if not self._options.idempotent:
             return
@@ -295,7 +295,7 @@ class Sender:
                 slot.producer = self.producer
                 slot.sequence = 0
 
-    def _encoded(self, slot: Slot) -> tuple[str, int, bytes, bytes]:
+    def _encoded(self, slot: PartitionQueue) -> tuple[str, int, bytes, bytes]:
         chunk = slot.take()
         if not chunk.body:
             self._time(chunk)
@@ -312,9 +312,9 @@ class Sender:
         elif chunk.times_refused or told is None or abs(given - told) > TOLERATED * 1000:
             chunk.retime(self.clock.at)
 
-    def _unanswered(self, node: Node, slots: Sequence[Slot], problem: LinkError) -> None:
+    def _unanswered(self, node: BrokerQueue, slots: Sequence[PartitionQueue], problem: LinkError) -> None:
         node.attempts += 1
-        waits = answer_of(problem.code) is Answer.OPERATOR if problem.code is not None else False
+        waits = answer_of(problem.code) is Action.OPERATOR if problem.code is not None else False
         node.not_before = monotonic() + _backoff(node.attempts, _STUBBORN if waits else _BUSY)
         node.trouble = str(problem) if problem.code is None else f"{problem} {remedy(problem.code, slots[0].topic)}"
         self._say("Kafka gives no answer.", problem=node.trouble)
@@ -323,24 +323,24 @@ class Sender:
             slot.take().uncertain |= problem.uncertain
             self._events.failed(slot.topic, "NO_ANSWER")
 
-    def _judge(self, slot: Slot, code: int) -> None:
+    def _judge(self, slot: PartitionQueue, code: int) -> None:
         chunk = slot.take()
         answer = answer_of(code)
-        if answer is Answer.CORRUPT:
+        if answer is Action.CORRUPT:
             chunk.corrupt += 1
-        if answer is Answer.CONFIRMED:
+        if answer is Action.CONFIRMED:
             self._confirm(slot, chunk)
-        elif answer is Answer.REBUILD and self._options.idempotent:
+        elif answer is Action.REBUILD and self._options.idempotent:
             self._rebuild(slot, chunk, code)
-        elif answer is Answer.RETIME and chunk.times_refused <= 1:
+        elif answer is Action.RETIME and chunk.times_refused <= 1:
             self._retime(slot, chunk, code)
         elif answer in _TAKEN_APART or chunk.corrupt >= _PATIENCE:
             self._take_apart(slot, chunk, code)
         else:
-            self._again(slot, code, _STUBBORN if answer is Answer.OPERATOR else _BUSY)
+            self._again(slot, code, _STUBBORN if answer is Action.OPERATOR else _BUSY)
             chunk.uncertain |= maybe_stored(code)
 
-    def _confirm(self, slot: Slot, chunk: Chunk) -> None:
+    def _confirm(self, slot: PartitionQueue, chunk: Chunk) -> None:
         records = len(chunk.records)
         if self._options.idempotent:
             slot.sequence = (slot.sequence + records) & SEQUENCES
@@ -353,7 +353,7 @@ class Sender:
         chunk.seal()
         self._events.confirmed(slot.topic, records, len(chunk.head) + len(chunk.body), waits, age)
 
-    def _retime(self, slot: Slot, chunk: Chunk, code: int) -> None:
+    def _retime(self, slot: PartitionQueue, chunk: Chunk, code: int) -> None:
         """Send the same again under another time: at first under the one that Kafka tells, and then under none."""
         chunk.times_refused += 1
         chunk.head = chunk.body = b""
@@ -363,7 +363,7 @@ class Sender:
         self.untimely()
         slot.not_before = monotonic() + (_SOON if chunk.times_refused == 1 else 0.0)
 
-    def _rebuild(self, slot: Slot, chunk: Chunk, code: int) -> None:
+    def _rebuild(self, slot: PartitionQueue, chunk: Chunk, code: int) -> None:
         """Leave this partition's sequence; others keep theirs, since nothing is wrong with them."""
         if self.producer == slot.producer:
             self.producer = None
@@ -374,7 +374,7 @@ class Sender:
         self._events.rebuilt(slot.topic, name_of(code))
         self._say("Records of a partition go on with a new producer id.", topic=slot.topic, error=name_of(code))
 
-    def _take_apart(self, slot: Slot, chunk: Chunk, code: int) -> None:
+    def _take_apart(self, slot: PartitionQueue, chunk: Chunk, code: int) -> None:
         if chunk.uncertain and self._options.idempotent:
             # A try without an answer may have been stored under these sequence numbers; numbers that are given to
             # other records afterwards would be taken for duplicates and dropped.
@@ -392,7 +392,7 @@ class Sender:
             self._again(slot, code, _STUBBORN)
             _LOG.error("Kafka refused a dead letter; it is kept.", topic=slot.topic, error=name_of(code))
 
-    def _again(self, slot: Slot, code: int, most: float) -> None:
+    def _again(self, slot: PartitionQueue, code: int, most: float) -> None:
         """Keep the chunk for another try."""
         slot.attempts += 1
         slot.not_before = monotonic() + _backoff(slot.attempts, most)

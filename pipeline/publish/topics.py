@@ -12,7 +12,7 @@ from aiokafka.protocol.admin import CreateTopicsRequest, DescribeConfigsRequest
 
 from pipeline.core.errors import StartError
 from pipeline.publish.cluster import Cluster, LinkError
-from pipeline.publish.error_codes import Answer, answer_of, name_of, remedy
+from pipeline.publish.error_codes import Action, answer_of, name_of, remedy
 from pipeline.publish.options import BY_KAFKA, STAMPED, CreateTopics, KafkaOptions
 
 _UNKNOWN = 3
@@ -74,7 +74,7 @@ async def _may_be_idempotent(cluster: Cluster) -> None:
             await cluster.new_producer()
         except LinkError as problem:
             # A Kafka that nobody has asked for a producer id yet is still loading.
-            if problem.code is None or answer_of(problem.code) is not Answer.RETRY or monotonic() > until:
+            if problem.code is None or answer_of(problem.code) is not Action.RETRY or monotonic() > until:
                 raise
             await asyncio.sleep(_LOOKS)
         else:

@@ -13,8 +13,8 @@ from typing import Any
 from pipeline.core.delivery import Fate, Ledger
 from pipeline.core.errors import Reason
 from pipeline.core.recent import Room
-from pipeline.devices.silence import Counts
-from pipeline.lorawan.statistics import Outcome, RawLedger
+from pipeline.devices.silence import SilenceCounts
+from pipeline.lorawan.statistics import FrameOutcome, FrameStatistics
 from pipeline.observe.metrics import Metrics
 
 _PAGE = """# Metrics
@@ -39,14 +39,14 @@ alone: 100,000 devices and 50 connectors stay under 2,000.
 def values(troubles: Iterable[str], kinds: Iterable[str]) -> dict[str, str]:
     """Return what each label may hold. troubles: why feeds reconnect; kinds: of datagrams."""
     return {
-        "age": f"how long it has been silent: {_list(Counts().silent)}",
+        "age": f"how long it has been silent: {_list(SilenceCounts().silent)}",
         "connector": "a name under `connectors`, or `vendor/device`",
         "error": "a name of Kafka's protocol errors, `NO_ANSWER`, or `RECORD_TOO_LARGE`",
         "fate": _list(fate.name.lower() for fate in Fate),
         "feed": "a name under `feeds`",
         "hash": "twelve hex digits; secrets and the device registry play no part",
         "kind": f"of datagrams: {_list(kinds)}; of frames and packets: `received`, `duplicate`, `reset`, `ok`",
-        "outcome": f"of reloads: `applied`, `refused`; of frames: {_list(each.value for each in Outcome)}",
+        "outcome": f"of reloads: `applied`, `refused`; of frames: {_list(each.value for each in FrameOutcome)}",
         "reason": f"of dead letters: [reasons.md](reasons.md); of reconnects: {_list(troubles)}",
         "topic": "a Kafka topic",
         "version": "of Headrace",
@@ -66,7 +66,7 @@ def exercised(troubles: Sequence[Enum], kinds: Sequence[Enum]) -> Metrics:
     gates = metrics.datagram_feed("gates", Ledger(), 1)
     gates.datagrams(kinds[0], 1)
     metrics.remembered = [Room("topics", 1)]
-    metrics.raw["gates"] = RawLedger()
+    metrics.raw["gates"] = FrameStatistics()
     metrics.costs = {"city-aq": 0.5}
     metrics.dead_lettered("city", Reason.MALFORMED)
     metrics.clock.learn(0.0, 0.0)
@@ -82,11 +82,11 @@ def exercised(troubles: Sequence[Enum], kinds: Sequence[Enum]) -> Metrics:
 def page() -> str:
     """Return the page, as Markdown."""
     from pipeline.feeds.mqtt.options import Trouble  # noqa: PLC0415 - the feeds' own lists
-    from pipeline.feeds.semtech_udp import Seen  # noqa: PLC0415
+    from pipeline.feeds.semtech_udp import HeardGateways  # noqa: PLC0415
 
-    families = sorted(exercised(list(Trouble), list(Seen)).registry.collect(), key=lambda family: family.name)
+    families = sorted(exercised(list(Trouble), list(HeardGateways)).registry.collect(), key=lambda family: family.name)
     rows = [_row(family) for family in families]
-    known = values([each.value for each in Trouble], [each.value for each in Seen])
+    known = values([each.value for each in Trouble], [each.value for each in HeardGateways])
     used = sorted({label for family in families for label in _labels(family)})
     labels = [f"| `{name}` | {known[name]} |" for name in used]
     return _PAGE.format(labels="\n".join(labels), metrics="\n".join(rows))

@@ -49,14 +49,14 @@ class Names:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-class Aside(NamedTuple):
+class LazyDetails(NamedTuple):
     """What goes with an uplink and is seldom asked for; each function makes it of what the dialect has kept."""
 
     receptions: Callable[[Any], tuple[Reception, ...]] = lambda _: ()
     names: Callable[[Any], Names] = lambda _: Names()
 
 
-_NOTHING = Aside()
+_NOTHING = LazyDetails()
 
 
 class Uplink(Struct):
@@ -81,7 +81,7 @@ class Uplink(Struct):
     dev_addr: str | None = None
     f_cnt: int | None = None
     said: Any = None
-    aside: Aside = _NOTHING
+    aside: LazyDetails = _NOTHING
     raw: bool = False
     mark: str = ""
 

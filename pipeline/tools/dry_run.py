@@ -11,7 +11,7 @@ from pipeline.encode.dead_letter import DeadLetters
 from pipeline.publish.accumulator import MAX_VALUE
 
 
-class Paper(Stage[Record]):
+class DryRunPublisher(Stage[Record]):
     """Takes the publisher's place behind the real stages; `take` sees each record, a dead letter too.
 
     What a publisher refuses by itself, a value above 64 KiB, becomes its dead letter here too.
@@ -26,7 +26,7 @@ class Paper(Stage[Record]):
         for record in batch.items:
             self._put(record, batch.delivery)
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """Nothing stays here."""
         return 0
 
@@ -41,7 +41,7 @@ class Paper(Stage[Record]):
         delivery.seal(Fate.DEAD_LETTERED if record.message is None else Fate.PUBLISHED)
 
 
-class Deaf:
+class NullEvents:
     """RefusalEvents that nobody hears."""
 
     def dead_lettered(self, feed: str, reason: Reason) -> None:

@@ -13,7 +13,7 @@ from pipeline.core.logs import printable
 from pipeline.core.record import KEPT, SIZE
 from pipeline.encode.dead_letter import TYPE
 from pipeline.encode.device_event import TYPE as EVENT_TYPE
-from pipeline.publish.consumer import Reader, StoredRecord
+from pipeline.publish.consumer import StoredRecord, TopicReader
 from pipeline.publish.options import KafkaOptions
 
 
@@ -55,7 +55,7 @@ async def follow(options: KafkaOptions, wanted: Follow) -> AsyncGenerator[Stored
     Raises:
         StartError: Kafka or the topic is not there, or may not be read.
     """
-    reader = Reader(options, wanted.topic)
+    reader = TopicReader(options, wanted.topic)
     left = wanted.count
     try:
         beginning = wanted.beginning or (wanted.until_end and wanted.since is None)

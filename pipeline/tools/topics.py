@@ -14,7 +14,7 @@ from hashlib import sha256
 from shlex import quote
 
 from pipeline.build import options as wiring
-from pipeline.config.kafka import CreateTopics
+from pipeline.config.kafka import CreateTopicsConfig
 from pipeline.config.root import Config
 from pipeline.config.values import spell_seconds
 
@@ -57,7 +57,7 @@ class Right:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TopicsPlan:
     """All of it. rights: of a worker. readers: of `tail` and `replay` on top."""
 
     file: str
@@ -75,10 +75,10 @@ def plan(
     principal: str | None = None,
     partitions: int | None = None,
     replicas: int | None = None,
-) -> Plan:
+) -> TopicsPlan:
     """Return what the configuration needs; the arguments take the place of what it says, or does not say."""
     creates = config.kafka.create_topics
-    wanted = creates or CreateTopics(partitions=_DEFAULT_PARTITIONS)
+    wanted = creates or CreateTopicsConfig(partitions=_DEFAULT_PARTITIONS)
     changes = {"partitions": partitions, "replication_factor": replicas}
     wanted = wanted.model_copy(update={key: value for key, value in changes.items() if value is not None})
     kafka = config.kafka.model_copy(update={"create_topics": wanted})
@@ -96,7 +96,7 @@ def plan(
         )
         for name, each in settings.items()
     )
-    return Plan(
+    return TopicsPlan(
         file=file,
         bootstrap=",".join(config.kafka.bootstrap_servers),
         principal=principal or _principal(config),
@@ -126,7 +126,7 @@ _KEPT = 200
 _DIGEST = 8
 
 
-def table(plan: Plan) -> str:
+def table(plan: TopicsPlan) -> str:
     """Write it for a person."""
     head = ("topic", "holds", "partitions", "replicas", "cleanup", "retention")
     rows = [
@@ -140,7 +140,7 @@ def table(plan: Plan) -> str:
     return "\n".join([*lines, *(f"  {line}" for line in _columns(cells)), *([""] if said else []), *said])
 
 
-def remarks(plan: Plan) -> Iterator[str]:
+def remarks(plan: TopicsPlan) -> Iterator[str]:
     """Yield what the plan leaves to the brokers, why, and what would set it."""
     if any("min.insync.replicas" not in topic.settings for topic in plan.topics):
         replicas = plan.topics[0].replicas
@@ -153,12 +153,12 @@ def remarks(plan: Plan) -> Iterator[str]:
         yield "configuration, or `retention.ms` in its `kafka.create_topics.configs`, sets it."
 
 
-def script(plan: Plan) -> str:
+def script(plan: TopicsPlan) -> str:
     """Write it as a shell script for Kafka's own tools; it may be run again."""
     return "\n".join(_script(plan))
 
 
-def strimzi(plan: Plan) -> str:
+def strimzi(plan: TopicsPlan) -> str:
     """Write it as KafkaTopic and KafkaUser resources."""
     parts = ["\n".join(_topic(each)) for each in plan.topics]
     return "\n---\n".join([f"{_STRIMZI}{parts[0]}", *parts[1:], "\n".join(_user(plan))])
@@ -192,7 +192,7 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _script(plan: Plan) -> Iterator[str]:
+def _script(plan: TopicsPlan) -> Iterator[str]:
     yield _SCRIPT.format(file=plan.file.replace("\n", " "), bootstrap=plan.bootstrap, principal=_word(plan.principal))
     yield from (f"# {remark}" for remark in remarks(plan))
     for topic in plan.topics:
@@ -231,7 +231,7 @@ def _topic(topic: Topic) -> Iterator[str]:
     yield from (f"    {name}: {json.dumps(value)}" for name, value in topic.settings.items())
 
 
-def _user(plan: Plan) -> Iterator[str]:
+def _user(plan: TopicsPlan) -> Iterator[str]:
     name = plan.principal.removeprefix("User:")
     yield "apiVersion: kafka.strimzi.io/v1"
     yield "kind: KafkaUser"
@@ -264,8 +264,8 @@ def _resource(name: str) -> str:
     return plain if plain == name else f"{plain}-{sha256(name.encode()).hexdigest()[:_DIGEST]}"
 
 
-WRITERS: Mapping[str, Callable[[Plan], str]] = {"table": table, "sh": script, "strimzi": strimzi}
+WRITERS: Mapping[str, Callable[[TopicsPlan], str]] = {"table": table, "sh": script, "strimzi": strimzi}
 """Every format, by its name."""
 
 
-__all__ = ["WRITERS", "Plan", "plan"]
+__all__ = ["WRITERS", "TopicsPlan", "plan"]

@@ -113,7 +113,7 @@ class CrashGuard:
             self._file = None
 
 
-class Careful(Stage[Message]):
+class GuardedStage(Stage[Message]):
     """The stage before the others of a feed while the guard is careful."""
 
     def __init__(self, guard: CrashGuard, out: Stage[Message], refusals: Refusals) -> None:
@@ -135,7 +135,7 @@ class Careful(Stage[Message]):
             self._out.put(Batch(batch.delivery, [message]))
             self._guard.put_down()
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """Nothing stays here."""
         return 0
 

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 
 from pipeline.build import options as wiring
-from pipeline.build.context import Shared
+from pipeline.build.context import WorkerContext
 from pipeline.config.feeds import SemtechUdpFeedConfig as UdpConfig
 from pipeline.config.root import Config
 from pipeline.core.delivery import Batch, Ledger, Message, Stage
@@ -23,10 +23,10 @@ from pipeline.feeds.semtech_udp import SemtechUdpFeed
 from pipeline.observe.health import FeedHealth, Health
 from pipeline.observe.metrics import FeedMetrics, Metrics
 from pipeline.publish import Publisher
-from pipeline.worker.crash_guard import Careful, CrashGuard
+from pipeline.worker.crash_guard import CrashGuard, GuardedStage
 
 
-class Switch(Stage[Message]):
+class SwappableStage(Stage[Message]):
     """Passes everything on; what follows is exchanged between two batches, and no message is lost or overtaken."""
 
     def __init__(self, stage: Stage[Message]) -> None:
@@ -36,9 +36,9 @@ class Switch(Stage[Message]):
         """Pass the batch on."""
         self.stage.put(batch)
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """Nothing stays here."""
-        return self.stage.kept()
+        return self.stage.pending()
 
     async def drain(self, deadline: float) -> None:
         """Let what follows pass on what it keeps."""
@@ -60,13 +60,13 @@ AnyFeed = MqttFeed | SemtechUdpFeed
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class FeedContext:
     """What all feeds share. state: the folder that outlives the process, or None."""
 
     publisher: Publisher
     metrics: Metrics
     health: Health
-    shared: Shared
+    shared: WorkerContext
     guard: CrashGuard
     failpoint: Callable[[str], None]
     state: Path | None
@@ -79,15 +79,15 @@ class Running:
     source: AnyFeed
     events: FeedMetrics
     ledger: Ledger
-    switch: Switch
+    switch: SwappableStage
     first: Stage[Message]
     task: asyncio.Task[None] | None = None
 
 
-class FeedSet:
+class FeedSupervisor:
     """Made on the loop that it runs on. A feed that fails for good at the start ends `run`; later it is tried again."""
 
-    def __init__(self, config: Config, around: Around) -> None:
+    def __init__(self, config: Config, around: FeedContext) -> None:
         self._around = around
         self._feeds = {name: self._made(config, name, Ledger()) for name in config.feeds}
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -160,7 +160,7 @@ class FeedSet:
 
     def _made(self, config: Config, name: str, ledger: Ledger) -> Running:
         around, feed = self._around, config.feeds[name]
-        switch = Switch(self.stages(config, name))
+        switch = SwappableStage(self.stages(config, name))
         problem: Callable[[], str] = str
         source: AnyFeed
         if isinstance(feed, UdpConfig):
@@ -180,7 +180,7 @@ class FeedSet:
         if not around.guard.careful:
             return first
         refusals = Refusals(name, wiring.dead_letters(config), around.publisher, around.metrics)
-        return Careful(around.guard, first, refusals)
+        return GuardedStage(around.guard, first, refusals)
 
     def _start(self, each: Running, work: Coroutine[Any, Any, None]) -> None:
         each.task = asyncio.create_task(work, name=f"feed {each.source.name}")

@@ -23,27 +23,27 @@ from pipeline.core.errors import ConfigError, HeadraceError
 from pipeline.core.logs import Log
 from pipeline.core.threads import StuckError, apart
 from pipeline.devices.registry import TakesDevices
-from pipeline.http.server import Admin
-from pipeline.observe.health import InForce
-from pipeline.plugins.registry import Found
+from pipeline.http.server import AdminServer
+from pipeline.observe.health import ConfigStatus
+from pipeline.plugins.registry import FoundConnector
 from pipeline.publish import Publisher
-from pipeline.worker.feeds import FeedSet
+from pipeline.worker.feeds import FeedSupervisor
 from pipeline.worker.process import Systemd
 
 if TYPE_CHECKING:
-    from pipeline.conformance.examples import Fault
+    from pipeline.conformance.examples import ExampleFault
 
 _LOG = Log(__name__)
 _PATIENCE = 60.0  # seconds; 100,000 devices are read in two
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
+class ReloadTargets:
     """What a reload may touch. devices: all that look devices up; taken: who else wants to know what is in force."""
 
-    feeds: FeedSet
+    feeds: FeedSupervisor
     publisher: Publisher
-    admin: Admin
+    admin: AdminServer
     devices: Sequence[TakesDevices]
     taken: Callable[[Config], None]
 
@@ -59,8 +59,8 @@ class Reload:
         self,
         loaded: Loaded,
         read: Callable[[], Loaded],
-        touched: Touched,
-        in_force: InForce,
+        touched: ReloadTargets,
+        in_force: ConfigStatus,
         systemd: Systemd,
         *,
         patience: float = _PATIENCE,
@@ -100,13 +100,13 @@ class Reload:
         except HeadraceError as problem:
             self._keep(str(problem).splitlines())
         except Exception as bug:  # noqa: BLE001 - logged; messages go on as before
-            self._in_force.kept([f"A bug of ours: {type(bug).__name__}."])
+            self._in_force.reload_failed([f"A bug of ours: {type(bug).__name__}."])
             _LOG.bug("SIGHUP: refused by a bug of ours, what is in use stays. Please report it.")
         else:
             await self._apply(loaded.config, change, stages)
 
     def _keep(self, why: list[str]) -> None:
-        self._in_force.kept(why)
+        self._in_force.reload_failed(why)
         _LOG.error("SIGHUP: refused, what is in use stays.", problem=why)
 
     def _looked_at(self) -> tuple[Loaded, Changes]:
@@ -167,7 +167,7 @@ class Reload:
         _LOG.info("SIGHUP: the configuration is reloaded.", hash=self._in_force.hash, **told)
 
 
-def _faults(found: Found) -> Iterator[Fault]:
+def _faults(found: FoundConnector) -> Iterator[ExampleFault]:
     """Yield what a connector's examples do not become."""
     from pipeline.conformance.examples import Bench, faults  # noqa: PLC0415 - nothing else of a worker needs it
 

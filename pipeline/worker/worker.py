@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Literal
 
 from pipeline.build import options as wiring
-from pipeline.build.context import Shared
+from pipeline.build.context import WorkerContext
 from pipeline.config.loading import Loaded
 from pipeline.config.root import Config
 from pipeline.config.rules import holds_frames
@@ -20,22 +20,22 @@ from pipeline.core.clock import CLOCK
 from pipeline.core.errors import Reason, StartError
 from pipeline.core.logs import Log
 from pipeline.core.record import Record
-from pipeline.devices.registry import Directory
-from pipeline.devices.silence_watch import SilentDevices, SilentEvents, now
+from pipeline.devices.registry import CurrentRegistry
+from pipeline.devices.silence_watch import SilenceWatch, SilentEvents, now
 from pipeline.devices.unknown import UnknownDevices
 from pipeline.feeds.mqtt.options import Trouble
-from pipeline.feeds.semtech_udp import Seen
-from pipeline.http.server import Admin
+from pipeline.feeds.semtech_udp import HeardGateways
+from pipeline.http.server import AdminServer
 from pipeline.observe.health import Health, LoopLag, pages
 from pipeline.observe.metrics import Metrics
-from pipeline.observe.page import Letters, Newest, Page, Sources, about
+from pipeline.observe.page import LatestEntities, RecentDeadLetters, Sources, StatusPage, about
 from pipeline.publish import Publisher
 from pipeline.state.store import Store
 from pipeline.worker import process
 from pipeline.worker.crash_guard import CrashGuard
-from pipeline.worker.feeds import Around, FeedSet
+from pipeline.worker.feeds import FeedContext, FeedSupervisor
 from pipeline.worker.process import Systemd
-from pipeline.worker.reload import Reload, Touched
+from pipeline.worker.reload import Reload, ReloadTargets
 
 _LOG = Log(__name__)
 _HEALTHY_SECONDS = 60.0  # a life that lasted so long was not killed by its first messages
@@ -63,18 +63,22 @@ class Worker:
     def __init__(self, loaded: Loaded) -> None:
         self._config = config = loaded.config
         self._letters = wiring.dead_letters(config)
-        self._metrics = Metrics(_version(), [trouble.value for trouble in Trouble], [seen.value for seen in Seen])
+        self._metrics = Metrics(
+            _version(), [trouble.value for trouble in Trouble], [seen.value for seen in HeardGateways]
+        )
         self._failpoint = failpoint.from_environment(os.environ)
         self._publisher = Publisher(wiring.kafka_options(config), self._refused, self._metrics.publish, self._failpoint)
         self._metrics.gauges = self._publisher.gauges
-        self._directory = directory = Directory(config.registered)
+        self._directory = directory = CurrentRegistry(config.registered)
         self._lag = LoopLag()
         self._metrics.lag = self._lag.worst
         self._health = Health(_version(), self._lag, lambda: self._publisher.trouble)
         self._metrics.in_force = self._health.config
         self._metrics.clock = CLOCK
         self._health.clock = lambda: CLOCK.problem
-        self._admin = Admin(pages(self._metrics.exposition, self._health), wiring.admin_token(config), self._page())
+        self._admin = AdminServer(
+            pages(self._metrics.exposition, self._health), wiring.admin_token(config), self._page()
+        )
         self._systemd = Systemd()
         state = wiring.state_folder(config)
         self._unknown = UnknownDevices(state)
@@ -82,8 +86,8 @@ class Worker:
         self._metrics.store = self._store = Store(state)
         self._health.state = lambda: self._store.trouble
         self._health.holds = lambda: holds_frames(self._config)
-        shared = Shared(directory, self._store, self._unknown)
-        shared.watch = self._metrics.silent = self._silent = SilentDevices(self._store, state, shared.raw)
+        shared = WorkerContext(directory, self._store, self._unknown)
+        shared.watch = self._metrics.silent = self._silent = SilenceWatch(self._store, state, shared.raw)
         self._silent.devices.made_room = shared.rooms.look_up_anew
         self._metrics.remembered = [*shared.rooms, self._silent.devices, self._silent.gateways]
         self._silent.events = SilentEvents(self._store, self._publisher, now)
@@ -92,8 +96,8 @@ class Worker:
         self._metrics.costs = shared.costs
         self._metrics.slow = shared.slow
         parts = (self._publisher, self._metrics, self._health, shared, self._guard, self._failpoint, state)
-        self._feeds = FeedSet(config, Around(*parts))
-        touched = Touched(self._feeds, self._publisher, self._admin, [directory, self._unknown], self._take)
+        self._feeds = FeedSupervisor(config, FeedContext(*parts))
+        touched = ReloadTargets(self._feeds, self._publisher, self._admin, [directory, self._unknown], self._take)
         self._reload = Reload(loaded, loaded.reread, touched, self._health.config, self._systemd)
         self._stop = asyncio.Event()
 
@@ -107,11 +111,11 @@ class Worker:
             told = config.silent_devices.events
             self._silent.events.tell = (config.tenant, config.device_events_topic) if told else None
 
-    def _page(self) -> Page:
-        newest, letters = Newest(), Letters()
+    def _page(self) -> StatusPage:
+        newest, letters = LatestEntities(), RecentDeadLetters()
         self._publisher.seen_by(newest.note, letters.note)
         known, silent = lambda: about(self._config), lambda: self._silent.latest(_SILENT_SHOWN)
-        return Page(
+        return StatusPage(
             Sources(
                 about=known,
                 metrics=self._metrics,

@@ -16,7 +16,7 @@ from pipeline.core.delivery import Message
 from pipeline.core.record import decode_headers
 from pipeline.encode.ngsi_ld import recorded_header
 from pipeline.models import MODELS
-from pipeline.normalise.attribute import Slot, slots_of
+from pipeline.normalise.attribute import AttributeRule, slots_of
 from pipeline.normalise.binding import Binding, Fixed, FromTopic, ObservedAt, Source
 from tests.pipeline.flow import ARRIVAL, plan_of
 from tests.support.records import assert_record, simplified
@@ -77,7 +77,7 @@ def published(connector: Connector, observation: Observation, fields: Fields) ->
     return {name: value for name, value in simplified(made).items() if name not in {*BESIDES, *model.time}}
 
 
-def device_slots(connector: Connector) -> tuple[Slot, ...]:
+def device_slots(connector: Connector) -> tuple[AttributeRule, ...]:
     """Compile the attributes of the Device entity: each is one of the model, in a unit that it accepts."""
     bound = Binding("d", "1", "Device", FromTopic("device"), sources(connector.device))
     return slots_of(bound, MODELS["Device"])

@@ -7,9 +7,9 @@ import pytest
 
 from pipeline.core.delivery import Fate
 from pipeline.core.errors import Reason
-from pipeline.devices.silence import Counts
-from pipeline.feeds.semtech_udp import Seen
-from pipeline.lorawan.statistics import Outcome
+from pipeline.devices.silence import SilenceCounts
+from pipeline.feeds.semtech_udp import HeardGateways
+from pipeline.lorawan.statistics import FrameOutcome
 from tests.deploy.dashboards import (
     GRAFANA,
     RUNBOOK,
@@ -28,9 +28,9 @@ EXCUSED: dict[str, str] = {}
 VALUES = {
     "fate": [each.name.lower() for each in Fate],
     "reason": [each.value for each in Reason],
-    "outcome": [each.value for each in Outcome],
-    "age": [*Counts().silent],
-    "kind": ["received", "ok", "duplicate", "reset", "refused", *(each.value for each in Seen)],
+    "outcome": [each.value for each in FrameOutcome],
+    "age": [*SilenceCounts().silent],
+    "kind": ["received", "ok", "duplicate", "reset", "refused", *(each.value for each in HeardGateways)],
 }
 """The closed lists of labels."""
 SELECTOR = re.compile(r"headrace_\w+\{([^}]*)\}")

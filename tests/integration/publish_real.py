@@ -96,7 +96,7 @@ class Real:
 
     async def drain(self, seconds: float = 20.0) -> None:
         await self.publisher.drain(time.monotonic() + seconds)
-        assert not self.publisher.kept()
+        assert not self.publisher.pending()
 
     async def close(self, seconds: float = 2.0) -> None:
         await self.publisher.close(time.monotonic() + seconds)

@@ -312,7 +312,7 @@ class TestFaults:
                 async with asyncio.timeout(30):
                     await real.publisher.drain(time.monotonic() + 1.0)
                     await real.publisher.close(time.monotonic() + 0.5)
-                assert real.publisher.kept() == real.ledger.in_flight() == 50_000
+                assert real.publisher.pending() == real.ledger.in_flight() == 50_000
 
         asyncio.run(work())
         if fate == "stalled":

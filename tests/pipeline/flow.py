@@ -19,7 +19,7 @@ from pipeline.normalise.attribute import slots_of
 from pipeline.normalise.binding import Binding, FromField, ObservedAt, Position, Source
 from pipeline.normalise.decode import Decode
 from pipeline.normalise.normalise import Normalise
-from pipeline.normalise.plan import Plan, Terms
+from pipeline.normalise.plan import Plan, StreamTerms
 from pipeline.normalise.route import Route, Router
 
 ARRIVAL = 1_769_000_001_000
@@ -68,7 +68,7 @@ def plan_of(binding: Binding = AIR, room: Room | None = None, **changes: Any) ->
         tenant="bench",
         feed="city",
         topic=f"bench.{model.name}.v1",
-        terms=Terms("public", "https://creativecommons.org/licenses/by/4.0/"),
+        terms=StreamTerms("public", "https://creativecommons.org/licenses/by/4.0/"),
         room=room,
     )
 
@@ -85,7 +85,7 @@ class Memory:
             self.records.append(record)
             batch.delivery.seal(Fate.DEAD_LETTERED if record.message is None else Fate.PUBLISHED)
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         return 0
 
     async def drain(self, deadline: float) -> None: ...

@@ -11,11 +11,11 @@ import yaml
 
 from pipeline import config
 from pipeline.build import options as wiring
-from pipeline.build.context import Shared
+from pipeline.build.context import WorkerContext
 from pipeline.core.delivery import Batch, Lane, Ledger, Message
 from pipeline.core.record import Record
-from pipeline.devices.registry import Devices, Directory
-from pipeline.devices.silence_watch import SilentDevices
+from pipeline.devices.registry import CurrentRegistry, DeviceRegistry
+from pipeline.devices.silence_watch import SilenceWatch
 from pipeline.state.store import Store
 from tests.pipeline.flow import ARRIVAL, Memory
 
@@ -53,10 +53,10 @@ class NetworkFlow:
         self.ledger = Ledger()
         self.lane: Lane[None] = Lane(None, 100_000, ledger=self.ledger)
         self.config = config.parse(written(folder, devices, **feed), str(folder / "city.yaml"), {}).config
-        self.directory = Directory(self.config.registered)
+        self.directory = CurrentRegistry(self.config.registered)
         self.strangers: list[str] = []
-        self.shared = Shared(self.directory, Store(None), self)
-        self.watch = self.shared.watch = SilentDevices(self.shared.store, None, self.shared.raw, lambda: ARRIVAL)
+        self.shared = WorkerContext(self.directory, Store(None), self)
+        self.watch = self.shared.watch = SilenceWatch(self.shared.store, None, self.shared.raw, lambda: ARRIVAL)
         self.first = wiring.router(
             self.config,
             "city",
@@ -72,7 +72,7 @@ class NetworkFlow:
         assert arrival
         self.strangers.append(eui)
 
-    def take(self, devices: Devices) -> None:
+    def take(self, devices: DeviceRegistry) -> None:
         """Put another registry in force."""
         self.directory.take(devices)
 

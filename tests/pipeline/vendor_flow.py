@@ -10,7 +10,7 @@ import yaml
 
 from pipeline import config
 from pipeline.build import options as wiring
-from pipeline.build.context import Shared
+from pipeline.build.context import WorkerContext
 from pipeline.core.delivery import Batch, Lane, Ledger, Message
 from pipeline.core.record import Record
 from pipeline.state.store import Store
@@ -54,7 +54,7 @@ class VendorFlow:
         letters = wiring.dead_letters(read)
         ends: dict[str, Any] = {"publisher": self.memory, "letters": letters, "events": self.memory}
         self.kept = store is not None
-        self.router = wiring.router(read, "city", **ends, shared=Shared(store=store))
+        self.router = wiring.router(read, "city", **ends, shared=WorkerContext(store=store))
 
     def put(self, *payloads: bytes, device: str = "0001", later: int = 0, **message: Any) -> list[Record]:
         """Send payloads through, `later` ms after the first ones, and return the records that they became."""

@@ -18,7 +18,7 @@ from connectors.network_servers.reading import HIGHEST_PORT, address_of, gateway
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.times import LATEST
 from pipeline.sdk.dialect import Said
-from pipeline.sdk.uplink import Aside, Names, Reception, Uplink, eui_of
+from pipeline.sdk.uplink import LazyDetails, Names, Reception, Uplink, eui_of
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
@@ -178,4 +178,4 @@ def _json(value: Value) -> Any:  # noqa: ANN401 - JSON holds anything
     return getattr(value, kind)
 
 
-_ASIDE = Aside(_receptions, _names)
+_ASIDE = LazyDetails(_receptions, _names)

@@ -12,7 +12,7 @@ from connectors.network_servers.proto import chirpstack_v3_pb2 as messages
 from connectors.network_servers.proto.chirpstack import clock, milliseconds, parsed, words
 from connectors.network_servers.reading import address, gateway, number, place, port
 from pipeline.sdk.dialect import Said
-from pipeline.sdk.uplink import Aside, Names, Reception, Uplink, eui
+from pipeline.sdk.uplink import LazyDetails, Names, Reception, Uplink, eui
 
 _CLASSES: dict[str, type[Message]] = {
     "up": messages.UplinkEvent,
@@ -82,4 +82,4 @@ def _receptions(said: messages.UplinkEvent) -> tuple[Reception, ...]:
     )
 
 
-_ASIDE = Aside(_receptions, _names)
+_ASIDE = LazyDetails(_receptions, _names)

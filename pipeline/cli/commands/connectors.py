@@ -15,7 +15,7 @@ from pipeline.config import connector_folders, extended
 from pipeline.config.findings import did_you_mean
 from pipeline.core.errors import ConfigError, StartError
 from pipeline.core.logs import printable
-from pipeline.plugins.registry import Broken, Found, OwnFormat, Registry
+from pipeline.plugins.registry import BrokenConnector, ConnectorCatalogue, FoundConnector, OwnFormat
 from pipeline.sdk.connector import Connector, Observation
 
 _LIST = """  headrace connectors list
@@ -76,7 +76,7 @@ def _write(parsed: argparse.Namespace, plain: object, lines: Sequence[str]) -> N
     sys.stdout.write(f"{text}\n")
 
 
-def _registry(parsed: argparse.Namespace) -> Registry:
+def _registry(parsed: argparse.Namespace) -> ConnectorCatalogue:
     for path in parsed.path:
         if not Path(path).is_dir():
             raise StartError(f"{path} is no folder: `--path` takes a folder of connectors.")
@@ -148,7 +148,7 @@ def _check(parsed: argparse.Namespace) -> int:
     return commands.START_ERROR if failed else commands.OK
 
 
-def _chosen(parsed: argparse.Namespace) -> tuple[list[Found], list[Broken], list[OwnFormat]]:
+def _chosen(parsed: argparse.Namespace) -> tuple[list[FoundConnector], list[BrokenConnector], list[OwnFormat]]:
     what = parsed.what
     if (what is None) != parsed.all:
         raise ConfigError("Say which: headrace connectors check PATH, or vendor/device, or --all.")
@@ -173,7 +173,7 @@ def _inside(file: str, path: Path) -> bool:
     return path.resolve() in (resolved, *resolved.parents)
 
 
-def _named(registry: Registry, name: str) -> Found:
+def _named(registry: ConnectorCatalogue, name: str) -> FoundConnector:
     found = registry.get(name)
     if found is not None:
         return found
@@ -186,7 +186,7 @@ def _named(registry: Registry, name: str) -> Found:
 
 
 def _told(proof: Any) -> list[str]:  # noqa: ANN401 - a Proof, whose module is imported late
-    found: Found = proof.found
+    found: FoundConnector = proof.found
     count = len(found.connector.examples)
     lines = [f"{', '.join(found.names)}  {proof.level}  {_here(found)}"]
     lines.append(f"    examples: {count}, random and truncated payloads: {proof.tried}")
@@ -202,7 +202,7 @@ def _told_of_format(proof: Any) -> list[str]:  # noqa: ANN401 - a FormatProof, w
     return lines + [f"    to be sure of it, {asked}" for asked in proof.missing]
 
 
-def _plain(found: Found) -> dict[str, Any]:
+def _plain(found: FoundConnector) -> dict[str, Any]:
     connector = found.connector
     observations = [*connector.observed(), *_device(connector)]
     return {
@@ -239,7 +239,7 @@ def _place(connector: Connector) -> str:
     return "given by the configuration" if place is None else f"fields {place.longitude}, {place.latitude}"
 
 
-def _here(found: Found) -> str:
+def _here(found: FoundConnector) -> str:
     return _shown(found.where)
 
 

@@ -68,7 +68,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pipeline.tools import replay
 
     chosen = {"again": parsed.again, "dismiss": parsed.dismiss, "dry_run": parsed.dry_run}
-    wanted = replay.Wanted(reasons=frozenset(parsed.reason), since=since, **chosen)
+    wanted = replay.ReplaySelection(reasons=frozenset(parsed.reason), since=since, **chosen)
     try:
         report = event_loop.run(replay.replay(loaded.config, wanted, _Progress().told))
     except KeyboardInterrupt:

@@ -154,7 +154,7 @@ def run(parsed: argparse.Namespace) -> int:
     address, token = wiring.admin_address(loaded.config), wiring.admin_token(loaded.config)
     live = sys.stdout.isatty() and parsed.format == "text" and parsed.count is None
     try:
-        _follow(lambda: asking.ask(*address, token and token()), parsed, live=live)
+        _follow(lambda: asking.fetch_snapshot(*address, token and token()), parsed, live=live)
     except KeyboardInterrupt:
         pass
     except (LookupError, TypeError, ValueError, AttributeError) as problem:  # a figure that is not what it should be

@@ -55,7 +55,7 @@ class ConnectionFailedError(HeadraceError):
 
 
 @dataclass(slots=True)
-class Row:
+class RepeatedCause:
     """The last problem, and how many times in a row it came."""
 
     client_id: str

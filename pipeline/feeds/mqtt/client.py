@@ -170,7 +170,7 @@ _NEW_SUBSCRIPTIONS_ONLY = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BrokerAnswer:
     """What CONNACK or DISCONNECT said: an MQTT 5 reason code (section 2.4), also for 3.1.1, and its name."""
 
     code: int
@@ -178,10 +178,10 @@ class Answer:
     session_present: bool = False
 
 
-class Answers(Protocol):
+class BrokerAnswers(Protocol):
     """Who hears the broker's answers."""
 
-    def on_connack(self, answer: Answer) -> None:
+    def on_connack(self, answer: BrokerAnswer) -> None:
         """Hear the answer to CONNECT; messages may follow at once."""
 
     def on_suback(self, packet_id: int, codes: Sequence[int]) -> None:
@@ -190,14 +190,14 @@ class Answers(Protocol):
     def on_unsuback(self, packet_id: int) -> None:
         """Hear that an UNSUBSCRIBE was done."""
 
-    def on_disconnect(self, answer: Answer) -> None:
+    def on_disconnect(self, answer: BrokerAnswer) -> None:
         """Hear why the broker goes (MQTT 5)."""
 
 
 class PahoClient(Client):
     """One connection's packets. What is to be sent collects in `outbox`, whole packets in order."""
 
-    def __init__(self, options: MqttOptions, answers: Answers) -> None:
+    def __init__(self, options: MqttOptions, answers: BrokerAnswers) -> None:
         self.version5 = options.version == "5"
         super().__init__(
             CallbackAPIVersion.VERSION2,
@@ -246,7 +246,7 @@ class PahoClient(Client):
             self._send_pubcomp(int.from_bytes(body[:2], "big"))
             return
         if command == _CONNACK and not self.version5 and body[1:] == b"\x01":
-            self._answers.on_connack(Answer(UNSUPPORTED_VERSION, "Unsupported protocol version"))
+            self._answers.on_connack(BrokerAnswer(UNSUPPORTED_VERSION, "Unsupported protocol version"))
             return
         if self.version5:
             body = lean(command, body)
@@ -309,9 +309,9 @@ class PahoClient(Client):
         properties.SessionExpiryInterval = self._options.session_expiry
         return properties
 
-    def _listen(self, answers: Answers) -> None:
+    def _listen(self, answers: BrokerAnswers) -> None:
         def connack(_client: object, _data: object, flags: Any, reason: Any, _properties: object) -> None:  # noqa: ANN401
-            answers.on_connack(Answer(reason.value, str(reason), bool(flags.session_present)))
+            answers.on_connack(BrokerAnswer(reason.value, str(reason), bool(flags.session_present)))
 
         def suback(_client: object, _data: object, packet_id: int, reasons: Any, _properties: object) -> None:  # noqa: ANN401
             answers.on_suback(packet_id, [reason.value for reason in reasons])
@@ -320,7 +320,7 @@ class PahoClient(Client):
             answers.on_unsuback(packet_id)
 
         def disconnect(_client: object, _data: object, _flags: object, reason: Any, _properties: object) -> None:  # noqa: ANN401
-            answers.on_disconnect(Answer(reason.value, str(reason)))
+            answers.on_disconnect(BrokerAnswer(reason.value, str(reason)))
 
         self.on_connect = connack
         self.on_subscribe = suback

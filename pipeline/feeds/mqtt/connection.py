@@ -13,7 +13,7 @@ from pipeline.core.clock import CLOCK
 from pipeline.core.delivery import Batch, Lane, Ledger, Message, Stage
 from pipeline.core.logs import Log
 from pipeline.feeds.mqtt.causes import After, ConnectionFailedError
-from pipeline.feeds.mqtt.client import READ_SIZE, Answer, BrokerSocket, PahoClient, pending, read_size, refuses_us
+from pipeline.feeds.mqtt.client import READ_SIZE, BrokerAnswer, BrokerSocket, PahoClient, pending, read_size, refuses_us
 from pipeline.feeds.mqtt.options import FeedEvents, MqttOptions, Trouble
 from pipeline.feeds.mqtt.packets import Frames, ProtocolError
 from pipeline.feeds.mqtt.writer import Writer
@@ -51,7 +51,7 @@ class Connection:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.client = PahoClient(options, self)
-        self.connack: asyncio.Future[Answer] = self._loop.create_future()
+        self.connack: asyncio.Future[BrokerAnswer] = self._loop.create_future()
         self.ended: asyncio.Future[ConnectionFailedError] = self._loop.create_future()
         self._options, self._ledger, self._events, self._failpoint, self._out = options, ledger, events, failpoint, out
         self._frames = Frames(version5=self.client.version5, max_payload=options.max_payload)
@@ -134,7 +134,7 @@ class Connection:
 
     # What the broker answers: mqtt_client.Answers
 
-    def on_connack(self, answer: Answer) -> None:
+    def on_connack(self, answer: BrokerAnswer) -> None:
         """Open the lane before the first message, which may stand right behind CONNACK."""
         if answer.code < FIRST_FAILURE and self._lane is None:
             window = self._options.max_in_flight
@@ -153,7 +153,7 @@ class Connection:
         """Tell whoever waits for UNSUBACK."""
         self.on_suback(packet_id, ())
 
-    def on_disconnect(self, answer: Answer) -> None:
+    def on_disconnect(self, answer: BrokerAnswer) -> None:
         """End with the broker's reason (MQTT 5 section 3.14.2.1)."""
         said = f": {answer.reason}"
         if answer.code == _TAKEN_OVER:

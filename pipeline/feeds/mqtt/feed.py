@@ -18,9 +18,9 @@ from pipeline.core.delivery import MAX_WEIGHT, Ledger, Message, Stage
 from pipeline.core.errors import StartError
 from pipeline.core.files import document, replace
 from pipeline.core.logs import Log
-from pipeline.core.threads import in_thread
-from pipeline.feeds.mqtt.causes import ConnectionFailedError, Row, fewer_filters, most_filters
-from pipeline.feeds.mqtt.client import Answer, BrokerSocket, UnreadableError, refuses_us
+from pipeline.core.threads import run_detached
+from pipeline.feeds.mqtt.causes import ConnectionFailedError, RepeatedCause, fewer_filters, most_filters
+from pipeline.feeds.mqtt.client import BrokerAnswer, BrokerSocket, UnreadableError, refuses_us
 from pipeline.feeds.mqtt.connection import FIRST_FAILURE, Connection
 from pipeline.feeds.mqtt.options import FeedEvents, MqttOptions, Trouble
 
@@ -105,7 +105,7 @@ class MqttFeed:
         self._who = {"feed": name, "broker": options.broker, "client": options.client_id}
         self._filters = tuple((topic, min(qos, 1)) for topic, qos in options.subscriptions)
         self._connection: Connection | None = None
-        self._row = Row(options.client_id)
+        self._row = RepeatedCause(options.client_id)
         self._most = options.max_filters or most_filters(options.host) or max(len(self._filters), 1)
         self._started = False  # once subscribed, nothing is fatal any more
         self._stopping = False
@@ -119,7 +119,7 @@ class MqttFeed:
             StartError: at the first start, the broker refuses the credentials or a filter, or a file cannot be read.
         """
         self._warn_of_qos2()
-        await in_thread(self._session.load)
+        await run_detached(self._session.load)
         attempt = 0
         while not self._stopping:
             began = monotonic()
@@ -186,7 +186,7 @@ class MqttFeed:
     async def _open(self, connection: Connection) -> BrokerSocket:
         broker = self._options.broker
         try:
-            return await in_thread(connection.client.open, late=_close)
+            return await run_detached(connection.client.open, late=_close)
         except UnreadableError as error:
             sentence = f"A password, key or certificate file cannot be read: {error}."
             raise ConnectionFailedError(Trouble.UNTRUSTED, sentence, fatal=True) from error
@@ -204,13 +204,13 @@ class MqttFeed:
             sentence = f"{broker} cannot be reached: {why}. Check the address, and that the broker runs."
             raise ConnectionFailedError(Trouble.UNREACHABLE, sentence) from error
 
-    def _refused(self, answer: Answer) -> ConnectionFailedError:
+    def _refused(self, answer: BrokerAnswer) -> ConnectionFailedError:
         options = self._options
         who = f"client id {options.client_id}" + (f" and user {options.username}" if options.username else "")
         sentence = f"{options.broker} refused {who}: {answer.reason}. Check user, password, client id and version."
         return ConnectionFailedError(Trouble.REFUSED, sentence, fatal=answer.code not in _PASSING_REFUSALS)
 
-    def _check_session(self, answer: Answer) -> None:
+    def _check_session(self, answer: BrokerAnswer) -> None:
         if answer.session_present:
             return
         if self._session.known:
@@ -224,13 +224,13 @@ class MqttFeed:
         session, wanted = self._session, frozenset(topic for topic, _ in self._filters)
         gone = session.filters - wanted
         # Written before it is true, so that a crash in between forgets no filter.
-        await in_thread(lambda: session.save(session.filters | wanted))
+        await run_detached(lambda: session.save(session.filters | wanted))
         refused = self._judge(self._filters, await self._ask(connection, self._filters))
         session.known = True
         for part in _parts(sorted(gone), self._most):
             await connection.unsubscribe(part)
         if gone:
-            await in_thread(lambda: session.save(wanted))
+            await run_detached(lambda: session.save(wanted))
             _LOG.info(
                 "The feed gave up filters that the configuration no longer has.", filters=sorted(gone), **self._who
             )

@@ -4,8 +4,8 @@ newest.py and letters.py listen, history.py remembers five minutes, snapshot.py 
 server.py answers. static/ is what the browser gets: no library, no build, nothing from elsewhere.
 """
 
-from pipeline.observe.page.recent import Letters, Newest
-from pipeline.observe.page.server import Page
+from pipeline.observe.page.recent import LatestEntities, RecentDeadLetters
+from pipeline.observe.page.server import StatusPage
 from pipeline.observe.page.snapshot import Sources, about
 
-__all__ = ["Letters", "Newest", "Page", "Sources", "about"]
+__all__ = ["LatestEntities", "RecentDeadLetters", "Sources", "StatusPage", "about"]

@@ -22,7 +22,7 @@ Point = tuple[int, float, float, float, "float | None", "float | None"]
 """Time (ms since 1970); received, published and dead-lettered messages/s; latency's median and 99th percentile (s)."""
 
 
-class History:
+class FigureHistory:
     """Compares the counters with those of the last look."""
 
     def __init__(self, metrics: Metrics) -> None:
@@ -79,7 +79,7 @@ _WRONG = 8
 Told = dict[str, Any]
 
 
-class Letters:
+class RecentDeadLetters:
     """Counts all of them by connector and by source topic, and keeps a recent one of each reason.
 
     Payloads stay in Kafka, and so does what quotes them, unless the operator allows that it is shown
@@ -160,7 +160,7 @@ _DOUBTFUL = 8
 _TOLD = 4  # attributes of an entity that the page shows
 
 
-class Newest:
+class LatestEntities:
     """Keeps references to the last records, and reads them when asked to look.
 
     heard: arrival in ms of a connector's newest record, by its name; of those that were looked at. doubtful: entities

@@ -12,7 +12,7 @@ import orjson
 
 from pipeline.core.clock import CLOCK
 from pipeline.core.logs import Log
-from pipeline.observe.page.recent import History
+from pipeline.observe.page.recent import FigureHistory
 from pipeline.observe.page.snapshot import Sources, snapshot
 
 Scope = dict[str, Any]
@@ -36,12 +36,12 @@ _HEADERS = {
 }
 
 
-class Page:
+class StatusPage:
     """Looks once a second, from `start` to `stop`; makes the snapshot only when somebody watches."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._history = History(sources.metrics)
+        self._history = FigureHistory(sources.metrics)
         self._started = time()
         self._files = _read_files()
         self._fresh = asyncio.Event()

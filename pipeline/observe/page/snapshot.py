@@ -8,22 +8,22 @@ from time import time
 from typing import Any
 from urllib.parse import unquote
 
-from pipeline.config.feeds import Deduplicate, SemtechUdpFeedConfig
+from pipeline.config.feeds import DeduplicateConfig, SemtechUdpFeedConfig
 from pipeline.config.root import AnyConnector, Config
-from pipeline.config.used_connectors import UsedConnector
+from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.core.clock import CLOCK
 from pipeline.core.errors import Reason
 from pipeline.devices.registry import Device
 from pipeline.devices.silence import SilentDevice
-from pipeline.lorawan.statistics import Spread
+from pipeline.lorawan.statistics import Histogram
 from pipeline.observe.metrics import Metrics
-from pipeline.observe.page.recent import History, Letters, Newest, Point
+from pipeline.observe.page.recent import FigureHistory, LatestEntities, Point, RecentDeadLetters
 
 _PATIENCE = 0.75  # seconds; with one until the next look, what is stuck shows within two
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ConfigSummary:
     """What is told of one configuration.
 
     feeds: kind and source by name. connectors: models by name. called: a vendor's, by the operator's name for it.
@@ -38,16 +38,16 @@ class About:
     samples: bool = False
 
 
-def about(config: Config) -> About:
+def about(config: Config) -> ConfigSummary:
     """Read a configuration."""
-    return About(
+    return ConfigSummary(
         config.tenant,
         {
             name: (feed.kind, feed.listen if isinstance(feed, SemtechUdpFeedConfig) else str(feed.url))
             for name, feed in config.feeds.items()
         },
         {_called(name, connector): connector.models for name, connector in config.connectors.items()},
-        {name: each.use for name, each in config.connectors.items() if isinstance(each, UsedConnector)},
+        {name: each.use for name, each in config.connectors.items() if isinstance(each, UsedConnectorConfig)},
         {name: _patience(config, name) for name in config.feeds},
         config.admin.payload_samples,
     )
@@ -56,13 +56,13 @@ def about(config: Config) -> About:
 def _patience(config: Config, feed: str) -> float:
     """Return how long a message of a feed may wait: as it is told to, and most of a second for Kafka."""
     of = config.feeds[feed]
-    window = 0.0 if of.dialect is None else (of.deduplicate or Deduplicate()).window
+    window = 0.0 if of.dialect is None else (of.deduplicate or DeduplicateConfig()).window
     return round(_PATIENCE + config.kafka.linger + window, 3)
 
 
 def _called(name: str, connector: AnyConnector) -> str:
     """Return what records and dead letters call a connector: a vendor's by its own name."""
-    return connector.use if isinstance(connector, UsedConnector) else name
+    return connector.use if isinstance(connector, UsedConnectorConfig) else name
 
 
 Sample = tuple[str, Mapping[str, str], float]
@@ -162,17 +162,17 @@ class Sources:
     find: a device of the registry, by any name of it.
     """
 
-    about: Callable[[], About]
+    about: Callable[[], ConfigSummary]
     metrics: Metrics
     not_ready: Callable[[], Sequence[str]]
-    letters: Letters
-    newest: Newest
+    letters: RecentDeadLetters
+    newest: LatestEntities
     silent: Callable[[], Sequence[SilentDevice]]
     remarks: Callable[[], Sequence[str]] = tuple
     find: Callable[[str], Device | None] = _nobody
 
 
-def snapshot(sources: Sources, history: History, started: float) -> dict[str, Any]:
+def snapshot(sources: Sources, history: FigureHistory, started: float) -> dict[str, Any]:
     """Return what the page shows now, as JSON has it.
 
     Times are milliseconds since 1970, durations seconds, counts those of the process's life; `point` is the newest of
@@ -228,7 +228,7 @@ def _named(sources: Sources, words: Sequence[str]) -> str | None:
     return None
 
 
-def _feeds(about: About, samples: Samples) -> Iterator[dict[str, Any]]:
+def _feeds(about: ConfigSummary, samples: Samples) -> Iterator[dict[str, Any]]:
     for name, (kind, source) in about.feeds.items():
         yield {
             "name": name,
@@ -250,7 +250,7 @@ def _feeds(about: About, samples: Samples) -> Iterator[dict[str, Any]]:
         }
 
 
-def _connectors(about: About, samples: Samples, sources: Sources) -> Iterator[dict[str, Any]]:
+def _connectors(about: ConfigSummary, samples: Samples, sources: Sources) -> Iterator[dict[str, Any]]:
     heard, letters = sources.newest.heard, sources.letters.by_connector
     costs: dict[str, float] = {}
     for name, seconds in samples.by("connector", "headrace_connector_cpu_seconds_total").items():
@@ -267,7 +267,7 @@ def _connectors(about: About, samples: Samples, sources: Sources) -> Iterator[di
             }
 
 
-def _dead_letters(samples: Samples, letters: Letters) -> Iterator[dict[str, Any]]:
+def _dead_letters(samples: Samples, letters: RecentDeadLetters) -> Iterator[dict[str, Any]]:
     recent = letters.recent()
     counts = samples.by("reason", "headrace_dead_letters_total")
     for reason, count in sorted(counts.items(), key=lambda each: -each[1]):
@@ -319,7 +319,7 @@ def _raw(metrics: Metrics, samples: Samples) -> Iterator[dict[str, Any]]:
             yield {"feed": feed, "rssi": _mean(radio.rssi), **nothing}
 
 
-def _mean(spread: Spread) -> float | None:
+def _mean(spread: Histogram) -> float | None:
     count = sum(spread.counts)  # a histogram with negative bounds has none of its own among the samples
     return round(spread.total / count, 1) if count else None
 

@@ -15,14 +15,14 @@ from secrets import token_hex
 from time import monotonic
 
 from pipeline.build import options as wiring
-from pipeline.build.context import Shared
+from pipeline.build.context import WorkerContext
 from pipeline.config import device_text
-from pipeline.config.connectors import InlineConnector, LocationSource, TimeSource
+from pipeline.config.connectors import InlineConnectorConfig, LocationSourceConfig, TimeSourceConfig
 from pipeline.config.document import yaml_text
 from pipeline.config.feeds import MqttFeedConfig, SemtechUdpFeedConfig
 from pipeline.config.findings import Finding, Place
 from pipeline.config.root import Config
-from pipeline.config.used_connectors import UsedConnector
+from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.config.values import field_path
 from pipeline.core import event_loop
 from pipeline.core.delivery import Batch, Ledger, Message, Stage
@@ -31,18 +31,18 @@ from pipeline.core.field_path import Steps, spelled
 from pipeline.core.logs import printable
 from pipeline.core.record import Record, decode_headers
 from pipeline.core.strict_json import parse
-from pipeline.devices.registry import Directory
+from pipeline.devices.registry import CurrentRegistry
 from pipeline.feeds.mqtt.causes import ConnectionFailedError
 from pipeline.feeds.mqtt.connection import FIRST_FAILURE
 from pipeline.feeds.mqtt.feed import MqttFeed
 from pipeline.feeds.mqtt.options import MqttOptions, Trouble
 from pipeline.feeds.semtech_udp import UdpOptions, open_socket
-from pipeline.lorawan.statistics import Outcome, RawLedger
+from pipeline.lorawan.statistics import FrameOutcome, FrameStatistics
 from pipeline.publish.accumulator import MAX_VALUE
 from pipeline.publish.options import BY_KAFKA, STAMPED, KafkaOptions
 from pipeline.publish.topics import TopicState, probe
 from pipeline.sdk.uplink import Names
-from pipeline.tools.dry_run import Deaf, Paper
+from pipeline.tools.dry_run import DryRunPublisher, NullEvents
 from pipeline.tools.enrol import Newcomer, described, stranger
 
 UNKNOWN = {Reason.DEVICE_UNKNOWN, Reason.CONNECTOR_UNKNOWN}
@@ -51,10 +51,10 @@ UNKNOWN = {Reason.DEVICE_UNKNOWN, Reason.CONNECTOR_UNKNOWN}
 _KEPT = 1000
 _SHOWN = 20
 _LONGEST = 40
-_OURS = (Outcome.UPLINK, Outcome.MAC, Outcome.JOIN)
+_OURS = (FrameOutcome.UPLINK, FrameOutcome.MAC, FrameOutcome.JOIN)
 
 
-class Strangers:
+class UnregisteredDevices:
     """Notes devices by DevEUI, with what the server calls them."""
 
     def __init__(self, config: Config) -> None:
@@ -94,7 +94,7 @@ class Strangers:
         return f"Add each to {registry.name}, with its location and connector, such as `{row}`; {many}."
 
 
-def raw_frames(place: Place, ledger: RawLedger | None) -> Iterator[Finding]:
+def raw_frames(place: Place, ledger: FrameStatistics | None) -> Iterator[Finding]:
     """Say that gateways brought frames, and none of them was of a device of ours."""
     heard = 0 if ledger is None else sum(ledger.outcomes.values())
     if ledger is None or not heard or any(ledger.outcomes[each] for each in _OURS):
@@ -143,21 +143,26 @@ class Arrivals(Stage[Message]):
         self._received = 0
         self._seen: dict[str, _Seen] = {}
         # What a vendor's connector leaves unpublished is its vendor's choice.
-        written = {name: each for name, each in config.connectors.items() if isinstance(each, InlineConnector)}
+        written = {name: each for name, each in config.connectors.items() if isinstance(each, InlineConnectorConfig)}
         networked = (
             config.feeds[feed].dialect is not None
         )  # then fields stand in what the server has decoded, if at all
         self._mapped = {} if networked else {name: _mapped(connector) for name, connector in written.items()}
         self._connectors = {
-            each.use: name for name, each in config.connectors.items() if isinstance(each, UsedConnector)
+            each.use: name for name, each in config.connectors.items() if isinstance(each, UsedConnectorConfig)
         }
         self._connectors |= {name: name for name in config.connectors}
         self._unread: Place = ("feeds", feed, "dialect" if networked else "routes")
-        self._strangers = Strangers(config)
-        self._shared = Shared(Directory(config.registered), strangers=self._strangers)
+        self._strangers = UnregisteredDevices(config)
+        self._shared = WorkerContext(CurrentRegistry(config.registered), strangers=self._strangers)
         letters = wiring.dead_letters(config)
         self._router = wiring.router(
-            config, feed, publisher=Paper(letters, self._take), letters=letters, events=Deaf(), shared=self._shared
+            config,
+            feed,
+            publisher=DryRunPublisher(letters, self._take),
+            letters=letters,
+            events=NullEvents(),
+            shared=self._shared,
         )
 
     def put(self, batch: Batch[Message]) -> None:
@@ -166,9 +171,9 @@ class Arrivals(Stage[Message]):
         fresh = [message._replace(retained=False) for message in batch.items]
         self._router.put(Batch(batch.delivery, fresh))
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """How many frames wait for the copies of other gateways."""
-        return self._router.kept()
+        return self._router.pending()
 
     async def drain(self, deadline: float) -> None:
         """Judge what waits."""
@@ -247,15 +252,15 @@ def _connector(provenance: str) -> str:
     return provenance.rpartition("@")[0]
 
 
-def _mapped(connector: InlineConnector) -> frozenset[Steps]:
+def _mapped(connector: InlineConnectorConfig) -> frozenset[Steps]:
     """Return where the values stand that the connector takes."""
     texts = [source.field for source in connector.attributes.values()]
     if connector.device.field is not None:
         texts.append(connector.device.field)
-    if isinstance(connector.observed_at, TimeSource):
+    if isinstance(connector.observed_at, TimeSourceConfig):
         texts.append(connector.observed_at.field)
     place = connector.location
-    if isinstance(place, LocationSource):
+    if isinstance(place, LocationSourceConfig):
         texts += [place.longitude, place.latitude, *([place.altitude] if place.altitude else [])]
     return frozenset(field_path(text).steps for text in texts)
 

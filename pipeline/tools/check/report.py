@@ -8,12 +8,19 @@ from dataclasses import dataclass
 
 from pipeline.build.connectors import location, observed_at
 from pipeline.config import Loaded, judge_connectors, judge_inline
-from pipeline.config.connectors import AttributeSource, InlineConnector
-from pipeline.config.feeds import AUTO, Deduplicate, FramePolicy, MqttFeedConfig, SemtechUdpFeedConfig, chosen
+from pipeline.config.connectors import AttributeSourceConfig, InlineConnectorConfig
+from pipeline.config.feeds import (
+    AUTO,
+    DeduplicateConfig,
+    FramePolicyConfig,
+    MqttFeedConfig,
+    SemtechUdpFeedConfig,
+    chosen,
+)
 from pipeline.config.findings import Finding, Place
 from pipeline.config.root import AnyConnector, Config
 from pipeline.config.rules import raw
-from pipeline.config.used_connectors import DEVICE, UsedConnector
+from pipeline.config.used_connectors import DEVICE, UsedConnectorConfig
 from pipeline.config.values import Section, spell_seconds
 from pipeline.core.files import HANDMADE, content_and_mode
 from pipeline.models import MODELS
@@ -79,7 +86,7 @@ def lines(said: Listening) -> Iterator[str]:
     yield f"    events    joins, status and their equals -> {said.events}"
 
 
-def registered_connectors(config: Config) -> dict[str, UsedConnector]:
+def registered_connectors(config: Config) -> dict[str, UsedConnectorConfig]:
     """Return the vendors' connectors that devices of the registry name, and that have no entry under `connectors`."""
     if not config.networked:
         return {}
@@ -104,8 +111,8 @@ def _source(feed: MqttFeedConfig | SemtechUdpFeedConfig) -> str:
 def _frames(config: Config, feed: MqttFeedConfig | SemtechUdpFeedConfig) -> Iterator[str]:
     with_sessions = sum(bool(device.sessions) for device in config.registered)
     yield f"those of {with_sessions:,} with session keys are decrypted; Headrace sends no downlink"
-    yield f"copies of other gateways are waited for {spell_seconds((feed.deduplicate or Deduplicate()).window)}"
-    policy = feed.frames or FramePolicy()
+    yield f"copies of other gateways are waited for {spell_seconds((feed.deduplicate or DeduplicateConfig()).window)}"
+    policy = feed.frames or FramePolicyConfig()
     for what, fate in (("of unknown DevAddr", policy.unknown), ("with a wrong MIC", policy.wrong_mic)):
         yield f"those {what}: {_FATES[fate]}"
     replays = "taken for a device that was reset" if policy.reset == "accept" else _FATES[policy.replay]
@@ -135,7 +142,7 @@ _ONCE = "; a message sent twice cannot be recognised"
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class ConnectorUse:
     """What one connector will do. attributes: one line each; topic: where its records go.
 
     formats: those that its routes name.
@@ -151,12 +158,12 @@ class Use:
     formats: tuple[str, ...]
 
 
-def uses(config: Config) -> list[Use]:
+def uses(config: Config) -> list[ConnectorUse]:
     """Return what each connector will do."""
     named = {**config.connectors, **registered_connectors(config)}
     heard, formats = decoding_networks(config, named), _formats(config)
     return [
-        Use(
+        ConnectorUse(
             connector=name,
             model=model,
             topic=config.topic(model),
@@ -235,8 +242,8 @@ def _registry(told: Registered) -> str:
     return f"devices: {counts} {told.without_location:,} without location) in {told.file}; others {unknown}"
 
 
-def _lines(model: str, attributes: Mapping[str, AttributeSource], connector: AnyConnector) -> Iterator[str]:
-    added = connector.attributes if isinstance(connector, UsedConnector) else {}
+def _lines(model: str, attributes: Mapping[str, AttributeSourceConfig], connector: AnyConnector) -> Iterator[str]:
+    added = connector.attributes if isinstance(connector, UsedConnectorConfig) else {}
     for key, source, conversion in judge_inline.conversions(attributes, MODELS[model]):
         line = _line(source.field, MODELS[model].attribute(key), conversion)
         yield f"{line}{_ADDED}" if key in added else line
@@ -251,9 +258,9 @@ def _formats(config: Config) -> dict[str, dict[str, None]]:
     return formats
 
 
-def _observations(connector: AnyConnector) -> Iterator[tuple[str, Mapping[str, AttributeSource], float | None]]:
+def _observations(connector: AnyConnector) -> Iterator[tuple[str, Mapping[str, AttributeSourceConfig], float | None]]:
     """Yield each model that a connector makes, with its attributes and the period that a reading covers."""
-    if isinstance(connector, InlineConnector):
+    if isinstance(connector, InlineConnectorConfig):
         yield connector.model, connector.attributes, connector.period
         return
     declared = judge_connectors.declared(connector)
@@ -264,8 +271,8 @@ def _observations(connector: AnyConnector) -> Iterator[tuple[str, Mapping[str, A
         yield DEVICE, _sources(declared.device), None
 
 
-def _sources(attributes: Mapping[str, Attribute]) -> dict[str, AttributeSource]:
-    return {name: AttributeSource(field=each.field, unit=each.unit) for name, each in attributes.items()}
+def _sources(attributes: Mapping[str, Attribute]) -> dict[str, AttributeSourceConfig]:
+    return {name: AttributeSourceConfig(field=each.field, unit=each.unit) for name, each in attributes.items()}
 
 
 def _line(field: str, attribute: ModelAttribute | None, conversion: Conversion | None) -> str:

@@ -14,6 +14,6 @@ text.py         the report for a person
 """
 
 from pipeline.tools.doctor.examination import examine
-from pipeline.tools.doctor.finding import SEVERITIES, Finding, text, worst
+from pipeline.tools.doctor.finding import SEVERITIES, Judgement, text, worst
 
-__all__ = ["SEVERITIES", "Finding", "examine", "text", "worst"]
+__all__ = ["SEVERITIES", "Judgement", "examine", "text", "worst"]

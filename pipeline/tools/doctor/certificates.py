@@ -17,9 +17,9 @@ from pipeline.config.findings import Place
 from pipeline.config.root import Config
 from pipeline.core.addresses import host_port
 from pipeline.core.files import HANDMADE, content
-from pipeline.core.threads import in_thread
+from pipeline.core.threads import run_detached
 from pipeline.feeds.mqtt.client import tls_context
-from pipeline.tools.doctor.finding import Finding
+from pipeline.tools.doctor.finding import Judgement
 
 _TIMEOUT = 5.0
 _SOON = timedelta(days=21)
@@ -48,21 +48,21 @@ class _Peer:
 
 async def certificates(config: Config) -> list[Certificate]:
     """Return every certificate that the configuration leads to; of a server that is away the trial has told."""
-    shown = await asyncio.gather(*(in_thread(partial(_shown, peer)) for peer in _peers(config)))
+    shown = await asyncio.gather(*(run_detached(partial(_shown, peer)) for peer in _peers(config)))
     return [*filter(None, shown), *(found for place, path in _files(config) for found in _in_file(place, path))]
 
 
-def judge(found: Certificate, now: datetime) -> Finding:
+def judge(found: Certificate, now: datetime) -> Judgement:
     """Judge one certificate."""
     if found.until is None:
-        return Finding("tls", "critical", f"{found.whose}: {found.problem}", found.place, "Renew it, or mend `tls`.")
+        return Judgement("tls", "critical", f"{found.whose}: {found.problem}", found.place, "Renew it, or mend `tls`.")
     left = found.until - now
     said = f"{found.whose}: the certificate is valid until {found.until:%Y-%m-%d %H:%MZ}"
     if left <= timedelta():
-        return Finding("tls.expiry", "critical", f"{said}, which is over.", found.place, "Renew it.")
+        return Judgement("tls.expiry", "critical", f"{said}, which is over.", found.place, "Renew it.")
     if left < _SOON:
-        return Finding("tls.expiry", "warning", f"{said}, in {left.days} days.", found.place, "Renew it.")
-    return Finding("tls.expiry", "ok", f"{said}, in {left.days} days.", found.place)
+        return Judgement("tls.expiry", "warning", f"{said}, in {left.days} days.", found.place, "Renew it.")
+    return Judgement("tls.expiry", "ok", f"{said}, in {left.days} days.", found.place)
 
 
 def _peers(config: Config) -> Iterator[_Peer]:

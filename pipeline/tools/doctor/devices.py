@@ -7,17 +7,17 @@ from collections.abc import Collection, Iterator, Sequence
 from pipeline.config import Loaded
 from pipeline.config.device_text import is_csv
 from pipeline.config.root import Config
-from pipeline.config.used_connectors import UsedConnector
+from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.conformance import prove
-from pipeline.devices.registry import Device, Devices
+from pipeline.devices.registry import Device, DeviceRegistry
 from pipeline.lorawan.session_table import place_of
-from pipeline.plugins.registry import Found
-from pipeline.tools.doctor.finding import Finding
+from pipeline.plugins.registry import FoundConnector
+from pipeline.tools.doctor.finding import Judgement
 
 _SHOWN = 5
 
 
-def judge(loaded: Loaded, counters: Collection[str] | None) -> Iterator[Finding]:
+def judge(loaded: Loaded, counters: Collection[str] | None) -> Iterator[Judgement]:
     """Yield the holes of the registry; then the level of each connector. counters: as `devices` has them."""
     config = loaded.config
     if config.devices is not None:
@@ -26,7 +26,7 @@ def judge(loaded: Loaded, counters: Collection[str] | None) -> Iterator[Finding]
         yield level(found)
 
 
-def devices(config: Config, registered: Devices, counters: Collection[str] | None) -> Iterator[Finding]:
+def devices(config: Config, registered: DeviceRegistry, counters: Collection[str] | None) -> Iterator[Judgement]:
     """Yield what is missing. counters: sessions with a frame counter in the state folder, None where it is held."""
     csv = is_csv(str(config.devices))
     place = "the columns longitude, latitude" if csv else "location: [lon, lat]"
@@ -39,14 +39,14 @@ def devices(config: Config, registered: Devices, counters: Collection[str] | Non
     ]
     yield from holes
     if not any(each.severity == "warning" for each in holes):
-        yield Finding("devices", "ok", f"{len(registered):,} devices, each with what it needs.", ("devices",))
+        yield Judgement("devices", "ok", f"{len(registered):,} devices, each with what it needs.", ("devices",))
 
 
-def _hole(config: Config, found: Sequence[Device], lack: str, change: str) -> Iterator[Finding]:
+def _hole(config: Config, found: Sequence[Device], lack: str, change: str) -> Iterator[Judgement]:
     if not found:
         return
     said = f"{_some([each.key for each in found])}: no {lack}, and nothing else says it."
-    yield Finding(f"devices.{lack}", "warning", said, change=change, file=config.devices, line=found[0].line)
+    yield Judgement(f"devices.{lack}", "warning", said, change=change, file=config.devices, line=found[0].line)
 
 
 def _placeless(config: Config, device: Device) -> bool:
@@ -56,7 +56,7 @@ def _placeless(config: Config, device: Device) -> bool:
     named = config.connectors.get(device.connector)
     if named is not None and named.location is not None:
         return False
-    vendor = named.connector if isinstance(named, UsedConnector) else None
+    vendor = named.connector if isinstance(named, UsedConnectorConfig) else None
     found = config.found.get(device.connector)
     connector = vendor or (None if found is None else found.connector)
     return connector is None or connector.place is None
@@ -66,48 +66,48 @@ def _speechless(config: Config, device: Device) -> bool:
     return config.networked and device.connector is None and bool(device.dev_eui or device.sessions)
 
 
-def _shared(config: Config, registered: Devices) -> Iterator[Finding]:
+def _shared(config: Config, registered: DeviceRegistry) -> Iterator[Judgement]:
     addresses = {session.dev_addr: device for device in registered for session in device.sessions}
     shared = sorted(each for each in addresses if len(registered.sessions(each)) > 1)
     if shared:
         named = [f"{each} ({', '.join(d.key for d, _ in registered.sessions(each))})" for each in shared]
         said = f"DevAddr {_some(named)}: of several devices. LoRaWAN allows it; each frame's MIC is tried for all."
         at = addresses[shared[0]].line
-        yield Finding("devices.dev_addr", "info", said, file=config.devices, line=at)
+        yield Judgement("devices.dev_addr", "info", said, file=config.devices, line=at)
 
 
-def _uncounted(config: Config, registered: Devices, counters: Collection[str] | None) -> Iterator[Finding]:
+def _uncounted(config: Config, registered: DeviceRegistry, counters: Collection[str] | None) -> Iterator[Judgement]:
     sessions = [(device, session) for device in registered for session in device.sessions]
     if not sessions:
         return
     if counters is None:
         said = "frame counters of sessions are unknown: a worker holds the state, or there is none yet."
-        yield Finding("devices.counters", "info", said, ("state_dir",))
+        yield Judgement("devices.counters", "info", said, ("state_dir",))
         return
     without = [device for device, session in sessions if place_of(session) not in counters]
     if without:
         said = f"{_some([each.key for each in without])}: a session of which no frame was ever accepted here."
-        yield Finding("devices.counters", "info", said, file=config.devices, line=without[0].line)
+        yield Judgement("devices.counters", "info", said, file=config.devices, line=without[0].line)
 
 
-def _used(config: Config, registered: Devices) -> list[Found]:
-    names = {each.use for each in config.connectors.values() if isinstance(each, UsedConnector)}
+def _used(config: Config, registered: DeviceRegistry) -> list[FoundConnector]:
+    names = {each.use for each in config.connectors.values() if isinstance(each, UsedConnectorConfig)}
     names |= {each.connector for each in registered if each.connector is not None}
     found = {id(each.connector): each for name in sorted(names) if (each := config.found.get(name)) is not None}
     return list(found.values())
 
 
-def level(found: Found) -> Finding:
+def level(found: FoundConnector) -> Judgement:
     """Prove one connector, and say how far it comes."""
     proof = prove(found)
     said = f"{found.names[0]}: level {proof.level}"
     asked = [*map(str, proof.faults), *proof.missing]
     if proof.level == "broken":
         text = f"{said}: {asked[0] if asked else ''}"
-        return Finding("connectors.level", "critical", text, file=found.file, line=found.line, change="Mend it.")
+        return Judgement("connectors.level", "critical", text, file=found.file, line=found.line, change="Mend it.")
     if proof.level == "draft":
-        return Finding("connectors.level", "warning", f"{said}.", file=found.file, line=found.line, change=asked[0])
-    return Finding("connectors.level", "ok", f"{said}.", file=found.file, line=found.line)
+        return Judgement("connectors.level", "warning", f"{said}.", file=found.file, line=found.line, change=asked[0])
+    return Judgement("connectors.level", "ok", f"{said}.", file=found.file, line=found.line)
 
 
 def _some(names: Sequence[str]) -> str:

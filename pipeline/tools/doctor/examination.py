@@ -21,7 +21,7 @@ from pipeline.tools.check import report as check
 from pipeline.tools.check.connect import NOTHING_CAME
 from pipeline.tools.doctor import certificates, devices, kafka, machine, mqtt, worker
 from pipeline.tools.doctor.certificates import Certificate
-from pipeline.tools.doctor.finding import SEVERITIES, Finding, told
+from pipeline.tools.doctor.finding import SEVERITIES, Judgement, told
 from pipeline.tools.doctor.mqtt import BrokerFacts
 from pipeline.tools.doctor.worker import Scrape
 
@@ -29,7 +29,7 @@ _CONNECTION = "connection"
 _KAFKA = ("kafka", "bootstrap_servers")
 
 
-def examine(loaded: Loaded, rate: float | None) -> list[Finding]:
+def examine(loaded: Loaded, rate: float | None) -> list[Judgement]:
     """Return every judgement, the worst first. rate: messages a second that each feed shall bring, or None."""
     config = loaded.config
     earlier = event_loop.run(worker.scrape(config))
@@ -41,27 +41,27 @@ def examine(loaded: Loaded, rate: float | None) -> list[Finding]:
     return sorted(placed, key=lambda each: (-SEVERITIES.index(each.severity), each.check))
 
 
-def _configured(loaded: Loaded) -> Iterator[Finding]:
+def _configured(loaded: Loaded) -> Iterator[Judgement]:
     """Yield what `headrace check` says, without asking anybody."""
     said = [*loaded.warnings, *check.files(loaded.config)]
     yield from (told("configuration", each) for each in said)
     if not said:
-        yield Finding("configuration", "ok", "no subscriptions overlap, every route is fed, every file can be read.")
+        yield Judgement("configuration", "ok", "no subscriptions overlap, every route is fed, every file can be read.")
 
 
-def _connected(config: Config) -> Iterator[Finding]:
+def _connected(config: Config) -> Iterator[Judgement]:
     """Yield what `headrace check --connect` says; that nothing came in a few seconds is no fault."""
     said = connect.check(config)
     for each in said:
         finding = told(_CONNECTION, each)
         yield replace(finding, severity="info") if NOTHING_CAME in each.message else finding
     if not any(each.severity == "error" for each in said):
-        yield Finding(_CONNECTION, "ok", "brokers and Kafka take us, and every topic is there or would be made.")
+        yield Judgement(_CONNECTION, "ok", "brokers and Kafka take us, and every topic is there or would be made.")
 
 
 async def _measured(
     config: Config, rate: float | None, earlier: Scrape | None, away: Collection[Place]
-) -> list[Finding]:
+) -> list[Judgement]:
     """Measure. away: who has not answered, so that nobody waits for them again."""
     feeds = config.mqtt_feeds
     cluster, shown, visits = await asyncio.gather(
@@ -84,7 +84,7 @@ async def _measured(
 
 def _judged(
     config: Config, cluster: ClusterFacts | None, shown: list[Certificate], brokers: dict[str, BrokerFacts | None]
-) -> Iterator[Finding]:
+) -> Iterator[Judgement]:
     if cluster is not None:
         yield from kafka.judge_topics(config, cluster)
         yield kafka.judge_clock(config, cluster)
@@ -112,7 +112,7 @@ def _counters(config: Config) -> Collection[str] | None:
     return None if rows is None or pages is None else heard(rows, pages)
 
 
-def _placed(loaded: Loaded, found: Finding) -> Finding:
+def _placed(loaded: Loaded, found: Judgement) -> Judgement:
     """Give a judgement its line, unless it is about another file; that of its section, where the key is to be added."""
     if found.file is not None or not found.place:
         return found

@@ -17,7 +17,7 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("ok", "info", "warning", "critical")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Judgement:
     """One judgement.
 
     check: what was looked at, such as `kafka.replication`. evidence: what was measured or read, a sentence. place:
@@ -46,22 +46,22 @@ class Finding:
         }
 
 
-def worst(found: Iterable[Finding]) -> Severity:
+def worst(found: Iterable[Judgement]) -> Severity:
     """Return the highest severity; `ok` of nothing."""
     return max((each.severity for each in found), key=SEVERITIES.index, default="ok")
 
 
-def told(check: str, each: findings.Finding) -> Finding:
+def told(check: str, each: findings.Finding) -> Judgement:
     """Take what `headrace check` has found: its errors are critical here."""
     severity: Severity = "critical" if each.severity == "error" else "warning"
     said = f"{each.path}: {each.message}" if each.path else each.message
-    return Finding(check, severity, said, each.place, each.fix, each.file, each.line)
+    return Judgement(check, severity, said, each.place, each.fix, each.file, each.line)
 
 
 _WIDTH = max(map(len, SEVERITIES))
 
 
-def text(file: str, found: Sequence[Finding]) -> str:
+def text(file: str, found: Sequence[Judgement]) -> str:
     """Write the judgements one below the other, each with the line to change; then how many there are of each."""
     counts = Counter(each.severity for each in found)
     lines = [printable(line) for each in found for line in _entry(each)]  # brokers and Kafka say what they like
@@ -69,7 +69,7 @@ def text(file: str, found: Sequence[Finding]) -> str:
     return "\n".join([*lines, "", f"{file}: {worst(found)} ({told})"])
 
 
-def _entry(found: Finding) -> list[str]:
+def _entry(found: Judgement) -> list[str]:
     first = f"{found.severity:{_WIDTH}}  {found.check}  {found.evidence}"
     if not found.change and found.severity in {"ok", "info"}:
         return [first]

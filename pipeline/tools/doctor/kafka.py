@@ -16,7 +16,7 @@ from pipeline.core.clock import TOLERATED as CORRECTED
 from pipeline.publish.accumulator import MAX_VALUE
 from pipeline.publish.options import BY_KAFKA, STAMPED
 from pipeline.publish.survey import ClockFacts, ClusterFacts, TopicFacts
-from pipeline.tools.doctor.finding import Finding, Severity
+from pipeline.tools.doctor.finding import Judgement, Severity
 from pipeline.tools.topics import plan
 
 _CHECK = "kafka.clock"
@@ -32,12 +32,12 @@ class _Limit(NamedTuple):
     outcome: str
 
 
-def judge_clock(config: Config, facts: ClusterFacts) -> Finding:
+def judge_clock(config: Config, facts: ClusterFacts) -> Judgement:
     """Judge the distance of the two clocks by what Kafka makes of it; what may be the round trip's is no fault."""
     clock = facts.clock
     if not isinstance(clock, ClockFacts):
         change = _allow_clock(config) if clock.forbidden else ""
-        return Finding(_CHECK, "info", f"what time Kafka has is unknown: {clock.why}", change=change)
+        return Judgement(_CHECK, "info", f"what time Kafka has is unknown: {clock.why}", change=change)
     ahead = clock.ahead > 0
     said = (
         f"this clock is {abs(clock.ahead):,.3f} s {'ahead of' if ahead else 'behind'} that of Kafka's node "
@@ -47,12 +47,12 @@ def judge_clock(config: Config, facts: ClusterFacts) -> Finding:
     limits = (limit for topic in facts.topics for limit in (_ahead(topic) if ahead else _behind(topic)))
     nearest = min(limits, default=None)
     if nearest is not None and certain > 0 and certain >= nearest.seconds * _NEAR:
-        return Finding(_CHECK, "critical", f"{said}: {nearest.outcome}.", change=_CHANGE)
+        return Judgement(_CHECK, "critical", f"{said}: {nearest.outcome}.", change=_CHANGE)
     if certain > CORRECTED:
-        return Finding(_CHECK, "warning", f"{said}: a worker goes by Kafka's meanwhile.", change=_CHANGE)
+        return Judgement(_CHECK, "warning", f"{said}: a worker goes by Kafka's meanwhile.", change=_CHANGE)
     if certain > _TOLERATED:
-        return Finding(_CHECK, "warning", f"{said}: the times of arrival in records are wrong by it.", change=_CHANGE)
-    return Finding(_CHECK, "ok", f"{said}.")
+        return Judgement(_CHECK, "warning", f"{said}: the times of arrival in records are wrong by it.", change=_CHANGE)
+    return Judgement(_CHECK, "ok", f"{said}.")
 
 
 def _ahead(topic: TopicFacts) -> Iterator[_Limit]:
@@ -108,7 +108,7 @@ class _Wanted:
     chunk_bytes: int
 
 
-def judge_topics(config: Config, facts: ClusterFacts) -> Iterator[Finding]:
+def judge_topics(config: Config, facts: ClusterFacts) -> Iterator[Judgement]:
     """Judge every topic that is there; one that is missing is said by `check --connect`."""
     said: dict[_Said, list[str]] = {}
     promised = _wanted(config)
@@ -120,17 +120,17 @@ def judge_topics(config: Config, facts: ClusterFacts) -> Iterator[Finding]:
         if change != judgement.change and names[1:]:
             change += f", and so for {', '.join(names[1:])}"
         evidence = f"{', '.join(names)}: {judgement.evidence}"
-        yield Finding(judgement.check, judgement.severity, evidence, judgement.place, change)
+        yield Judgement(judgement.check, judgement.severity, evidence, judgement.place, change)
     yield from _producer(config)
 
 
-def _producer(config: Config) -> Iterator[Finding]:
+def _producer(config: Config) -> Iterator[Judgement]:
     place = ("kafka", "idempotent")
     if config.kafka.idempotent:
-        yield Finding("kafka.acks", "ok", "acks=all, and Kafka removes what a retry would write twice.", place)
+        yield Judgement("kafka.acks", "ok", "acks=all, and Kafka removes what a retry would write twice.", place)
     else:
         said = "acks=all, but not idempotent: a lost answer can write a batch twice, and out of order."
-        yield Finding("kafka.acks", "warning", said, place, "idempotent: true")
+        yield Judgement("kafka.acks", "warning", said, place, "idempotent: true")
 
 
 def _wanted(config: Config) -> Mapping[str, _Wanted]:

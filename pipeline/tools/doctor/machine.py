@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.build import options as wiring
 from pipeline.config.root import Config
 from pipeline.core.files import document
-from pipeline.tools.doctor.finding import Finding
+from pipeline.tools.doctor.finding import Judgement
 
 _SPARE_FILES = 256  # Python, the state file, the admin server's callers, Kafka's brokers
 _MIB = 1024**2
@@ -45,35 +45,35 @@ def folder(path: Path) -> Folder:
     return Folder(path, writable, disk.f_bavail * disk.f_frsize, _kind(there), _sessions(path))
 
 
-def judge_folder(config: Config, found: Folder) -> Iterator[Finding]:
+def judge_folder(config: Config, found: Folder) -> Iterator[Judgement]:
     """Say whether a worker can keep its state there, and whether another does."""
     place = ("state_dir",)
     where = f"state in {found.path}"
     if found.writable:
-        yield Finding("state.folder", "ok", f"{where}: this user may write there.", place)
+        yield Judgement("state.folder", "ok", f"{where}: this user may write there.", place)
     else:
         said = f"{where}: this user may not write there; what must outlive the process is forgotten."
-        yield Finding("state.folder", "critical", said, place, "state_dir: <a folder of the worker's user>")
+        yield Judgement("state.folder", "critical", said, place, "state_dir: <a folder of the worker's user>")
     yield _disk(where, found)
     if found.kind in _REMOTE:
         said = f"{where} is on {found.kind}: SQLite's locks are not to be trusted there, and two workers may share it."
-        yield Finding("state.shared", "warning", said, place, "state_dir: <a folder on a disk of this machine>")
+        yield Judgement("state.shared", "warning", said, place, "state_dir: <a folder on a disk of this machine>")
     mine = {name: feed.client_id for name, feed in config.mqtt_feeds.items()}
     others = {name: client for name, client in found.feeds.items() if mine.get(name) != client}
     if others:
         named = ", ".join(f"{name} (client {client})" for name, client in sorted(others.items()))
         said = f"{where} holds sessions of feeds that are not of this configuration: {named}."
         change = "state_dir: <one for each worker>; or remove the file, if the feed is gone"
-        yield Finding("state.shared", "warning", said, place, change)
+        yield Judgement("state.shared", "warning", said, place, change)
 
 
-def _disk(where: str, found: Folder) -> Finding:
+def _disk(where: str, found: Folder) -> Judgement:
     said = f"{where}: {found.free / _MIB:,.0f} MiB are free."
     if found.free < _LITTLE:
-        return Finding("state.disk", "critical", said, ("state_dir",), "Make room, or move `state_dir`.")
+        return Judgement("state.disk", "critical", said, ("state_dir",), "Make room, or move `state_dir`.")
     if found.free < _SOME:
-        return Finding("state.disk", "warning", said, ("state_dir",), "Make room, or move `state_dir`.")
-    return Finding("state.disk", "ok", said, ("state_dir",))
+        return Judgement("state.disk", "warning", said, ("state_dir",), "Make room, or move `state_dir`.")
+    return Judgement("state.disk", "ok", said, ("state_dir",))
 
 
 def open_files() -> int:
@@ -81,13 +81,13 @@ def open_files() -> int:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def judge_open_files(config: Config, limit: int) -> Finding:
+def judge_open_files(config: Config, limit: int) -> Judgement:
     """Hold the limit against what a worker opens."""
     needed = _SPARE_FILES + 2 * len(config.feeds)
     said = f"this user may open {limit:,} files; a worker of this configuration needs up to {needed}."
     if limit < needed:
-        return Finding("machine.open_files", "critical", said, change="LimitNOFILE=4096", file="headrace.service")
-    return Finding("machine.open_files", "ok", said)
+        return Judgement("machine.open_files", "critical", said, change="LimitNOFILE=4096", file="headrace.service")
+    return Judgement("machine.open_files", "ok", said)
 
 
 def clock() -> float | None:
@@ -103,23 +103,23 @@ def clock() -> float | None:
     return None if state == _TIME_ERROR else timex[_ERROR_AT] / 1e6
 
 
-def judge_clock(told: float | None) -> Finding:
+def judge_clock(told: float | None) -> Judgement:
     """Judge the clock by itself; clock.py holds it against Kafka's. MQTT has no way to ask a broker for its time."""
     others = "MQTT brokers tell no time, so theirs is unknown."
     if told is None:
         said = f"the kernel says that this clock is not synchronised. {others}"
-        return Finding("machine.clock", "warning", said, change="timedatectl set-ntp true")
+        return Judgement("machine.clock", "warning", said, change="timedatectl set-ntp true")
     said = f"the kernel says that this clock is synchronised, to {told * 1000:,.0f} ms at worst. {others}"
-    return Finding("machine.clock", "ok", said)
+    return Judgement("machine.clock", "ok", said)
 
 
-def judge(config: Config) -> Iterator[Finding]:
+def judge(config: Config) -> Iterator[Judgement]:
     """Look at all of it."""
     yield judge_open_files(config, open_files())
     try:
         yield judge_clock(clock())
     except (OSError, AttributeError):
-        yield Finding("machine.clock", "info", "the kernel does not say whether this clock is synchronised.")
+        yield Judgement("machine.clock", "info", "the kernel does not say whether this clock is synchronised.")
     yield from judge_folder(config, folder(wiring.state_folder(config)))
 
 

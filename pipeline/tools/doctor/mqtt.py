@@ -17,7 +17,7 @@ from pipeline.core.delivery import Batch, Fate, Ledger, Message, Stage
 from pipeline.core.errors import StartError
 from pipeline.feeds.mqtt.connection import Connection
 from pipeline.tools.check.connect import Trial, as_a_visitor
-from pipeline.tools.doctor.finding import Finding, Severity
+from pipeline.tools.doctor.finding import Judgement, Severity
 
 _LARGEST = 65_535  # MQTT 5 section 3.1.2.11.3: Receive Maximum
 _MOSQUITTO = 20  # its max_inflight_messages, where mosquitto.conf does not say otherwise
@@ -63,18 +63,20 @@ def delay(config: Config, worker: float | None, kafka: float | None, broker: flo
     return Delay(linger + kafka + way, how, linger)
 
 
-def judge_window(config: Config, feed: str, waits: Delay | None, rate: float | None, broker: str) -> Iterator[Finding]:
+def judge_window(
+    config: Config, feed: str, waits: Delay | None, rate: float | None, broker: str
+) -> Iterator[Judgement]:
     """Say what one feed's window allows. rate: messages a second that are wanted; broker: its name, or empty."""
     place = ("feeds", feed, "max_in_flight")
     window = config.feeds[feed].max_in_flight
     if waits is None:
         said = f"feed {feed}: neither broker nor Kafka could be timed, so what {window} in flight allow is unknown."
-        yield Finding("mqtt.window", "info", said, place)
+        yield Judgement("mqtt.window", "info", said, place)
         return
     most = window / waits.seconds
     said = f"feed {feed}: {window} in flight / {_ms(waits.seconds)} = {most:,.0f} messages/s ({waits.how})."
     if rate is None:
-        yield Finding("mqtt.window", "ok", f"{said} Say with --rate what is wanted.", place)
+        yield Judgement("mqtt.window", "ok", f"{said} Say with --rate what is wanted.", place)
         return
     if most < rate * _HEADROOM and waits.mostly_linger:
         yield _linger(said, rate, waits, critical=most < rate)
@@ -82,23 +84,23 @@ def judge_window(config: Config, feed: str, waits: Delay | None, rate: float | N
     needed = min(_LARGEST, ceil(rate * waits.seconds * _HEADROOM))
     change = f"max_in_flight: {needed}"
     if most < rate:
-        yield Finding("mqtt.window", "critical", f"{said} Wanted: {rate:,g}/s.", place, change)
+        yield Judgement("mqtt.window", "critical", f"{said} Wanted: {rate:,g}/s.", place, change)
     elif most < rate * _HEADROOM:
-        yield Finding("mqtt.window", "warning", f"{said} Wanted: {rate:,g}/s, with room for a burst.", place, change)
+        yield Judgement("mqtt.window", "warning", f"{said} Wanted: {rate:,g}/s, with room for a burst.", place, change)
     else:
-        yield Finding("mqtt.window", "ok", f"{said} Wanted: {rate:,g}/s.", place)
+        yield Judgement("mqtt.window", "ok", f"{said} Wanted: {rate:,g}/s.", place)
     yield from _of_the_broker(feed, needed, broker)
 
 
-def _linger(said: str, rate: float, waits: Delay, *, critical: bool) -> Finding:
+def _linger(said: str, rate: float, waits: Delay, *, critical: bool) -> Judgement:
     """Say that the window is large enough, but for the time that records wait for others."""
     share = min(1.0, waits.linger / waits.seconds)
     said = f"{said} Wanted: {rate:,g}/s. `linger` is the cause: {_ms(waits.linger)}, {share:.0%} of that time."
     severity: Severity = "critical" if critical else "warning"
-    return Finding("kafka.linger", severity, said, ("kafka", "linger"), f"linger: {USUAL_LINGER * 1000:.0f}ms")
+    return Judgement("kafka.linger", severity, said, ("kafka", "linger"), f"linger: {USUAL_LINGER * 1000:.0f}ms")
 
 
-def _of_the_broker(feed: str, needed: int, broker: str) -> Iterator[Finding]:
+def _of_the_broker(feed: str, needed: int, broker: str) -> Iterator[Judgement]:
     """Judge the broker's own window, which it never tells."""
     if broker.startswith("mosquitto") and needed > _MOSQUITTO:
         said = (
@@ -106,7 +108,7 @@ def _of_the_broker(feed: str, needed: int, broker: str) -> Iterator[Finding]:
             "ones to a client unless its own setting says otherwise, which it does not tell."
         )
         change = f"max_inflight_messages {needed}"
-        yield Finding("mqtt.broker_window", "warning", said, ("feeds", feed, "url"), change, file="mosquitto.conf")
+        yield Judgement("mqtt.broker_window", "warning", said, ("feeds", feed, "url"), change, file="mosquitto.conf")
 
 
 def _ms(seconds: float) -> str:
@@ -182,7 +184,7 @@ class _Tree(Stage[Message]):
                 self.topics[message.topic] = message.payload[:_LONGEST].decode("utf-8", "replace")
         batch.delivery.seal(Fate.FILTERED, len(batch.items))
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         """Nothing stays here."""
         return 0
 
@@ -190,7 +192,7 @@ class _Tree(Stage[Message]):
         """Nothing stays here."""
 
 
-def judge_broker(name: str, facts: BrokerFacts | None) -> Iterator[Finding]:
+def judge_broker(name: str, facts: BrokerFacts | None) -> Iterator[Judgement]:
     """Say what the broker's own figures tell of its queues and of what outlives it."""
     place = ("feeds", name, "url")
     if facts is None:
@@ -199,7 +201,9 @@ def judge_broker(name: str, facts: BrokerFacts | None) -> Iterator[Finding]:
         said = (
             f"feed {name}: the broker shows no `$SYS/broker/` to this user: queue limits and persistence are unknown."
         )
-        yield Finding("mqtt.queues", "info", said, place, "Look at the limits of queues, and what outlives a restart.")
+        yield Judgement(
+            "mqtt.queues", "info", said, place, "Look at the limits of queues, and what outlives a restart."
+        )
         return
     yield _dropped(name, facts)
     said = (
@@ -207,24 +211,26 @@ def judge_broker(name: str, facts: BrokerFacts | None) -> Iterator[Finding]:
         "without it a restart of the broker loses what waits, beyond 1,000 messages a session it drops."
     )
     lines = "persistence true, autosave_interval 10, max_queued_messages 0, max_queued_bytes 268435456"
-    yield Finding("mqtt.persistence", "info", said, place, lines, file="mosquitto.conf")
+    yield Judgement("mqtt.persistence", "info", said, place, lines, file="mosquitto.conf")
 
 
-def _dropped(name: str, facts: BrokerFacts) -> Finding:
+def _dropped(name: str, facts: BrokerFacts) -> Judgement:
     place = ("feeds", name, "url")
     count, rate = (_number(facts.tree.get(topic)) for topic in (_DROPPED, _DROPPING))
     if count or rate:
         how = f"{count:,.0f} messages ({_DROPPED})" if count else f"{rate:.2f} messages a minute of late ({_DROPPING})"
         said = f"feed {name}: queues were full, and the broker has dropped {how}."
-        return Finding("mqtt.queues", "critical", said, place, "max_queued_messages 0", file="mosquitto.conf")
+        return Judgement("mqtt.queues", "critical", said, place, "max_queued_messages 0", file="mosquitto.conf")
     if count == 0:
-        return Finding("mqtt.queues", "ok", f"feed {name}: the broker has dropped no message since it started.", place)
+        return Judgement(
+            "mqtt.queues", "ok", f"feed {name}: the broker has dropped no message since it started.", place
+        )
     said = f"feed {name}: the broker does not say how many messages it has dropped."
     if facts.name.startswith("mosquitto"):
         said = (
             f"feed {name}: the broker has dropped no message in the last minute; what was before that it does not say."
         )
-    return Finding("mqtt.queues", "info", said, place)
+    return Judgement("mqtt.queues", "info", said, place)
 
 
 def _number(told: str | None) -> float | None:

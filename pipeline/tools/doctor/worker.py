@@ -11,10 +11,10 @@ from time import monotonic
 
 from pipeline.build import options as wiring
 from pipeline.config.root import Config
-from pipeline.core.threads import in_thread
+from pipeline.core.threads import run_detached
 from pipeline.http import client as local_http
 from pipeline.http.client import NoAnswerError
-from pipeline.tools.doctor.finding import Finding
+from pipeline.tools.doctor.finding import Judgement
 from pipeline.tools.doctor.mqtt import USUAL_LINGER, Delay
 
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)")
@@ -42,7 +42,7 @@ class Scrape:
 async def scrape(config: Config) -> Scrape | None:
     """Ask the worker, or whoever listens at `admin.listen`; None if that is not a worker with our feeds."""
     host, port = wiring.admin_address(config)
-    text = await in_thread(partial(_get, host, port))
+    text = await run_detached(partial(_get, host, port))
     made = None if text is None else parse(text)
     feeds = {feed for name, feed in (made.sums if made else {}) if name == "headrace_received_messages_total"}
     return made if feeds & config.feeds.keys() else None
@@ -92,11 +92,11 @@ def latency(earlier: Scrape | None, later: Scrape | None) -> float | None:
     return seconds / count if count else None
 
 
-def judge(config: Config, earlier: Scrape | None, later: Scrape | None) -> Iterator[Finding]:
+def judge(config: Config, earlier: Scrape | None, later: Scrape | None) -> Iterator[Judgement]:
     """Say what the worker's own figures tell: sessions that are taken over, sessions lost, sums that do not agree."""
     if earlier is None or later is None:
         said = f"no worker of this configuration answers on {config.admin.listen}: what only a worker knows is unknown."
-        yield Finding("worker", "info", said, ("admin", "listen"))
+        yield Judgement("worker", "info", said, ("admin", "listen"))
         return
     for name in config.mqtt_feeds:
         yield _one_client(name, earlier, later)
@@ -105,15 +105,15 @@ def judge(config: Config, earlier: Scrape | None, later: Scrape | None) -> Itera
         if lost:
             said = f"feed {name}: the broker has forgotten the session {lost:g} times, with what it had not delivered."
             change = "persistence true"
-            yield Finding("mqtt.session", "warning", said, ("feeds", name), change, file="mosquitto.conf")
+            yield Judgement("mqtt.session", "warning", said, ("feeds", name), change, file="mosquitto.conf")
     for name in config.feeds:
         yield from _dropped(name, later)
         if later.value("headrace_conserved", name) != 1:
             said = f"feed {name}: received and accounted for do not agree (headrace_conserved 0)."
-            yield Finding("worker.conservation", "critical", said, ("feeds", name), "Report it, with /metrics.")
+            yield Judgement("worker.conservation", "critical", said, ("feeds", name), "Report it, with /metrics.")
 
 
-def _full(name: str, linger: float, earlier: Scrape, later: Scrape) -> Iterator[Finding]:
+def _full(name: str, linger: float, earlier: Scrape, later: Scrape) -> Iterator[Judgement]:
     """Say that the window was full at both looks: then it, or what is behind it, is the bottleneck."""
     limit = later.value("headrace_in_flight_limit", name)
     if limit and all(each.value("headrace_unacknowledged_messages", name) >= limit for each in (earlier, later)):
@@ -122,20 +122,20 @@ def _full(name: str, linger: float, earlier: Scrape, later: Scrape) -> Iterator[
         if waits.seconds and waits.mostly_linger:
             said = f"{said} They wait for `linger`, {linger * 1000:g} ms, more than for Kafka."
             change = f"linger: {USUAL_LINGER * 1000:.0f}ms"
-            yield Finding("kafka.linger", "warning", said, ("kafka", "linger"), change)
+            yield Judgement("kafka.linger", "warning", said, ("kafka", "linger"), change)
             return
         change = f"max_in_flight: {min(65_535, round(limit) * 2)}"
-        yield Finding("mqtt.window_full", "warning", said, ("feeds", name, "max_in_flight"), change)
+        yield Judgement("mqtt.window_full", "warning", said, ("feeds", name, "max_in_flight"), change)
 
 
-def _dropped(name: str, later: Scrape) -> Iterator[Finding]:
+def _dropped(name: str, later: Scrape) -> Iterator[Judgement]:
     lost = later.value("headrace_datagrams_dropped_total", name)
     if lost:
         said = f"feed {name}: the kernel had no room for {lost:g} datagrams, and nobody sends them again."
-        yield Finding("udp.dropped", "warning", said, ("feeds", name), "sysctl -w net.core.rmem_max=8388608")
+        yield Judgement("udp.dropped", "warning", said, ("feeds", name), "sysctl -w net.core.rmem_max=8388608")
 
 
-def _one_client(name: str, earlier: Scrape, later: Scrape) -> Finding:
+def _one_client(name: str, earlier: Scrape, later: Scrape) -> Judgement:
     """Judge how often the broker closed the connection: two clients with one id end each other's, again and again."""
     closed = later.value("headrace_reconnects_total", name)
     now = closed - earlier.value("headrace_reconnects_total", name)
@@ -143,6 +143,6 @@ def _one_client(name: str, earlier: Scrape, later: Scrape) -> Finding:
     said = f"feed {name}: the broker has closed the connection {how}."
     place = ("feeds", name, "client_id")
     if not now and closed < _OFTEN:
-        return Finding("mqtt.client_id", "ok", said, place)
+        return Judgement("mqtt.client_id", "ok", said, place)
     said += " Either it restarts so often, or another client has the same id, and each ends the other's session."
-    return Finding("mqtt.client_id", "critical" if now else "warning", said, place, "client_id: <one of its own>")
+    return Judgement("mqtt.client_id", "critical" if now else "warning", said, place, "client_id: <one of its own>")

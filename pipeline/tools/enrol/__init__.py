@@ -6,6 +6,17 @@ register.py  which of them can be added, and why not the others; the file writte
 """
 
 from pipeline.tools.enrol.exports import SOURCES, UNKNOWN, Newcomer, noted, plain_eui, read, stranger
-from pipeline.tools.enrol.register import Report, described, enrol
+from pipeline.tools.enrol.register import EnrolReport, described, enrol
 
-__all__ = ["SOURCES", "UNKNOWN", "Newcomer", "Report", "described", "enrol", "noted", "plain_eui", "read", "stranger"]
+__all__ = [
+    "SOURCES",
+    "UNKNOWN",
+    "EnrolReport",
+    "Newcomer",
+    "described",
+    "enrol",
+    "noted",
+    "plain_eui",
+    "read",
+    "stranger",
+]

@@ -25,7 +25,7 @@ from pipeline.config.device_text import RegistryText, Values, is_csv, rows_of
 from pipeline.config.document import Document
 from pipeline.config.findings import Finding, InvalidConfigError
 from pipeline.core.errors import ConfigError, StartError
-from pipeline.lorawan.identify import Choice
+from pipeline.lorawan.identify import ConnectorMatcher
 from pipeline.models import MODELS
 from pipeline.tools.enrol.exports import Newcomer
 
@@ -33,7 +33,7 @@ FOLDER = "keys"
 
 
 @dataclass(slots=True)
-class Written:
+class WrittenKeys:
     """What was written of one device. row: `sessions` as the registry has it. files: that are new."""
 
     row: Mapping[str, Any] = field(default_factory=dict)
@@ -50,9 +50,9 @@ class Keys:
         self._all: list[Path] = []
         self.names: list[str] = []
 
-    def write(self, key: str, newcomer: Newcomer) -> Written:
+    def write(self, key: str, newcomer: Newcomer) -> WrittenKeys:
         """Write the keys of a device's session, if it has one; a file that holds another key stays, and is a fault."""
-        written = Written()
+        written = WrittenKeys()
         if not newcomer.session:
             return written
         session: dict[str, str] = {"dev_addr": newcomer.session["dev_addr"]}
@@ -68,11 +68,11 @@ class Keys:
         written.row = {"sessions": [session]}
         return written
 
-    def readable(self, written: Written) -> Mapping[str, Any]:
+    def readable(self, written: WrittenKeys) -> Mapping[str, Any]:
         """Return the session as far as its files are there: after a dry run they are not, and nothing can be read."""
         return {} if self._dry_run and written.files else written.row
 
-    def _one(self, file: Path, digits: str, written: Written) -> str:
+    def _one(self, file: Path, digits: str, written: WrittenKeys) -> str:
         try:
             if file.exists():
                 same = file.read_text(encoding="ascii", errors="replace").strip().lower() == digits.lower()
@@ -88,7 +88,7 @@ class Keys:
             return f"{file} cannot be written: {problem.strerror}."
         return ""
 
-    def undo(self, written: Written | None = None) -> None:
+    def undo(self, written: WrittenKeys | None = None) -> None:
         """Remove the files that were made for one device; without one, all."""
         for file in self._all[:] if written is None else written.files:
             file.unlink(missing_ok=True)
@@ -104,7 +104,7 @@ _NEW = {True: "key,dev_eui,name,connector,longitude,latitude\n", False: "[]\n"}
 
 
 @dataclass(slots=True)
-class Report:
+class EnrolReport:
     """What became of each device. added: as the file has it. there, left: with the reason."""
 
     file: str
@@ -116,7 +116,7 @@ class Report:
     key_files: list[str] = field(default_factory=list)
 
 
-class Registry:
+class RegistryFile:
     """The registry of one configuration, to be added to. A file that is not there yet, or holds nothing, is a new one.
 
     Raises:
@@ -208,7 +208,7 @@ def enrol(
     given: Values = MappingProxyType({}),
     otherwise: Values = MappingProxyType({}),
     dry_run: bool = False,
-) -> Report:
+) -> EnrolReport:
     """Add devices to the registry that a configuration names, and say what became of each.
 
     given: what a person says of them, by the keys of the registry. otherwise: the same, where nothing else tells.
@@ -216,8 +216,8 @@ def enrol(
     Raises:
         ConfigError: the configuration cannot be used, or its registry cannot be added to.
     """
-    registry = Registry(file)
-    report = Report(str(registry.path))
+    registry = RegistryFile(file)
+    report = EnrolReport(str(registry.path))
     keys = Keys(registry.path.parent, dry_run=dry_run)
     try:
         rows = list(_accepted(registry, newcomers, _Said(given, otherwise), keys, report))
@@ -246,14 +246,14 @@ class _Said:
 
 
 def _accepted(
-    registry: Registry, newcomers: Sequence[Newcomer], said: _Said, keys: Keys, report: Report
+    registry: RegistryFile, newcomers: Sequence[Newcomer], said: _Said, keys: Keys, report: EnrolReport
 ) -> Iterator[Values]:
     """Yield each device that can be added, as the registry has it."""
     loaded, text = registry.loaded, registry.before
     judge = devices.Judge(registry.path, Uses(loaded.config, loaded.connectors, MODELS, frozenset()))
     for row in () if text.empty else rows_of(is_csv(text.name), text.text):
         judge.take(row)
-    choice = Choice(connectors_of(loaded.config))
+    choice = ConnectorMatcher(connectors_of(loaded.config))
     taken = set(judge.names)
     for each in newcomers:
         known = loaded.devices.by_name(each.dev_eui)
@@ -280,11 +280,11 @@ def _accepted(
 
 def described(newcomer: Newcomer, config_of: Config) -> Values:
     """Return a device as the row that would add it, for a person to complete; one of a network needs a connector."""
-    values = _values(newcomer, Choice(connectors_of(config_of)), set())
+    values = _values(newcomer, ConnectorMatcher(connectors_of(config_of)), set())
     return values if newcomer.plain else {**values, "connector": values["connector"] or "vendor/device"}
 
 
-def _values(newcomer: Newcomer, choice: Choice, taken: set[str]) -> dict[str, Any]:
+def _values(newcomer: Newcomer, choice: ConnectorMatcher, taken: set[str]) -> dict[str, Any]:
     """Return a device as the registry has it; its key is the best of its names that is free."""
     names = [each for each in newcomer.wanted if usable_name(each)]
     name = newcomer.name if newcomer.name and usable_name(newcomer.name) else None

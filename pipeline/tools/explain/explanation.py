@@ -21,7 +21,7 @@ from pipeline.encode.dead_letter import DeadLetters
 from pipeline.normalise.plan import Plan
 from pipeline.publish.batch import partition_of
 from pipeline.sdk.uplink import Uplink
-from pipeline.tools.dry_run import Paper
+from pipeline.tools.dry_run import DryRunPublisher
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ def judge(config: Config, stages: Stages, message: Message, said: Explanation, p
 async def _taken(config: Config, stages: Stages, message: Message, said: Explanation) -> list[Record]:
     taken: list[Record] = []
     letters = wiring.dead_letters(config)
-    first = stages(Paper(letters, taken.append), letters)
+    first = stages(DryRunPublisher(letters, taken.append), letters)
 
     def settled(delivery: Delivery) -> None:
         said.outcome = _OUTCOMES[max(fate for fate in Fate if delivery.fates[fate])]

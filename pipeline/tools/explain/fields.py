@@ -8,26 +8,26 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.build.connectors import Compiler, format_fan
-from pipeline.config.connectors import InlineConnector
+from pipeline.config.connectors import InlineConnectorConfig
 from pipeline.config.feeds import JSON, RouteConfig
 from pipeline.config.root import Config
-from pipeline.config.used_connectors import UsedConnector
+from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.core.delivery import Message
 from pipeline.core.field_path import Fields, Path, Steps, kind, lack, spelled, surrogate
 from pipeline.core.strict_json import parse
 from pipeline.devices.state import DeviceStates
 from pipeline.models.units import resolve
-from pipeline.normalise.attribute import Slot, ValueRefusedError
+from pipeline.normalise.attribute import AttributeRule, ValueRefusedError
 from pipeline.normalise.binding import Binding, FromField, Position
 from pipeline.normalise.plan import Plan
-from pipeline.normalise.vendor import Fan, listed
+from pipeline.normalise.vendor import CompiledConnector, listed
 from pipeline.sdk.connector import Decoded
 from pipeline.sdk.uplink import Uplink
 from pipeline.tools.explain.explanation import Attribute, Explanation, Field
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class PayloadReader:
     """plans: one for each entity that a reading makes. told: fields that tell of the device itself."""
 
     plans: Sequence[Plan]
@@ -56,28 +56,28 @@ class Reader:
         return fields
 
 
-def of_route(config: Config, feed: str, route: RouteConfig, message: Message) -> Reader:
+def of_route(config: Config, feed: str, route: RouteConfig, message: Message) -> PayloadReader:
     """Return what a route's connector makes of a message."""
     name = str(route.connector)
     declared = config.connectors[name]
-    if not isinstance(declared, UsedConnector):
+    if not isinstance(declared, UsedConnectorConfig):
         plan = Compiler(config, feed).plan(name)
         if route.format not in {None, JSON}:
             fan = format_fan(plan, str(route.format), config.found)
-            return Reader([plan], f"format {route.format}", lambda: fan.readings(message))
-        return Reader([plan], "JSON", lambda: parse(message.payload))
+            return PayloadReader([plan], f"format {route.format}", lambda: fan.readings(message))
+        return PayloadReader([plan], "JSON", lambda: parse(message.payload))
     fan = Compiler(config, feed).fan(declared)
-    return Reader(fan.plans, _decoder(fan), lambda: fan.readings(message), _told(fan.states))
+    return PayloadReader(fan.plans, _decoder(fan), lambda: fan.readings(message), _told(fan.states))
 
 
-def of_uplink(config: Config, connector: str, fan: Fan, uplink: Uplink) -> Reader:
+def of_uplink(config: Config, connector: str, fan: CompiledConnector, uplink: Uplink) -> PayloadReader:
     """Return what a connector makes of an uplink. fan: of that connector."""
-    by_server = isinstance(config.connectors.get(connector), InlineConnector)
+    by_server = isinstance(config.connectors.get(connector), InlineConnectorConfig)
     decoder = "the network server" if by_server else _decoder(fan)
-    return Reader(fan.plans, decoder, lambda: fan.decoded(uplink), _told(fan.states))
+    return PayloadReader(fan.plans, decoder, lambda: fan.decoded(uplink), _told(fan.states))
 
 
-def _decoder(fan: Fan) -> str:
+def _decoder(fan: CompiledConnector) -> str:
     return f"the decoder of {fan.plans[0].provenance}"
 
 
@@ -97,7 +97,7 @@ def attributes_of(plans: Sequence[Plan], fields: Mapping[str, Any]) -> list[Attr
     ]
 
 
-def _attribute(plan: Plan, slot: Slot, value: object, fields: Mapping[str, Any]) -> Attribute:
+def _attribute(plan: Plan, slot: AttributeRule, value: object, fields: Mapping[str, Any]) -> Attribute:
     field = slot.path.text
     if value is None:
         return Attribute(slot.name, field, lack(slot.path, fields), "absent")
@@ -117,7 +117,7 @@ def _attribute(plan: Plan, slot: Slot, value: object, fields: Mapping[str, Any])
     return Attribute(slot.name, field, change, "fits")
 
 
-def _unfit(slot: Slot, value: object) -> str:
+def _unfit(slot: AttributeRule, value: object) -> str:
     half = surrogate(value) if isinstance(value, str) else None
     if half is not None:
         return f"it holds {half}, which is half of a surrogate pair, and no character"

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pipeline.build import stages as networks
 from pipeline.build.connectors import Compiler, connectors_of
-from pipeline.build.context import Shared
+from pipeline.build.context import WorkerContext
 from pipeline.config import device_text
 from pipeline.config.feeds import AUTO, chosen
 from pipeline.config.root import Config
@@ -16,16 +16,16 @@ from pipeline.core import times
 from pipeline.core.delivery import Batch, Message, Stage
 from pipeline.core.errors import PayloadError
 from pipeline.core.record import Record
-from pipeline.devices.registry import Device, Directory
+from pipeline.devices.registry import CurrentRegistry, Device
 from pipeline.encode.dead_letter import DeadLetters, Refusals
-from pipeline.lorawan.identify import Choice
+from pipeline.lorawan.identify import ConnectorMatcher
 from pipeline.lorawan.phy_payload import JoinRequest, parse
-from pipeline.lorawan.statistics import Outcome, RawLedger
+from pipeline.lorawan.statistics import FrameOutcome, FrameStatistics
 from pipeline.lorawan.unwrap import recognised
-from pipeline.normalise.vendor import Fan
+from pipeline.normalise.vendor import CompiledConnector
 from pipeline.sdk.dialect import Event, Frame, Said
 from pipeline.sdk.uplink import Names, Reception, Uplink
-from pipeline.tools.dry_run import Deaf
+from pipeline.tools.dry_run import NullEvents
 from pipeline.tools.enrol import described, stranger
 from pipeline.tools.explain.explanation import (
     Explanation,
@@ -39,16 +39,16 @@ from pipeline.tools.explain.explanation import (
 from pipeline.tools.explain.fields import of_uplink
 
 _VERDICTS = {
-    Outcome.UPLINK: "the keys of a session in the registry fit its MIC, and have decrypted it",
-    Outcome.MAC: "the keys of a session in the registry fit its MIC; it has no application data",
-    Outcome.JOIN: "of a device in the registry; Headrace never answers, the network server does",
-    Outcome.COPY: "another gateway has heard the same transmission: one uplink",
-    Outcome.FOREIGN: "no session in the registry has its DevAddr; most likely somebody else's device",
-    Outcome.FOREIGN_JOIN: "no device in the registry has its DevEUI; most likely somebody else's",
-    Outcome.MIC_INVALID: "a session in the registry has its DevAddr, but no keys fit its MIC",
-    Outcome.TOO_EXPENSIVE: "too many frames of its DevAddr wait already to be tried under the keys of its sessions",
-    Outcome.CRC_INVALID: "the gateway says that its checksum is wrong",
-    Outcome.FRAME_INVALID: "it is nothing that a LoRaWAN device sends",
+    FrameOutcome.UPLINK: "the keys of a session in the registry fit its MIC, and have decrypted it",
+    FrameOutcome.MAC: "the keys of a session in the registry fit its MIC; it has no application data",
+    FrameOutcome.JOIN: "of a device in the registry; Headrace never answers, the network server does",
+    FrameOutcome.COPY: "another gateway has heard the same transmission: one uplink",
+    FrameOutcome.FOREIGN: "no session in the registry has its DevAddr; most likely somebody else's device",
+    FrameOutcome.FOREIGN_JOIN: "no device in the registry has its DevEUI; most likely somebody else's",
+    FrameOutcome.MIC_INVALID: "a session in the registry has its DevAddr, but no keys fit its MIC",
+    FrameOutcome.TOO_EXPENSIVE: "too many frames of its DevAddr wait to be tried under the keys of its sessions",
+    FrameOutcome.CRC_INVALID: "the gateway says that its checksum is wrong",
+    FrameOutcome.FRAME_INVALID: "it is nothing that a LoRaWAN device sends",
 }
 """What a frame can become in a worker that has just begun: counters of earlier frames are not asked."""
 
@@ -86,9 +86,9 @@ def happening(event: Event) -> Happening:
     return Happening(event.kind, event.device, event.gateway, _time(event.time), dict(event.state))
 
 
-def verdicts(ledger: RawLedger) -> list[str]:
+def verdicts(ledger: FrameStatistics) -> list[str]:
     """Return what became of the frames that were counted."""
-    return [f"{each.value}: {_VERDICTS[each]}" for each in Outcome if ledger.outcomes[each] and each in _VERDICTS]
+    return [f"{each.value}: {_VERDICTS[each]}" for each in FrameOutcome if ledger.outcomes[each] and each in _VERDICTS]
 
 
 def _says(phy_payload: bytes) -> str:
@@ -130,14 +130,14 @@ class Networks:
     def __init__(self, config: Config, feed: str) -> None:
         self._config = config
         self._feed = feed
-        self._shared = Shared(Directory(config.registered))
+        self._shared = WorkerContext(CurrentRegistry(config.registered))
         self._compiler = Compiler(config, feed, self._shared)
         self._heard: list[Said] = []
         self._registry = Path(config.devices).name if config.devices else None
 
     def stages(self, publisher: Stage[Record], letters: DeadLetters) -> Stage[Message]:
         """Return the first stage, with all behind it up to the publisher."""
-        refusals = Refusals(self._feed, letters, publisher, Deaf())
+        refusals = Refusals(self._feed, letters, publisher, NullEvents())
         feed = self._config.feeds[self._feed]
         return networks.unwrap(self._config, feed, self._compiler, refusals, self._shared, watch=self._watch)
 
@@ -184,9 +184,13 @@ class Networks:
         accepted = "accepted" if self._config.accepts_unknown else "refused"
         return f"{uplink.device} is not in {self._registry}: {accepted}"
 
-    def _fan(self, uplink: Uplink, device: Device | None, said: Explanation) -> Fan | None:
+    def _fan(self, uplink: Uplink, device: Device | None, said: Explanation) -> CompiledConnector | None:
         """Say which connector the device has and why, and return what makes its records."""
-        told = Choice(connectors_of(self._config)).because(uplink.names()) if self._config.accepts_unknown else None
+        told = (
+            ConnectorMatcher(connectors_of(self._config)).because(uplink.names())
+            if self._config.accepts_unknown
+            else None
+        )
         if device is not None and device.connector is not None:
             said.connector, said.chosen = device.connector, "its row in the registry names it"
         elif told is not None:
@@ -221,8 +225,8 @@ class _Watching(Stage[Item]):
             self._note(said)
         self._stage.put(batch)
 
-    def kept(self) -> int:
-        return self._stage.kept()
+    def pending(self) -> int:
+        return self._stage.pending()
 
     async def drain(self, deadline: float) -> None:
         await self._stage.drain(deadline)

@@ -16,7 +16,7 @@ from pipeline.core.mqtt_topics import TopicPattern, covers_some
 from pipeline.core.record import Record
 from pipeline.encode.dead_letter import DeadLetters
 from pipeline.normalise.binding import FromField, FromTopic
-from pipeline.tools.dry_run import Deaf
+from pipeline.tools.dry_run import NullEvents
 from pipeline.tools.explain.explanation import Explanation, judge, say_when_and_where
 from pipeline.tools.explain.fields import of_route, shown
 from pipeline.tools.explain.network import Networks
@@ -31,7 +31,7 @@ class Routes:
 
     def stages(self, publisher: Stage[Record], letters: DeadLetters) -> Stage[Message]:
         """Return the first stage, with all behind it up to the publisher."""
-        return wiring.router(self._config, self._feed, publisher=publisher, letters=letters, events=Deaf())
+        return wiring.router(self._config, self._feed, publisher=publisher, letters=letters, events=NullEvents())
 
     def describe(self, message: Message, said: Explanation) -> None:
         """Say how the message came to its records."""

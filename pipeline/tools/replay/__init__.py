@@ -7,6 +7,6 @@ report.py    the counts, and the same for a person
 session.py   from the topic through all of them
 """
 
-from pipeline.tools.replay.session import Report, Wanted, plain, replay, text
+from pipeline.tools.replay.session import ReplayReport, ReplaySelection, plain, replay, text
 
-__all__ = ["Report", "Wanted", "plain", "replay", "text"]
+__all__ = ["ReplayReport", "ReplaySelection", "plain", "replay", "text"]

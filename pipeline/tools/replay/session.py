@@ -20,8 +20,8 @@ from pipeline.core.errors import Reason
 from pipeline.core.record import KEPT, Record, decode_headers
 from pipeline.encode.dead_letter import TYPE, DeadLetters
 from pipeline.publish import Publisher
-from pipeline.publish.consumer import Reader, StoredRecord
-from pipeline.tools.dry_run import Deaf, Paper
+from pipeline.publish.consumer import StoredRecord, TopicReader
+from pipeline.tools.dry_run import DryRunPublisher, NullEvents
 from pipeline.tools.replay.offsets import Replayed
 
 
@@ -67,7 +67,7 @@ def _message(record: StoredRecord, headers: dict[str, str]) -> tuple[Message | N
 
 
 @dataclass(slots=True)
-class Report:
+class ReplayReport:
     """The counts of one replay.
 
     seen: dead letters looked at. passed_over: of another reason, or older. before: done by an earlier replay.
@@ -100,18 +100,18 @@ class Report:
         return not self.again and not self.unusable and not self.unconfirmed
 
 
-def plain(report: Report) -> dict[str, Any]:
+def plain(report: ReplayReport) -> dict[str, Any]:
     """Return the report as JSON takes it; `asdict` of Python 3.11 makes tuples of a Counter's keys."""
     values = {each.name: getattr(report, each.name) for each in fields(report)}
     return {name: dict(value) if isinstance(value, dict) else value for name, value in values.items()}
 
 
-def text(report: Report) -> str:
+def text(report: ReplayReport) -> str:
     """Write the report for a person."""
     return "\n".join(_lines(report))
 
 
-def _lines(report: Report) -> Iterator[str]:
+def _lines(report: ReplayReport) -> Iterator[str]:
     yield f"{report.topic}: {_count(report.seen, 'dead letter')} looked at"
     verb = "would come out" if report.dry_run else "came out"
     if report.dismissed:
@@ -158,7 +158,12 @@ class Attempts:
     """
 
     def __init__(
-        self, config: Config, publisher: Stage[Record], letters: DeadLetters, report: Report, done: Callable[..., None]
+        self,
+        config: Config,
+        publisher: Stage[Record],
+        letters: DeadLetters,
+        report: ReplayReport,
+        done: Callable[..., None],
     ) -> None:
         self.pending = 0
         self._settled = asyncio.Event()
@@ -168,7 +173,7 @@ class Attempts:
         self._gate = _Gate(publisher, frozenset(topics[model] for model in (DEVICE, DEVICE_MODEL) if model in topics))
         self._resets = {name for name, feed in config.feeds.items() if feed.frames and feed.frames.reset == "accept"}
         self._routers: Mapping[str, Stage[Message]] = {
-            name: wiring.router(config, name, publisher=self._gate, letters=letters, events=Deaf())
+            name: wiring.router(config, name, publisher=self._gate, letters=letters, events=NullEvents())
             for name in config.feeds
         }
 
@@ -193,7 +198,7 @@ class Attempts:
     async def passed_on(self, feed: str) -> None:
         """Let a feed's stages pass on what they keep, so that what they say of it is said of the letter just taken."""
         router = self._routers.get(feed)
-        if router is not None and router.kept():
+        if router is not None and router.pending():
             await router.drain(monotonic())
 
     async def room(self) -> None:
@@ -245,7 +250,7 @@ class _Gate(Stage[Record]):
         if through:
             self._publisher.put(Batch(batch.delivery, through))
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         return 0
 
     async def drain(self, deadline: float) -> None:
@@ -259,7 +264,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReplaySelection:
     """Which dead letters, and what is to become of them.
 
     Attributes:
@@ -281,16 +286,16 @@ class Wanted:
         return (not self.reasons or letter.reason in self.reasons) and (self.since is None or arrival >= self.since)
 
 
-async def replay(config: Config, wanted: Wanted, progress: Progress) -> Report:
+async def replay(config: Config, wanted: ReplaySelection, progress: Progress) -> ReplayReport:
     """Replay what is wanted and say what came of it.
 
     Raises:
         StartError: Kafka, a topic or the file of what was replayed is not as it should be.
     """
     letters = wiring.dead_letters(config)
-    report = Report(letters.topic, wanted.dry_run)
+    report = ReplayReport(letters.topic, wanted.dry_run)
     async with AsyncExitStack() as leave:
-        reader = Reader(wiring.kafka_options(config), letters.topic)
+        reader = TopicReader(wiring.kafka_options(config), letters.topic)
         leave.push_async_callback(reader.close)
         await reader.open(beginning=True)
         replayed = Replayed(wiring.state_folder(config), letters.topic)
@@ -305,7 +310,7 @@ async def replay(config: Config, wanted: Wanted, progress: Progress) -> Report:
 
 
 class _Session:
-    def __init__(self, config: Config, wanted: Wanted, report: Report, replayed: Replayed) -> None:
+    def __init__(self, config: Config, wanted: ReplaySelection, report: ReplayReport, replayed: Replayed) -> None:
         self._config = config
         self._wanted = wanted
         self._report = report
@@ -314,7 +319,7 @@ class _Session:
         self._publisher: Publisher | None = None
         publisher: Stage[Record]
         if wanted.dry_run or wanted.dismiss:
-            publisher = Paper(self._letters, self._on_paper)
+            publisher = DryRunPublisher(self._letters, self._on_paper)
         else:
             publisher = self._publisher = Publisher(wiring.kafka_options(config), self._refused, _Deaf())
         self._attempts = Attempts(config, publisher, self._letters, report, self._done)
@@ -330,7 +335,7 @@ class _Session:
 
         leave.push_async_callback(close)
 
-    async def run(self, reader: Reader, progress: Progress) -> None:
+    async def run(self, reader: TopicReader, progress: Progress) -> None:
         total = sum(reader.ends[number] - reader.begins[number] for number in reader.ends)
         while not await reader.at_end():
             for record in await reader.fetch():

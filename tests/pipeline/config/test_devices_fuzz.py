@@ -11,9 +11,9 @@ from pipeline.config.device_fields import Uses
 from pipeline.config.devices import read
 from pipeline.config.findings import listed
 from pipeline.core.errors import ConfigError
-from pipeline.devices.registry import Devices
+from pipeline.devices.registry import DeviceRegistry
 from pipeline.models import MODELS
-from pipeline.plugins.registry import Registry
+from pipeline.plugins.registry import ConnectorCatalogue
 from tests.pipeline.config.test_devices import CANARY, CSV, EXAMPLE, GOLDEN, YAML
 
 SEEDS = [CSV, YAML, *((GOLDEN / name).read_text() for name in ("wrong.yaml", "wrong.csv", "sessions.yaml"))]
@@ -22,7 +22,7 @@ PIECES = [
     "1e999", "0x1f", "12:30", "2026-01-01", "\t", "\x00", "\x85", "\ufeff", "é", "😀", "key", "sessions", CANARY * 4,
     "9" * 400, "---\n", "...\n", "|", ">", "#", "%YAML 9.9\n", "[" * 60,
 ]  # fmt: skip
-USES = Uses(config.load(EXAMPLE, {}), Registry(), MODELS, frozenset({"th", "acme/th-1"}))
+USES = Uses(config.load(EXAMPLE, {}), ConnectorCatalogue(), MODELS, frozenset({"th", "acme/th-1"}))
 
 
 def attempt(path: Path, text: str) -> None:
@@ -33,7 +33,7 @@ def attempt(path: Path, text: str) -> None:
         assert CANARY not in str(problem)
         return
     said = listed("city.yaml", file.findings) + repr(list(file.devices))
-    assert not file.errors or isinstance(file.devices, Devices)
+    assert not file.errors or isinstance(file.devices, DeviceRegistry)
     assert all(each.line for each in file.findings)
     if CANARY not in repr([(each.key, each.aliases, each.name, each.tags, each.attributes) for each in file.devices]):
         assert CANARY * 4 not in said

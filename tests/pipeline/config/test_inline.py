@@ -4,7 +4,7 @@ from typing import Any
 
 from pipeline.build.connectors import inline_binding, version
 from pipeline.config import judge_inline
-from pipeline.config.connectors import InlineConnector
+from pipeline.config.connectors import InlineConnectorConfig
 from pipeline.models import MODELS
 from pipeline.normalise.binding import Fixed, FromField, FromTopic, ObservedAt, Position
 
@@ -17,8 +17,8 @@ AIR: dict[str, Any] = {
 }
 
 
-def parsed(**changes: Any) -> InlineConnector:
-    return InlineConnector.model_validate({**AIR, **changes})
+def parsed(**changes: Any) -> InlineConnectorConfig:
+    return InlineConnectorConfig.model_validate({**AIR, **changes})
 
 
 def found(**changes: Any) -> list[str]:

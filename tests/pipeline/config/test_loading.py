@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from pipeline import config
-from pipeline.config.connectors import TimeSource
+from pipeline.config.connectors import TimeSourceConfig
 from pipeline.config.findings import InvalidConfigError
 from pipeline.config.kafka import read_secret
 from pipeline.core.errors import ConfigError, StartError
@@ -52,7 +52,7 @@ def test_the_example_is_read() -> None:
     assert (feed.used_qos, feed.max_in_flight, feed.max_payload, feed.version) == (1, 5000, 262_144, "5")
     assert loaded.config.kafka.client_id == "headrace-bench"
     assert (loaded.config.kafka.linger, loaded.config.kafka.chunk_bytes) == (0.01, 262_144)
-    assert isinstance(connector.observed_at, TimeSource)
+    assert isinstance(connector.observed_at, TimeSourceConfig)
     assert connector.observed_at.max_age == 3650 * 86_400
     assert loaded.config.topic("AirQualityObserved") == "bench.AirQualityObserved.v1"
     assert loaded.config.dead_letter_topic == "bench.dead-letter.v1"

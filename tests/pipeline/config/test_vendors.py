@@ -9,7 +9,7 @@ from pipeline import conformance
 from pipeline.config import connector_folders
 from pipeline.core.errors import ConfigError
 from pipeline.core.record import decode_headers
-from pipeline.plugins.registry import Found
+from pipeline.plugins.registry import FoundConnector
 from pipeline.tools.check import report as check
 from tests.pipeline.vendor_flow import TH1, VENDORS, WRAPPED, VendorFlow, loaded
 from tests.support.records import assert_record
@@ -138,7 +138,7 @@ examples:
 """
     paths(tmp_path, examples)
     [found] = connector_folders.in_folder(tmp_path)
-    assert isinstance(found, Found)
+    assert isinstance(found, FoundConnector)
     assert [str(fault) for fault in conformance.prove(found).faults] == []
 
 

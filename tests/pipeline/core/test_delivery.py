@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pipeline.core.delivery import Delivery, Fate, Lane, Ledger, fanned, merged, part
+from pipeline.core.delivery import Delivery, Fate, Lane, Ledger, merge_copies, split_records, sub_delivery
 from pipeline.core.errors import DeliveryError
 
 
@@ -93,10 +93,10 @@ def test_what_a_message_becomes_weighs_on_its_lane_until_it_is_settled() -> None
         None, 100, pause=lambda: events.append("pause"), resume=lambda: events.append("resume"), max_weight=1000
     )
     first, second = lane.receive(1, None, 10), lane.receive(2, None, 10)
-    child = fanned(first, 2)
+    child = split_records(first, 2)
     child.weigh(600)
     assert (events, lane.weight, lane.room) == ([], 620, 97)
-    part(merged([[second], [second]]), 2, lambda _: None).weigh(500)
+    sub_delivery(merge_copies([[second], [second]]), 2, lambda _: None).weigh(500)
     assert (events, lane.weight, lane.room) == (["pause"], 1120, 0)
 
     child.seal(Fate.PUBLISHED, 2)
@@ -123,7 +123,7 @@ def test_a_closed_lane_never_acknowledges() -> None:
 def test_a_fanned_message_takes_its_worst_fate_once() -> None:
     ledger = Ledger()
     lane: Lane[None] = Lane(None, max_in_flight=10, ledger=ledger)
-    child = fanned(lane.receive(1, None), records=3)
+    child = split_records(lane.receive(1, None), records=3)
     child.seal(Fate.PUBLISHED, 2)
     assert ledger.in_flight() == 1
 
@@ -136,7 +136,7 @@ def test_copies_are_deduplicated_with_their_output() -> None:
     ledger = Ledger()
     lane: Lane[None] = Lane(None, max_in_flight=10, ledger=ledger)
     one, two, three = (lane.receive(1, None) for _ in range(3))
-    output = merged([[one, two], [three]])
+    output = merge_copies([[one, two], [three]])
     output.seal(Fate.PUBLISHED)
     assert ledger.in_flight() == 3, "a copy is never settled before the output"
 
@@ -162,7 +162,7 @@ class LateStage:
                 self._merge(whole[: self.rng.randint(2, len(whole))])
             case 1 if whole:
                 self.kept.remove(whole[0])
-                self.kept.append(fanned(whole[0], self.rng.randint(1, 5)))
+                self.kept.append(split_records(whole[0], self.rng.randint(1, 5)))
             case _:
                 self._seal()
 
@@ -171,7 +171,7 @@ class LateStage:
             self.kept.remove(copy)
         cut = self.rng.randint(1, len(copies))
         groups = [group for group in (copies[:cut], copies[cut:]) if group]
-        self.kept.append(merged(groups))
+        self.kept.append(merge_copies(groups))
 
     def _seal(self) -> None:
         delivery = self.kept[0]

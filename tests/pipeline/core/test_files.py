@@ -151,7 +151,7 @@ def live(folder: Path) -> None:
     unknown = unknown_devices.UnknownDevices(folder)
     unknown.note("0011223344556677", Names(), 1)
     unknown.close()
-    silent = silent_devices.SilentDevices(Store(None), folder, {})
+    silent = silent_devices.SilenceWatch(Store(None), folder, {})
     silent._write([])
     replayed = Replayed(folder, "dead")
     try:

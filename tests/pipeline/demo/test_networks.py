@@ -6,8 +6,8 @@ from pipeline.config.feeds import chosen, dialects
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.strict_json import document
 from pipeline.demo.city import City
-from pipeline.demo.devices import KINDS, PUBLISHED, Device, Spoken
-from pipeline.demo.lorawan import Air, ChirpStack, Gateway, Node, Quirk, TheThingsStack
+from pipeline.demo.devices import KINDS, PUBLISHED, CityDevice, Spoken
+from pipeline.demo.lorawan import Air, ChirpStack, CityGateway, CityNode, Quirk, TheThingsStack
 from pipeline.lorawan.crypto import Keys
 from pipeline.lorawan.frame_counter import REMEMBERED
 from pipeline.lorawan.phy_payload import DataUp, JoinRequest, parse
@@ -18,8 +18,8 @@ NOW = 1_795_000_000_123
 PAYLOAD = b"\x01\x75\x5c\x00\xff"
 
 
-def node(network: str, quirk: Quirk | None = None) -> Node:
-    return Node(Device(next(kind for kind in KINDS if kind.network == network), 3), quirk)
+def node(network: str, quirk: Quirk | None = None) -> CityNode:
+    return CityNode(CityDevice(next(kind for kind in KINDS if kind.network == network), 3), quirk)
 
 
 def read(spoken: Spoken) -> Said:
@@ -74,7 +74,7 @@ def test_a_payload_that_its_server_cannot_decrypt_is_refused_as_such() -> None:
 
 def test_a_frame_is_its_devices_own_and_hides_its_payload() -> None:
     device = node("gateways")
-    first, *copies = Air([Gateway("0016c001f1500812", 3.7, 51.0)]).say(device, PAYLOAD, NOW, PUBLISHED)
+    first, *copies = Air([CityGateway("0016c001f1500812", 3.7, 51.0)]).say(device, PAYLOAD, NOW, PUBLISHED)
     said = read(first)
     assert isinstance(said, Frame)
     assert not copies
@@ -86,13 +86,13 @@ def test_a_frame_is_its_devices_own_and_hides_its_payload() -> None:
     assert keys.verifies(frame, 5000)
     assert keys.payload(frame, 5000) == PAYLOAD
     assert not keys.verifies(frame, 5001)
-    other = Keys(Node(device.device).session)
+    other = Keys(CityNode(device.device).session)
     assert not other.verifies(frame, 5000)
 
 
 def test_what_two_gateways_hear_of_a_frame_are_copies() -> None:
     device = node("gateways")
-    air = Air([Gateway("0016c001f1500812", 3.7, 51.0), Gateway("0016c001f15009a4", 3.7, 51.0)])
+    air = Air([CityGateway("0016c001f1500812", 3.7, 51.0), CityGateway("0016c001f15009a4", 3.7, 51.0)])
     turns = [[read(each) for each in _turn(air, device)] for _ in range(40)]
     assert {len(turn) for turn in turns} == {1, 2}
     for turn in turns:
@@ -106,7 +106,7 @@ def test_what_two_gateways_hear_of_a_frame_are_copies() -> None:
 
 def test_a_device_that_asks_to_join_names_itself() -> None:
     device = node("gateways", Quirk.JOINING)
-    said = read(next(Air([Gateway("0016c001f1500812", 3.7, 51.0)]).say(device, PAYLOAD, NOW, PUBLISHED)))
+    said = read(next(Air([CityGateway("0016c001f1500812", 3.7, 51.0)]).say(device, PAYLOAD, NOW, PUBLISHED)))
     assert isinstance(said, Frame)
     frame = parse(said.phy_payload)
     assert isinstance(frame, JoinRequest)
@@ -115,7 +115,7 @@ def test_a_device_that_asks_to_join_names_itself() -> None:
 
 def test_what_is_replayed_never_catches_up_with_the_device() -> None:
     device = node("gateways", Quirk.REPLAYED)
-    air = Air([Gateway("0016c001f1500812", 3.7, 51.0)])
+    air = Air([CityGateway("0016c001f1500812", 3.7, 51.0)])
     frames = [read(each) for _ in range(2000) for each in _turn(air, device)]
     parsed = [parse(frame.phy_payload) for frame in frames if isinstance(frame, Frame)]
     first, *old = [frame.f_cnt for frame in parsed if isinstance(frame, DataUp)]
@@ -136,7 +136,7 @@ def test_a_gateway_tells_what_it_has_heard() -> None:
     assert (stats.kind, stats.packets, stats.location) == ("gateway_stats", (2, 1), (3.7250, 51.0537, 40.0))
 
 
-def _turn(network: ChirpStack | TheThingsStack | Air, device: Node) -> list[Spoken]:
+def _turn(network: ChirpStack | TheThingsStack | Air, device: CityNode) -> list[Spoken]:
     said = list(network.say(device, PAYLOAD, NOW, PUBLISHED))
     device.turn += 1
     return said

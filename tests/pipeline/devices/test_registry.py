@@ -9,14 +9,14 @@ from dataclasses import asdict
 
 import pytest
 
-from pipeline.devices.registry import Device, Devices, Key, Session
+from pipeline.devices.registry import Device, DeviceRegistry, Key, Session
 
 SECRET = bytes.fromhex("5ec2e75ec2e75ec2e75ec2e75ec2e7aa")
 KEY = Key(SECRET)
 SESSION = Session("01ab23cd", "1.0", KEY, KEY, KEY, KEY)
 HALL = Device("th-17", dev_eui="00112233445566aa", aliases=("hall-3", "h3"), sessions=(SESSION,))
 ROOF = Device("th-18", sessions=(SESSION,))
-DEVICES = Devices([HALL, ROOF])
+DEVICES = DeviceRegistry([HALL, ROOF])
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ def test_what_is_not_there_is_none() -> None:
     assert DEVICES.by_name("00112233445566ab") is None
     assert DEVICES.by_eui("th-17") is None
     assert list(DEVICES.sessions("ffffffff")) == []
-    assert list(Devices()) == []
-    assert len(Devices()) == 0
+    assert list(DeviceRegistry()) == []
+    assert len(DeviceRegistry()) == 0
 
 
 def test_a_registry_is_counted_and_walked_in_the_order_of_its_file() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from pipeline.core.logs import fields
-from pipeline.devices.registry import Device, Devices
-from pipeline.devices.silence import UNSEEN, Patience, Seen, Silence
-from pipeline.devices.silence_watch import SilentDevices, read
-from pipeline.lorawan.statistics import RawLedger
+from pipeline.devices.registry import Device, DeviceRegistry
+from pipeline.devices.silence import UNSEEN, LastSeen, SilenceDetector, SilencePolicy
+from pipeline.devices.silence_watch import SilenceWatch, read
+from pipeline.lorawan.statistics import FrameStatistics
 from pipeline.state.store import Store
 
 HOUR = 3600.0
@@ -26,8 +26,8 @@ class Bench:
         self.now = 1_769_000_000_000
         self.wrong = 0  # ms that the clock is ahead of the time that passes
         self.folder = folder
-        self.patience = Patience(**patience)
-        self.raw = {"gates": RawLedger()}
+        self.patience = SilencePolicy(**patience)
+        self.raw = {"gates": FrameStatistics()}
         self.store = Store(None)
         self.begin(*devices)
 
@@ -36,8 +36,8 @@ class Bench:
 
     def begin(self, *devices: Device) -> None:
         """Start the worker anew, with what the store has kept."""
-        self.watch = SilentDevices(self.store, self.folder, self.raw, self.clock, lambda: self.now / 1000)
-        self.watch.configure(self.patience, Devices(devices))
+        self.watch = SilenceWatch(self.store, self.folder, self.raw, self.clock, lambda: self.now / 1000)
+        self.watch.configure(self.patience, DeviceRegistry(devices))
         self.look()
 
     def look(self) -> None:
@@ -184,7 +184,7 @@ def test_whose_interval_counts() -> None:
         assert silent not in bench.after(at - (bench.now / 1000 - 1_769_000_000))
         assert bench.after(0.001)[-1] == silent
     patience["intervals"]["Rain"] = 100_000.0
-    bench.watch.configure(Patience(**patience), Devices([*devices, Device("route")]))
+    bench.watch.configure(SilencePolicy(**patience), DeviceRegistry([*devices, Device("route")]))
     assert bench.after(1) == ["own", "th", "model"]
 
 
@@ -207,7 +207,7 @@ def test_what_an_earlier_process_kept_is_taken_up_from_the_file(tmp_path: Path) 
     bench.store = Store(tmp_path)
     bench.begin()
     bench.regularly("a", lambda: 600.0)
-    known = bench.watch.find("a", ()).kept()
+    known = bench.watch.find("a", ()).dump()
     for _ in range(2):
         bench.watch.close()
         asyncio.run(bench.store.close())
@@ -234,11 +234,11 @@ def test_a_restart_gives_half_of_the_time_to_speak_again() -> None:
 def test_nobody_misses_what_is_not_in_use(lifecycle: Any) -> None:
     bench = Bench(None, Device("a", interval=60))
     assert bench.after(200) == ["a"]
-    bench.watch.configure(bench.patience, Devices([Device("a", interval=60, lifecycle=lifecycle)]))
+    bench.watch.configure(bench.patience, DeviceRegistry([Device("a", interval=60, lifecycle=lifecycle)]))
     assert bench.after(0) == []
     assert bench.watch.devices.back == []
     assert bench.after(9000) == []
-    bench.watch.configure(bench.patience, Devices([Device("a", interval=60)]))
+    bench.watch.configure(bench.patience, DeviceRegistry([Device("a", interval=60)]))
     assert bench.after(1) == []
     assert bench.after(181) == ["a"]
 
@@ -246,7 +246,7 @@ def test_nobody_misses_what_is_not_in_use(lifecycle: Any) -> None:
 def test_who_leaves_the_registry_is_forgotten(tmp_path: Path) -> None:
     bench = Bench(tmp_path, Device("a", interval=60), Device("b", interval=60))
     assert bench.after(200) == ["a", "b"]
-    bench.watch.configure(bench.patience, Devices([Device("b", interval=60)]))
+    bench.watch.configure(bench.patience, DeviceRegistry([Device("b", interval=60)]))
     assert bench.after(1) == ["b"]
     bench.begin(Device("b", interval=60))
     assert bench.silent() == {"never": 1}
@@ -292,19 +292,19 @@ def test_a_few_gaps_teach_nothing_and_a_short_interval_is_a_minute() -> None:
 
 
 def test_a_clock_that_goes_back_teaches_nothing() -> None:
-    seen = Seen("a")
+    seen = LastSeen("a")
     for last in (10_000, 5_000, 20_000):
         seen.last = last
         seen.look()
-    restored = Seen("a")
-    restored.restore(seen.kept())
-    assert restored.kept() == seen.kept()
+    restored = LastSeen("a")
+    restored.restore(seen.dump())
+    assert restored.dump() == seen.dump()
     assert seen.since == 20_000
 
 
 @pytest.mark.parametrize("kept", [b"", b"{}", b"[1]", b'["x",1,true,1,1,1]', b"[1,2,true,null,1,1]", b"\xff"])
 def test_what_was_damaged_is_as_never_seen(kept: bytes) -> None:
-    seen = Seen("a", 7)
+    seen = LastSeen("a", 7)
     seen.restore(kept)
     assert (seen.last, seen.since, seen.silent) == (0, 7, False)
 
@@ -322,10 +322,10 @@ def test_who_is_in_no_registry_is_forgotten_after_a_week() -> None:
 
 
 def test_strangers_are_bounded() -> None:
-    silence = Silence("seen", Store(None), lambda: 1, most=3)
+    silence = SilenceDetector("seen", Store(None), lambda: 1, most=3)
     assert [silence.find(key) is UNSEEN for key in "abcd"] == [False, False, False, True]
     assert silence.find("a") is not UNSEEN
-    long = Silence("seen", Store(None), lambda: 1)
+    long = SilenceDetector("seen", Store(None), lambda: 1)
     assert [long.find(f"{at}" + "x" * 1024**2) is UNSEEN for at in range(9)].count(True) == 2
 
 
@@ -373,7 +373,7 @@ def test_the_log_has_one_line_a_minute(caplog: pytest.LogCaptureFixture) -> None
 def test_a_hundred_thousand_hold_nobody_up() -> None:
     devices = [Device(f"device-{at}", interval=600) for at in range(100_000)]
     bench = Bench()
-    bench.watch.configure(bench.patience, Devices(devices))
+    bench.watch.configure(bench.patience, DeviceRegistry(devices))
     slices: list[float] = []
 
     def through() -> None:

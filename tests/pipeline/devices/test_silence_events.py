@@ -6,9 +6,9 @@ import orjson
 
 from pipeline.core.delivery import Batch, Fate
 from pipeline.core.record import Record, decode_headers
-from pipeline.devices.registry import Device, Devices
-from pipeline.devices.silence import Patience
-from pipeline.devices.silence_watch import SilentDevices, SilentEvents
+from pipeline.devices.registry import Device, DeviceRegistry
+from pipeline.devices.silence import SilencePolicy
+from pipeline.devices.silence_watch import SilenceWatch, SilentEvents
 from pipeline.state.store import Store
 
 BEGAN = 1_769_000_000_000
@@ -23,7 +23,7 @@ class Kafka:
     def put(self, batch: Batch[Record]) -> None:
         self.batches.append(batch)
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         return 0
 
     async def drain(self, deadline: float) -> None:
@@ -41,16 +41,16 @@ class City:
     def __init__(self, *keys: str) -> None:
         self.now = BEGAN
         self.store = Store(None)
-        self.devices = Devices([Device(key, interval=600) for key in keys])
+        self.devices = DeviceRegistry([Device(key, interval=600) for key in keys])
         self.begin()
 
     def begin(self) -> None:
         """Start the worker anew, with what the store has kept."""
         self.kafka = Kafka()
-        self.watch = SilentDevices(self.store, None, {}, lambda: self.now, lambda: self.now / 1000)
+        self.watch = SilenceWatch(self.store, None, {}, lambda: self.now, lambda: self.now / 1000)
         self.events = self.watch.events = SilentEvents(self.store, self.kafka, lambda: self.now)
         self.events.tell = ("ghent", "ghent.device-events.v1")
-        self.watch.configure(Patience(), self.devices)
+        self.watch.configure(SilencePolicy(), self.devices)
 
     def after(self, seconds: float) -> None:
         self.now += round(seconds * 1000)
@@ -97,7 +97,7 @@ def test_the_form() -> None:
 
 def test_a_gateway_is_told_by_its_own_name() -> None:
     city = City()
-    city.watch.configure(Patience(interval=60), city.devices)
+    city.watch.configure(SilencePolicy(interval=60), city.devices)
     city.watch.gateway("00:11", city.now)
     city.after(1)
     city.after(300)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.logs import fields
-from pipeline.devices.registry import Device, Devices
+from pipeline.devices.registry import Device, DeviceRegistry
 from pipeline.devices.unknown import UnknownDevices, read
 from pipeline.sdk.uplink import Names
 
@@ -53,7 +53,7 @@ def test_what_a_new_registry_knows_is_forgotten(tmp_path: Path) -> None:
     unknown = UnknownDevices(tmp_path)
     for eui in ("00112233445566aa", "00112233445566bb"):
         unknown.note(eui, Names(), 1)
-    unknown.take(Devices([Device("th-1", dev_eui="00112233445566aa")]))
+    unknown.take(DeviceRegistry([Device("th-1", dev_eui="00112233445566aa")]))
     unknown.close()
     assert [each.device for each in read(tmp_path)] == ["00112233445566bb"]
 

@@ -111,7 +111,7 @@ class Collector:
         self.messages += batch.items
         self.changed.set()
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         return len(self.messages)
 
     async def drain(self, deadline: float) -> None:

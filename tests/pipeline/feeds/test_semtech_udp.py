@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.core.delivery import Batch, Fate, Ledger, Message, Stage
 from pipeline.core.errors import StartError
-from pipeline.feeds.semtech_udp import Seen, SemtechUdpFeed, UdpOptions
+from pipeline.feeds.semtech_udp import HeardGateways, SemtechUdpFeed, UdpOptions
 from tests.pipeline.feeds.scripted_broker import LOOPS
 
 ONE, OTHER = "a84041ffff1e0a01", "a84041ffff1e0b02"
@@ -57,7 +57,7 @@ class Kept(Stage[Message]):
     def put(self, batch: Batch[Message]) -> None:
         self.batches.append(batch)
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         return len(self.messages)
 
     async def drain(self, deadline: float) -> None:
@@ -101,7 +101,7 @@ class Rig:
                 self.events.changed.clear()
                 await self.events.changed.wait()
 
-    async def seen(self, seen: Seen, n: int = 1) -> None:
+    async def seen(self, seen: HeardGateways, n: int = 1) -> None:
         await self.until(lambda: self.events.seen[seen] >= n)
 
     async def answer(self) -> bytes:
@@ -143,10 +143,10 @@ def test_pull_data_is_acknowledged_and_no_message_and_tx_ack_the_reverse(run: Ru
             rig.gateway.send(datagram(PULL, token=1, version=1))
             assert await rig.answer() == b"\x01\x00\x01\x04"
             rig.gateway.send(datagram(TX_ACK, OTHER, b'{"txpk_ack":{"error":"NONE"}}'))
-            await rig.seen(Seen.TX_ACK)
+            await rig.seen(HeardGateways.TX_ACK)
             assert [message.topic for message in rig.out.messages] == [f"{OTHER}/tx_ack"]
             assert rig.silent()
-            assert rig.events.seen == {Seen.PULL_DATA: 1, Seen.TX_ACK: 1}
+            assert rig.events.seen == {HeardGateways.PULL_DATA: 1, HeardGateways.TX_ACK: 1}
 
     run(scenario())
 
@@ -156,7 +156,7 @@ def test_datagrams_of_one_read_are_one_batch(run: Runner) -> None:
         async with Rig() as rig:
             for token in range(50):  # nothing is read before this coroutine waits
                 rig.gateway.send(datagram(PUSH, body=BODY, token=token))
-            await rig.seen(Seen.PUSH_DATA, 50)
+            await rig.seen(HeardGateways.PUSH_DATA, 50)
             assert rig.events.batches == [50]
             assert len(rig.out.batches) == 1
             assert [await rig.answer() for _ in range(50)] == [bytes((2, 0, token, 1)) for token in range(50)]
@@ -169,7 +169,7 @@ def test_what_there_is_no_room_for_is_shed_and_not_acknowledged(run: Runner) -> 
         async with Rig(max_in_flight=8) as rig:
             for token in range(20):
                 rig.gateway.send(datagram(PUSH, body=BODY, token=token))
-            await rig.seen(Seen.PUSH_DATA, 20)
+            await rig.seen(HeardGateways.PUSH_DATA, 20)
             assert len(rig.out.messages) == 8
             assert rig.ledger.received == 20
             assert rig.ledger.fates[Fate.SHED] == 12
@@ -192,7 +192,7 @@ def test_only_gateways_that_are_listed_are_heard(run: Runner, caplog: pytest.Log
         async with Rig(gateways=frozenset({OTHER})) as rig:
             for identifier in (PUSH, PULL, TX_ACK):
                 rig.gateway.send(datagram(identifier, ONE, BODY))
-            await rig.seen(Seen.GATEWAY_REFUSED, 3)
+            await rig.seen(HeardGateways.GATEWAY_REFUSED, 3)
             rig.gateway.send(datagram(PUSH, OTHER, BODY, token=5))
             assert await rig.answer() == b"\x02\x00\x05\x01"
             assert rig.silent()
@@ -218,7 +218,7 @@ def test_only_addresses_that_are_listed_are_heard(run: Runner, host: str, networ
     async def scenario() -> None:
         async with Rig(host=host, networks=(ip_network(network),)) as rig:
             rig.gateway.send(datagram(PUSH, body=BODY))
-            await rig.seen(Seen.PUSH_DATA if heard else Seen.ADDRESS_REFUSED)
+            await rig.seen(HeardGateways.PUSH_DATA if heard else HeardGateways.ADDRESS_REFUSED)
             assert rig.ledger.received == len(rig.out.messages) == heard
             if not heard:
                 assert rig.silent()
@@ -231,7 +231,7 @@ def test_an_ipv4_gateway_on_a_socket_for_both_is_known_by_its_own_address(run: R
         async with Rig(host="::", networks=(ip_network("127.0.0.1/32"),)) as rig:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gateway:
                 gateway.sendto(datagram(PUSH, body=BODY), ("127.0.0.1", rig.feed.address[1]))
-                await rig.seen(Seen.PUSH_DATA)
+                await rig.seen(HeardGateways.PUSH_DATA)
 
     run(scenario())
 
@@ -241,7 +241,7 @@ def test_what_no_gateway_sends_is_counted_only(run: Runner) -> None:
         async with Rig() as rig:
             for data in (b"", b"GET / HTTP/1.1", datagram(3), datagram(PUSH)[:11], datagram(PUSH, version=3)):
                 rig.gateway.send(data)
-            await rig.seen(Seen.MALFORMED, 5)
+            await rig.seen(HeardGateways.MALFORMED, 5)
             assert rig.silent()
             assert rig.ledger.received == 0
             rig.gateway.send(datagram(PUSH, body=b"{"))  # what is no JSON is a dead letter, made by the dialect
@@ -289,7 +289,7 @@ def test_what_the_kernel_dropped_is_counted(run: Runner) -> None:
             for _ in range(40_000):  # more than the largest buffer takes, and nothing is read meanwhile
                 with contextlib.suppress(BlockingIOError):
                     sent += rig.gateway.send(datagram(PUSH, body=b"x" * 1000)) > 0
-            await rig.seen(Seen.PUSH_DATA, 100)
+            await rig.seen(HeardGateways.PUSH_DATA, 100)
             await asyncio.sleep(0.2)
             rig.gateway.send(datagram(PUSH, body=b"last"))  # it brings the count
             await rig.until(lambda: rig.out.messages[-1].payload == b"last")

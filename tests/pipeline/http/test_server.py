@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.config.kafka import read_secret
 from pipeline.core.errors import StartError
-from pipeline.http.server import Admin, Answer, Page, probe
+from pipeline.http.server import AdminServer, Answer, Page, probe
 from tests.support.ports import LOOPBACK, free_port, is_open
 
 Asked = tuple[int, str | None, bytes]
@@ -29,7 +29,7 @@ class Server:
             "/healthz?verbose": Page(lambda: (200, "application/json", b"{}"), guarded=True),
             "/healthz": probe(lambda: self.reasons),
         }
-        self.admin = Admin(self.pages)
+        self.admin = AdminServer(self.pages)
 
     async def ask(self, page: str, method: str = "GET", **headers: str) -> Asked:
         return await asyncio.to_thread(self._ask, page, method, headers)

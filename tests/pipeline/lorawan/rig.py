@@ -9,12 +9,12 @@ from pipeline.core.budgets import Allowance
 from pipeline.core.delivery import Batch, Delivery, Fate, Lane, Ledger, Message, Stage
 from pipeline.core.errors import Reason
 from pipeline.core.record import Record
-from pipeline.devices.registry import Device, Devices, Directory
+from pipeline.devices.registry import CurrentRegistry, Device, DeviceRegistry
 from pipeline.encode.dead_letter import DeadLetters, Refusals
 from pipeline.lorawan.dedupe import Dedupe, Refused
-from pipeline.lorawan.session_table import Counters
+from pipeline.lorawan.session_table import SessionTable
 from pipeline.lorawan.sessions import Policy, Sessions
-from pipeline.lorawan.statistics import FrameLedger, RawLedger
+from pipeline.lorawan.statistics import DeviceFrameStatistics, FrameStatistics
 from pipeline.lorawan.tries import Tries
 from pipeline.sdk.dialect import Event, Frame
 from pipeline.sdk.uplink import Reception, Uplink
@@ -117,7 +117,7 @@ class End(Stage[Any]):
         dead = isinstance(items[0], Record)
         delivery.seal(Fate.DEAD_LETTERED if dead else Fate.PUBLISHED, len(items))
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         return len(self.waiting)
 
     async def drain(self, deadline: float) -> None:
@@ -147,7 +147,7 @@ class Feed:
 
     dedupe: Dedupe
     sessions: Sessions
-    raw: RawLedger
+    raw: FrameStatistics
     ledger: Ledger = field(default_factory=Ledger)
     acknowledged: list[object] = field(default_factory=list)
 
@@ -179,9 +179,9 @@ class Worker:
         feeds: int = 1,
     ) -> None:
         self.file = file or File()
-        self.directory = Directory(Devices(devices))
-        self.counters = Counters(self.directory, self.file, Tries(lambda: asyncio.get_running_loop().time()))
-        self.frames = FrameLedger()
+        self.directory = CurrentRegistry(DeviceRegistry(devices))
+        self.counters = SessionTable(self.directory, self.file, Tries(lambda: asyncio.get_running_loop().time()))
+        self.frames = DeviceFrameStatistics()
         self.joins = Allowance(1000)
         self.uplinks, self.events, self.letters = End(late=late), End(late=late), End(late=late)
         self.dead = Dead()
@@ -190,7 +190,7 @@ class Worker:
         self.feeds = [self._feed(policy or Policy(), crc, refusals) for _ in range(feeds)]
 
     def _feed(self, policy: Policy, crc: Refused, refusals: Refusals) -> Feed:
-        raw = RawLedger()
+        raw = FrameStatistics()
         sessions = Sessions(
             self.counters,
             self.file,

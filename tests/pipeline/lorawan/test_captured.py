@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.core.errors import Reason
 from pipeline.devices.registry import Device, Key, Session
-from pipeline.lorawan.statistics import Outcome
+from pipeline.lorawan.statistics import FrameOutcome
 from pipeline.sdk.dialect import Event, Frame
 from pipeline.sdk.uplink import Reception, Uplink
 from tests.pipeline.lorawan.rig import WINDOW, Clock, Worker
@@ -67,24 +67,26 @@ def test_every_frame_is_one_record_or_the_right_refusal(devices: list[Device], t
     assert feed.ledger.in_flight() == 0
 
 
-def _hold(line: Truth, happened: Counter[Outcome], made: list[Any], dead: list[Reason], names: dict[Any, str]) -> None:
+def _hold(
+    line: Truth, happened: Counter[FrameOutcome], made: list[Any], dead: list[Reason], names: dict[Any, str]
+) -> None:
     note = line.get("note")
     outcome = _expected(line)
-    each = outcome in {Outcome.LATE_COPY, Outcome.CRC_INVALID}  # of receptions, not of transmissions
+    each = outcome in {FrameOutcome.LATE_COPY, FrameOutcome.CRC_INVALID}  # of receptions, not of transmissions
     assert happened[outcome] == (len(list(frames(line))) if each else 1), (note, happened)
-    if outcome is Outcome.UPLINK:
+    if outcome is FrameOutcome.UPLINK:
         [uplink] = made
         assert isinstance(uplink, Uplink)
         assert (uplink.f_cnt, uplink.dev_addr, uplink.port) == (line["fcnt"], line["dev_addr"], line["fport"]), note
         assert uplink.payload.hex() == line["payload_hex"], note
         assert uplink.device == line["dev_eui"], note
         assert len(uplink.receptions()) == len(list(frames(line))), note
-    elif outcome is Outcome.MAC:
+    elif outcome is FrameOutcome.MAC:
         [event] = made
         assert isinstance(event, Event)
         assert (event.kind, event.device, event.details["fCnt"]) == ("mac", line["dev_eui"], line["fcnt"]), note
         assert event.details["macCommands"] == (line["payload_hex"] if line["fport"] == 0 else line["fopts_hex"]), note
-    elif outcome is Outcome.JOIN:
+    elif outcome is FrameOutcome.JOIN:
         [event] = made
         assert isinstance(event, Event)
         details = {"devEui": line["dev_eui"], "joinEui": line["join_eui"], "devNonce": line["dev_nonce"]}
@@ -96,31 +98,31 @@ def _hold(line: Truth, happened: Counter[Outcome], made: list[Any], dead: list[R
 
 
 REASONS = {
-    Outcome.WENT_BACK: Reason.F_CNT_INVALID,
-    Outcome.MIC_INVALID: Reason.MIC_INVALID,
-    Outcome.FRAME_INVALID: Reason.FRAME_INVALID,
+    FrameOutcome.WENT_BACK: Reason.F_CNT_INVALID,
+    FrameOutcome.MIC_INVALID: Reason.MIC_INVALID,
+    FrameOutcome.FRAME_INVALID: Reason.FRAME_INVALID,
 }
 
 
 REFUSED = {
-    "proprietary": Outcome.FRAME_INVALID,
-    "garbage": Outcome.FRAME_INVALID,
-    "DevAddr not registered": Outcome.FOREIGN,
-    "FCnt went back (valid MIC for that FCnt)": Outcome.WENT_BACK,
+    "proprietary": FrameOutcome.FRAME_INVALID,
+    "garbage": FrameOutcome.FRAME_INVALID,
+    "DevAddr not registered": FrameOutcome.FOREIGN,
+    "FCnt went back (valid MIC for that FCnt)": FrameOutcome.WENT_BACK,
 }
 
 
-def _expected(line: Truth) -> Outcome:
+def _expected(line: Truth) -> FrameOutcome:
     note, kind = line.get("note") or "", line["kind"]
     refused = REFUSED.get(kind) or REFUSED.get(note)
     if refused is not None:
         return refused
     if kind == "data_up_replay":
-        return Outcome.RETRANSMISSION  # on another channel than the truth tells, so that the counter finds it out
+        return FrameOutcome.RETRANSMISSION  # on another channel than the truth tells, so that the counter finds it out
     if kind == "join_request":
-        return Outcome.LATE_COPY if note == "replayed DevNonce" else Outcome.JOIN
+        return FrameOutcome.LATE_COPY if note == "replayed DevNonce" else FrameOutcome.JOIN
     if all(heard.get("crc_stat") in {-1, 0} for heard in line["gateways"]):
-        return Outcome.CRC_INVALID
+        return FrameOutcome.CRC_INVALID
     if not line["mic_valid"]:
-        return Outcome.MIC_INVALID
-    return Outcome.UPLINK if line["fport"] else Outcome.MAC
+        return FrameOutcome.MIC_INVALID
+    return FrameOutcome.UPLINK if line["fport"] else FrameOutcome.MAC

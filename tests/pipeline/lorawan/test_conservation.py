@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from pipeline.core.delivery import Lane
-from pipeline.devices.registry import Device, Devices
+from pipeline.devices.registry import Device, DeviceRegistry
 from pipeline.lorawan import journal
 from pipeline.lorawan.frame_counter import Counter
 from pipeline.lorawan.journal import ROWS, Journal
@@ -143,8 +143,8 @@ class Life(RuleBasedStateMachine):
     @rule(times=st.integers(1, 2))
     def registry_is_without_the_device_for_a_moment(self, times: int) -> None:
         for _ in range(times):
-            self.worker.directory.take(Devices([]))
-        self.worker.directory.take(Devices([DEVICE]))
+            self.worker.directory.take(DeviceRegistry([]))
+        self.worker.directory.take(DeviceRegistry([DEVICE]))
 
     @rule(lane=st.integers(0, LANES - 1))
     def connection_is_lost(self, lane: int) -> None:
@@ -191,7 +191,7 @@ class Life(RuleBasedStateMachine):
             self.worker.file.write()
         assert not any(broker.queued or broker.unacknowledged for broker in self.brokers)
         for feed in self.worker.feeds:
-            assert feed.ledger.in_flight() == feed.dedupe.kept() == feed.sessions.kept() == 0
+            assert feed.ledger.in_flight() == feed.dedupe.pending() == feed.sessions.pending() == 0
         everything = set(range(65_530, self.next_f_cnt))
         assert self.reached == everything == set(self.published)
         self.no_replay_is_accepted()

@@ -34,9 +34,9 @@ def test_it_remembers_the_64_highest_in_the_order_of_their_confirmation(steps: l
         if len(expected) > REMEMBERED:
             del expected[min(expected)]
         if restart:
-            counter = Counter(KEY, counter.kept())
+            counter = Counter(KEY, counter.dump())
         assert list(counter.accepted.items()) == list(expected.items())
-        assert counter.kept()[1:] == b"".join(ENTRY.pack(*each) for each in expected.items())
+        assert counter.dump()[1:] == b"".join(ENTRY.pack(*each) for each in expected.items())
 
 
 def test_a_frame_that_is_remembered_is_known_by_its_mark() -> None:
@@ -46,7 +46,7 @@ def test_a_frame_that_is_remembered_is_known_by_its_mark() -> None:
     assert counter.judge(100, b"else") is Verdict.BACK
     assert counter.judge(101 - REMEMBERED, mark(101 - REMEMBERED)) is Verdict.DUPLICATE
     assert counter.judge(100 - REMEMBERED, mark(100 - REMEMBERED)) is Verdict.BACK
-    again = Counter(KEY, counter.kept())
+    again = Counter(KEY, counter.dump())
     assert again.judge(100, mark(100)) is Verdict.AGAIN
     assert again.judge(99, mark(99)) is Verdict.DUPLICATE
     again.accept(101, mark(101))
@@ -61,7 +61,7 @@ def test_what_was_not_in_the_file_yet_is_told_to_the_next_life() -> None:
     counter.written(1)
     counter.accept(4, mark(4))
     counter.confirm(4)
-    assert Counter(KEY, counter.kept()).old == {2, 3, 4}
+    assert Counter(KEY, counter.dump()).old == {2, 3, 4}
 
 
 def test_a_counter_ends_at_32_bits() -> None:

@@ -10,7 +10,7 @@ from pipeline.devices.registry import Device
 from pipeline.lorawan import dedupe as module
 from pipeline.lorawan.dedupe import Copies
 from pipeline.lorawan.sessions import Sessions
-from pipeline.lorawan.statistics import Outcome
+from pipeline.lorawan.statistics import FrameOutcome
 from tests.pipeline.lorawan.rig import WINDOW, Clock, Worker, heard
 from tests.support.lorawan import data_up, session
 
@@ -30,7 +30,7 @@ def test_in_order_of_first_arrival(clock: Clock) -> None:
     for phy, gateway in ((first, 1), (second, 1), (second, 2), (first, 2)):
         worker.feeds[0].hear(heard(phy, gateway))
         clock.advance(WINDOW / 10)
-    assert worker.feeds[0].dedupe.kept() == 4
+    assert worker.feeds[0].dedupe.pending() == 4
     clock.advance(WINDOW)
     assert [(each.f_cnt, len(each.receptions())) for each in worker.uplinks.uplinks()] == [(1, 2), (2, 2)]
 
@@ -51,7 +51,7 @@ def test_another_data_rate_is_another_transmission(clock: Clock) -> None:
     frame = heard(data_up(KEYS, 1, b"x"))
     worker.feeds[0].hear(frame, replace(frame, data_rate="SF12BW125"))
     clock.advance(WINDOW * 2)
-    assert worker.feeds[0].raw.outcomes[Outcome.RETRANSMISSION] == 1
+    assert worker.feeds[0].raw.outcomes[FrameOutcome.RETRANSMISSION] == 1
 
 
 def test_a_broken_copy_never_joins_a_good_one(clock: Clock) -> None:
@@ -61,7 +61,7 @@ def test_a_broken_copy_never_joins_a_good_one(clock: Clock) -> None:
     clock.advance(WINDOW * 2)
     [uplink] = worker.uplinks.uplinks()
     assert [each.gateway[-1] for each in uplink.receptions()] == ["2", "3"]
-    assert worker.feeds[0].raw.outcomes[Outcome.CRC_INVALID] == 1
+    assert worker.feeds[0].raw.outcomes[FrameOutcome.CRC_INVALID] == 1
 
 
 def test_forgotten_ones_are_known_by_their_counter(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,11 @@ def test_forgotten_ones_are_known_by_their_counter(clock: Clock, monkeypatch: py
     worker.feeds[0].hear(*frames)
     clock.advance(WINDOW * 2)
     outcomes = worker.feeds[0].raw.outcomes
-    assert (outcomes[Outcome.LATE_COPY], outcomes[Outcome.RETRANSMISSION], outcomes[Outcome.UPLINK]) == (3, 4, 7)
+    assert (outcomes[FrameOutcome.LATE_COPY], outcomes[FrameOutcome.RETRANSMISSION], outcomes[FrameOutcome.UPLINK]) == (
+        3,
+        4,
+        7,
+    )
     clock.advance(120)
     worker.feeds[0].hear(heard(data_up(KEYS, 9, b"x")))
     clock.advance(WINDOW * 2)
@@ -86,9 +90,9 @@ def test_more_than_may_be_kept_go_on_at_once(clock: Clock, monkeypatch: pytest.M
     monkeypatch.setattr(module, "_MOST_KEPT", 10)
     worker = Worker([DEVICE])
     for f_cnt in range(1, 12):
-        assert worker.feeds[0].dedupe.kept() <= 10
+        assert worker.feeds[0].dedupe.pending() <= 10
         worker.feeds[0].hear(heard(data_up(KEYS, f_cnt, b"x")))
-    assert worker.feeds[0].dedupe.kept() == 0
+    assert worker.feeds[0].dedupe.pending() == 0
     assert len(worker.uplinks.uplinks()) == 11
     assert clock.now == 1000
 
@@ -101,7 +105,11 @@ def test_bytes_too_long_for_a_frame_are_not_remembered(clock: Clock) -> None:
     worker.feeds[0].hear(heard(long, 3))
     assert sum(len(phy) for phy, *_ in worker.feeds[0].dedupe._known) < 100
     outcomes = worker.feeds[0].raw.outcomes
-    assert (outcomes[Outcome.COPY], outcomes[Outcome.LATE_COPY], outcomes[Outcome.FRAME_INVALID]) == (1, 1, 2)
+    assert (outcomes[FrameOutcome.COPY], outcomes[FrameOutcome.LATE_COPY], outcomes[FrameOutcome.FRAME_INVALID]) == (
+        1,
+        1,
+        2,
+    )
     assert worker.feeds[0].ledger.conserved()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.plugins.discovery import dialects
-from pipeline.plugins.registry import Broken
+from pipeline.plugins.registry import BrokenConnector
 from pipeline.sdk.dialect import Dialect
 
 GOOD = """
@@ -41,7 +41,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_broken_module_does_not_hide_the_others(package: str) -> None:
     found = list(dialects(package))
     assert [each.name for each in found if isinstance(each, Dialect)] == ["good"]
-    broken = {Path(each.file).name: each.error for each in found if isinstance(each, Broken)}
+    broken = {Path(each.file).name: each.error for each in found if isinstance(each, BrokenConnector)}
     assert sorted(broken) == ["broken.py", "leaves.py", "wrong.py"]
     assert "nothing_of_that_name" in broken["broken.py"]
     assert "expected a Dialect" in broken["wrong.py"]
@@ -49,6 +49,6 @@ def test_a_broken_module_does_not_hide_the_others(package: str) -> None:
 
 def test_the_tree_has_dialects_of_different_names_and_nothing_broken() -> None:
     found = list(dialects())
-    assert [each for each in found if isinstance(each, Broken)] == []
+    assert [each for each in found if isinstance(each, BrokenConnector)] == []
     names = [each.name for each in found if isinstance(each, Dialect)]
     assert len(names) == len(set(names))

@@ -41,7 +41,7 @@ class Life:
             f_cnt = max(0, (counter.last or 0) + skip)
             counter.accept(f_cnt, b"%04d" % (f_cnt % 10_000))
             self.journal.write([(counter, f_cnt)])
-            self.expected[counter.key] = counter.kept()
+            self.expected[counter.key] = counter.dump()
         elif what == "reset":
             counter.retired = True
             self.counters[counter.key] = Counter(counter.key, None, counter.before or counter)
@@ -53,7 +53,7 @@ class Life:
                 counter.written(f_cnt)
             counter.told = 0
             self.journal.save([counter])
-            self.expected[counter.key] = counter.kept()
+            self.expected[counter.key] = counter.dump()
             self.counters[counter.key] = Counter(counter.key, self.file.get(ROWS, counter.key))
 
 

@@ -3,13 +3,13 @@
 import pytest
 
 from pipeline.lorawan import statistics as module
-from pipeline.lorawan.statistics import FrameLedger, RawLedger
+from pipeline.lorawan.statistics import DeviceFrameStatistics, FrameStatistics
 from pipeline.sdk.uplink import Reception
 from tests.pipeline.lorawan.rig import heard
 
 
 def test_missing_received_and_late() -> None:
-    frames = FrameLedger()
+    frames = DeviceFrameStatistics()
     for f_cnt in (10, 11, 15, 13):
         frames.received(frames.of("th-17"), "01ab23cd", f_cnt)
     counted = frames.find("th-17")
@@ -20,7 +20,7 @@ def test_missing_received_and_late() -> None:
 
 
 def test_another_session_misses_nothing() -> None:
-    frames = FrameLedger()
+    frames = DeviceFrameStatistics()
     frames.received(frames.of("th-17"), "01ab23cd", 1000)
     frames.received(frames.of("th-17"), "01ffffff", 3)
     frames.received(frames.of("th-17"), "01ffffff", 5)
@@ -28,7 +28,7 @@ def test_another_session_misses_nothing() -> None:
 
 
 def test_a_reset_misses_nothing() -> None:
-    frames = FrameLedger()
+    frames = DeviceFrameStatistics()
     frames.received(frames.of("th-17"), "01ab23cd", 1000)
     frames.received(frames.of("th-17"), "01ab23cd", 0, reset=True)
     frames.received(frames.of("th-17"), "01ab23cd", 2)
@@ -37,7 +37,7 @@ def test_a_reset_misses_nothing() -> None:
 
 
 def test_devices_not_heard_of_for_longest_are_forgotten() -> None:
-    frames = FrameLedger(most=2)
+    frames = DeviceFrameStatistics(most=2)
     for device in ("a", "b", "a", "c"):
         frames.received(frames.of(device), "01ab23cd", 1)
     assert [frames.find(device) is not None for device in "abc"] == [True, False, True]
@@ -46,7 +46,7 @@ def test_devices_not_heard_of_for_longest_are_forgotten() -> None:
 
 def test_how_well_gateways_hear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_GATEWAYS", 2)
-    raw = RawLedger()
+    raw = FrameStatistics()
     raw.heard([heard(b"x", gateway).reception for gateway in (1, 2, 1)])
     raw.heard([heard(b"x", 3).reception, Reception("0000000000000002")])
     assert raw.gateways == {f"{2:016x}": 2, f"{3:016x}": 1}
@@ -56,7 +56,7 @@ def test_how_well_gateways_hear(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_counter_that_jumps_to_and_fro_does_not_drown_the_others() -> None:
-    ledger = FrameLedger()
+    ledger = DeviceFrameStatistics()
     for f_cnt in (0, 2**32 - 1) * 3:
         ledger.told(ledger.of("a"), "01ab23cd", f_cnt)
     assert ledger.total.missing == 3 * 16_384

@@ -13,7 +13,7 @@ import pytest
 from pipeline.core.delivery import INVALID_TOPIC, Broken, Cut, Fate
 from pipeline.core.errors import Reason
 from pipeline.core.record import Record
-from pipeline.devices.registry import Device, Devices
+from pipeline.devices.registry import Device, DeviceRegistry
 from pipeline.lorawan import statistics as overheard
 from pipeline.observe.metrics import Metrics
 from tests.connectors.network_servers import messages
@@ -176,7 +176,7 @@ def test_who_speaks_is_noted_by_key_on_both_paths(tmp_path: Path) -> None:
     broken = (CHIRPSTACK[0], {**CHIRPSTACK[1], "data": "AA=="})
     network.put(broken, arrival=ARRIVAL + 3000)
     assert network.watch.devices.find("th-17").last == ARRIVAL + 2000  # nothing of it was published
-    network.take(Devices([replace(device, key="th-18") for device in network.config.registered]))
+    network.take(DeviceRegistry([replace(device, key="th-18") for device in network.config.registered]))
     network.put(CHIRPSTACK, arrival=ARRIVAL + 4000)
     assert network.watch.devices.find("th-18").last == ARRIVAL + 4000
     assert network.watch.devices.find("th-18").called[0] == "nobody/five"
@@ -239,7 +239,7 @@ def test_another_registry_is_in_force_from_the_next_message(tmp_path: Path) -> N
     network = flow(tmp_path, [DEVICE])
     weather(network.put(CHIRPSTACK, arrival=ARRIVAL))
     moved = Device("roof", dev_eui=messages.DEVICE, connector="nobody/five", location=(3.0, 51.0))
-    network.take(Devices([moved]))
+    network.take(DeviceRegistry([moved]))
     record = weather(network.put(CHIRPSTACK, arrival=ARRIVAL))
     assert orjson.loads(record.value)["id"] == "urn:ngsi-ld:WeatherObserved:bench:roof"
     assert orjson.loads(record.value)["location"]["value"]["coordinates"] == [3.0, 51.0]

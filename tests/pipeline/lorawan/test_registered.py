@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.core.errors import Reason
-from pipeline.devices.registry import Device, Devices
+from pipeline.devices.registry import Device, DeviceRegistry
 from pipeline.lorawan.crypto import Keys
 from pipeline.lorawan.phy_payload import DataUp
-from pipeline.lorawan.statistics import Outcome
+from pipeline.lorawan.statistics import FrameOutcome
 from tests.pipeline.lorawan.rig import WINDOW, Clock, File, Worker, heard
 from tests.pipeline.lorawan.test_sessions import DEVICE, EUI, KEYS, OTHER_FREQUENCY, TWIN, TWIN_DEVICE, counts, up
 from tests.support.lorawan import data_up, session
@@ -24,7 +24,7 @@ def test_another_registry_keeps_the_counters_of_its_sessions(clock: Clock) -> No
     worker = Worker([DEVICE, TWIN_DEVICE])
     up(worker, clock, 50)
     renamed = Device("th-17-roof", dev_eui=EUI, sessions=(session("01ab23cd", 3), KEYS))
-    worker.directory.take(Devices([renamed]))
+    worker.directory.take(DeviceRegistry([renamed]))
     up(worker, clock, 50, 51)
     worker.feeds[0].hear(heard(data_up(TWIN, 1, b"gone")))
     clock.advance(WINDOW * 2)
@@ -35,13 +35,13 @@ def test_another_registry_keeps_the_counters_of_its_sessions(clock: Clock) -> No
 def test_a_session_that_comes_back_accepts_nothing_twice(clock: Clock) -> None:
     worker = Worker([DEVICE])
     up(worker, clock, 5, 6, 7)
-    worker.directory.take(Devices([]))
+    worker.directory.take(DeviceRegistry([]))
     up(worker, clock, 8)
-    worker.directory.take(Devices([DEVICE]))
+    worker.directory.take(DeviceRegistry([DEVICE]))
     worker.feeds[0].hear(*(heard(data_up(KEYS, n, b"t%d" % n), frequency=OTHER_FREQUENCY) for n in (7, 6, 5)))
     up(worker, clock, 9)
     assert [each.f_cnt for each in worker.uplinks.uplinks()] == [5, 6, 7, 9]
-    assert counts(worker) == {Outcome.UPLINK: 4, Outcome.FOREIGN: 1, Outcome.RETRANSMISSION: 3}
+    assert counts(worker) == {FrameOutcome.UPLINK: 4, FrameOutcome.FOREIGN: 1, FrameOutcome.RETRANSMISSION: 3}
 
 
 def test_what_was_perhaps_not_acknowledged_stays_so_while_its_session_is_away(clock: Clock) -> None:
@@ -51,8 +51,8 @@ def test_what_was_perhaps_not_acknowledged_stays_so_while_its_session_is_away(cl
     up(worker, clock)
     worker.feeds[0].hear(heard(data_up(session("01ab23cd", 9), 1, b"x")))  # the session is looked up
     clock.advance(WINDOW * 2)
-    worker.directory.take(Devices([]))
-    worker.directory.take(Devices([DEVICE]))
+    worker.directory.take(DeviceRegistry([]))
+    worker.directory.take(DeviceRegistry([DEVICE]))
     up(worker, clock, 5)
     assert [each.f_cnt for each in worker.uplinks.uplinks()] == [5]
 

@@ -13,7 +13,7 @@ from pipeline.lorawan.frame_counter import REMEMBERED, meanings
 from pipeline.lorawan.journal import ROWS
 from pipeline.lorawan.session_table import place_of
 from pipeline.lorawan.sessions import Policy
-from pipeline.lorawan.statistics import Outcome
+from pipeline.lorawan.statistics import FrameOutcome
 from pipeline.sdk.uplink import Reception
 from tests.pipeline.lorawan.rig import WINDOW, Clock, File, Worker, heard
 from tests.support.lorawan import data_up, join_request, session
@@ -38,7 +38,7 @@ def up(worker: Worker, clock: Clock, *f_cnts: int) -> None:
         clock.advance(WINDOW * 2)
 
 
-def counts(worker: Worker, number: int = 0) -> dict[Outcome, int]:
+def counts(worker: Worker, number: int = 0) -> dict[FrameOutcome, int]:
     return {outcome: n for outcome, n in worker.feeds[number].raw.outcomes.items() if n}
 
 
@@ -59,7 +59,7 @@ def test_two_gateways_one_uplink(clock: Clock) -> None:
     )
     assert worker.feeds[0].acknowledged == ["first", "second"]
     assert worker.feeds[0].ledger.fates[Fate.PUBLISHED] == worker.feeds[0].ledger.fates[Fate.DEDUPLICATED] == 1
-    assert counts(worker) == {Outcome.UPLINK: 1, Outcome.COPY: 1}
+    assert counts(worker) == {FrameOutcome.UPLINK: 1, FrameOutcome.COPY: 1}
     assert worker.feeds[0].raw.gateways == {"0000000000000001": 1, "0000000000000002": 1}
 
 
@@ -70,12 +70,12 @@ def test_frames_wait_while_their_counters_cannot_be_kept(clock: Clock) -> None:
     worker.file.trouble = "The disk is full."
     up(worker, clock, 2, 3)
     assert [uplink.f_cnt for uplink in worker.uplinks.uplinks()] == [1]
-    assert (feed.acknowledged, feed.sessions.kept()) == ([1], 2)
+    assert (feed.acknowledged, feed.sessions.pending()) == ([1], 2)
     worker.file.trouble = ""
     worker.file.write()
     up(worker, clock, 4)
     assert [uplink.f_cnt for uplink in worker.uplinks.uplinks()] == [1, 2, 3, 4]
-    assert (feed.acknowledged, feed.sessions.kept()) == ([1, 2, 3, 4], 0)
+    assert (feed.acknowledged, feed.sessions.pending()) == ([1, 2, 3, 4], 0)
     assert feed.ledger.conserved()
 
 
@@ -99,14 +99,14 @@ def test_a_late_copy_is_acknowledged_after_its_original(clock: Clock) -> None:
     feed.lane.close()
     feed.lane = feed.new_lane()
     feed.hear(heard(phy, 2), token="late")
-    assert feed.dedupe.kept() == 1
+    assert feed.dedupe.pending() == 1
     assert feed.acknowledged == []
     worker.uplinks.confirm()
     assert feed.acknowledged == ["late"], "the first connection is gone: its acknowledgement is stale"
-    assert (feed.ledger.stale, feed.dedupe.kept()) == (1, 0)
+    assert (feed.ledger.stale, feed.dedupe.pending()) == (1, 0)
     feed.hear(heard(phy, 3), token="later")
     assert feed.acknowledged == ["late", "later"]
-    assert counts(worker) == {Outcome.UPLINK: 1, Outcome.LATE_COPY: 2}
+    assert counts(worker) == {FrameOutcome.UPLINK: 1, FrameOutcome.LATE_COPY: 2}
 
 
 def test_a_retransmission_on_another_frequency(clock: Clock) -> None:
@@ -114,11 +114,11 @@ def test_a_retransmission_on_another_frequency(clock: Clock) -> None:
     phy = data_up(KEYS, 7, b"x", confirmed=True)
     worker.feeds[0].hear(heard(phy), heard(phy, frequency=OTHER_FREQUENCY), token="both")
     clock.advance(WINDOW * 2)
-    assert worker.feeds[0].sessions.kept() == 1
+    assert worker.feeds[0].sessions.pending() == 1
     worker.uplinks.confirm()
     assert worker.feeds[0].acknowledged == ["both"]
     assert len(worker.uplinks.uplinks()) == 1
-    assert counts(worker) == {Outcome.UPLINK: 1, Outcome.RETRANSMISSION: 1}
+    assert counts(worker) == {FrameOutcome.UPLINK: 1, FrameOutcome.RETRANSMISSION: 1}
     counted = worker.frames.find(EUI)
     assert counted is not None
     assert (counted.received, counted.duplicate, counted.missing) == (1, 1, 0)
@@ -139,7 +139,7 @@ def test_a_retransmission_of_1_1_has_another_mic(clock: Clock) -> None:
     for channel in range(2):
         worker.feeds[0].hear(heard(data_up(keys, 7, b"x", front=bytes([0, 0, 5, channel]))))
     clock.advance(WINDOW * 2)
-    assert counts(worker) == {Outcome.UPLINK: 1, Outcome.RETRANSMISSION: 1}
+    assert counts(worker) == {FrameOutcome.UPLINK: 1, FrameOutcome.RETRANSMISSION: 1}
 
 
 def test_twins_are_told_apart_by_mic(clock: Clock) -> None:
@@ -197,7 +197,7 @@ def test_a_counter_that_jumps_far_is_taken_by_its_mic(clock: Clock) -> None:
     worker = Worker([DEVICE])
     up(worker, clock, 70_000, 70_000 + 16_384, 70_000 + 16_384 + 16_385)
     assert [uplink.f_cnt for uplink in worker.uplinks.uplinks()] == [70_000, 86_384, 102_769]
-    assert counts(worker) == {Outcome.UPLINK: 3}
+    assert counts(worker) == {FrameOutcome.UPLINK: 3}
 
 
 def test_a_session_of_which_nothing_is_known_may_be_old(clock: Clock) -> None:
@@ -216,7 +216,7 @@ def test_after_a_restart_what_was_perhaps_not_acknowledged_is_published_again_on
     again = Worker([DEVICE], File(worker.file.written))
     up(again, clock, 99, 100, 98, 101)
     assert [uplink.f_cnt for uplink in again.uplinks.uplinks()] == [99, 100, 98, 101]
-    assert counts(again) == {Outcome.UPLINK: 4, Outcome.REDELIVERED: 3}
+    assert counts(again) == {FrameOutcome.UPLINK: 4, FrameOutcome.REDELIVERED: 3}
     for f_cnt in (99, 101):
         again.feeds[0].hear(heard(data_up(KEYS, f_cnt, b"t%d" % f_cnt), frequency=OTHER_FREQUENCY))
     clock.advance(WINDOW * 2)
@@ -230,7 +230,7 @@ def test_after_a_restart_what_was_acknowledged_is_never_published_again(clock: C
     again = Worker([DEVICE], File(worker.file.written))
     up(again, clock, 99, 101 - REMEMBERED, 100, 98)
     assert [uplink.f_cnt for uplink in again.uplinks.uplinks()] == [100]
-    assert counts(again) == {Outcome.UPLINK: 1, Outcome.REDELIVERED: 1, Outcome.RETRANSMISSION: 3}
+    assert counts(again) == {FrameOutcome.UPLINK: 1, FrameOutcome.REDELIVERED: 1, FrameOutcome.RETRANSMISSION: 3}
     assert again.feeds[0].ledger.fates[Fate.DEDUPLICATED] == 3
     up(again, clock, 100 - REMEMBERED)
     assert again.dead.reasons == [Reason.F_CNT_INVALID], "older than what is remembered"
@@ -266,7 +266,7 @@ def test_a_counter_that_goes_back(clock: Clock) -> None:
         up(worker, clock, 1000, 1)
         assert [uplink.f_cnt for uplink in worker.uplinks.uplinks()] == [1000]
         assert worker.feeds[0].ledger.fates[fate] == 1
-        assert counts(worker) == {Outcome.UPLINK: 1, Outcome.WENT_BACK: 1}
+        assert counts(worker) == {FrameOutcome.UPLINK: 1, FrameOutcome.WENT_BACK: 1}
 
 
 def test_another_frame_of_the_same_counter(clock: Clock) -> None:
@@ -326,11 +326,11 @@ def test_frames_that_are_not_ours(clock: Clock) -> None:
     )
     clock.advance(WINDOW * 2)
     assert counts(worker) == {
-        Outcome.FOREIGN: 1,
-        Outcome.MIC_INVALID: 1,
-        Outcome.FRAME_INVALID: 1,
-        Outcome.CRC_INVALID: 1,
-        Outcome.UPLINK: 1,
+        FrameOutcome.FOREIGN: 1,
+        FrameOutcome.MIC_INVALID: 1,
+        FrameOutcome.FRAME_INVALID: 1,
+        FrameOutcome.CRC_INVALID: 1,
+        FrameOutcome.UPLINK: 1,
     }
     assert sorted(worker.dead.reasons, key=str) == [Reason.CRC_INVALID, Reason.FRAME_INVALID, Reason.MIC_INVALID]
     assert worker.feeds[0].ledger.fates[Fate.FILTERED] == 1
@@ -364,7 +364,7 @@ def test_joins(clock: Clock) -> None:
             {"gateway": "0000000000000002", "rssi": -82.0, "snr": 5.5},
         ],
     }
-    assert counts(worker) == {Outcome.JOIN: 1, Outcome.FOREIGN_JOIN: 1, Outcome.COPY: 1}
+    assert counts(worker) == {FrameOutcome.JOIN: 1, FrameOutcome.FOREIGN_JOIN: 1, FrameOutcome.COPY: 1}
 
 
 def test_forged_joins_make_no_more_records_than_are_allowed(clock: Clock) -> None:
@@ -376,7 +376,7 @@ def test_forged_joins_make_no_more_records_than_are_allowed(clock: Clock) -> Non
     told = worker.events.events()
     assert len(told) == 5
     assert not any(event.verified for event in told)
-    assert counts(worker) == {Outcome.JOIN: 5, Outcome.JOIN_LIMITED: 195}
+    assert counts(worker) == {FrameOutcome.JOIN: 5, FrameOutcome.JOIN_LIMITED: 195}
     ledger = worker.feeds[0].ledger
     assert (ledger.fates[Fate.PUBLISHED], ledger.fates[Fate.FILTERED]) == (5, 195)
     assert ledger.conserved()
@@ -403,7 +403,7 @@ def test_drain_passes_on_at_once(clock: Clock) -> None:
     coroutine = worker.feeds[0].dedupe.drain(clock.now)
     with pytest.raises(StopIteration):
         coroutine.send(None)
-    assert worker.feeds[0].dedupe.kept() == 0
+    assert worker.feeds[0].dedupe.pending() == 0
     assert len(worker.uplinks.uplinks()) == 1
     assert all(alarm.cancelled for alarm in clock.alarms)
 

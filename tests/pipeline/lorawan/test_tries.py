@@ -11,7 +11,7 @@ from pipeline.devices.registry import Device, Session
 from pipeline.lorawan import tries as module
 from pipeline.lorawan.crypto import Keys
 from pipeline.lorawan.phy_payload import DataUp
-from pipeline.lorawan.statistics import Outcome
+from pipeline.lorawan.statistics import FrameOutcome
 from pipeline.lorawan.tries import A_SECOND, FREE, PutOffError, Tries
 from tests.pipeline.lorawan.rig import WINDOW, Clock, Worker, heard
 from tests.support.lorawan import data_up, session
@@ -58,11 +58,11 @@ def test_a_datagram_of_forged_frames_costs_a_tenth_of_what_all_tries_would(clock
     assert tried[0] <= DATAGRAM * FREE + 3 * A_SECOND
     clock.advance(60)
     outcomes = worker.feeds[0].raw.outcomes
-    assert outcomes[Outcome.TOO_EXPENSIVE] > outcomes[Outcome.MIC_INVALID] >= 64
-    assert outcomes[Outcome.TOO_EXPENSIVE] + outcomes[Outcome.MIC_INVALID] == DATAGRAM
+    assert outcomes[FrameOutcome.TOO_EXPENSIVE] > outcomes[FrameOutcome.MIC_INVALID] >= 64
+    assert outcomes[FrameOutcome.TOO_EXPENSIVE] + outcomes[FrameOutcome.MIC_INVALID] == DATAGRAM
     assert set(worker.dead.reasons) == {Reason.TOO_EXPENSIVE, Reason.MIC_INVALID}
     assert worker.feeds[0].ledger.fates[Fate.DEAD_LETTERED] == DATAGRAM
-    assert not worker.feeds[0].sessions.kept()
+    assert not worker.feeds[0].sessions.pending()
 
 
 def test_sessions_that_were_heard_are_tried_first_and_cost_nothing_of_the_allowance(
@@ -74,7 +74,7 @@ def test_sessions_that_were_heard_are_tried_first_and_cost_nothing_of_the_allowa
     send(worker, clock, *((keys, 101 + 50 * number) for number, keys in enumerate(CROWD)))
     assert tried[0] == len(CROWD), "the session whose last counter is nearest comes first"
     send(worker, clock, *((STRANGER, f_cnt) for f_cnt in range(DATAGRAM)))
-    assert worker.feeds[0].raw.outcomes[Outcome.MIC_INVALID] == DATAGRAM, "all are judged at once: few tries each"
+    assert worker.feeds[0].raw.outcomes[FrameOutcome.MIC_INVALID] == DATAGRAM, "all are judged at once: few tries each"
 
 
 def test_a_devices_own_frame_that_needs_many_tries_is_put_off_and_not_refused(clock: Clock) -> None:
@@ -82,10 +82,10 @@ def test_a_devices_own_frame_that_needs_many_tries_is_put_off_and_not_refused(cl
     last = CROWD[-1]
     send(worker, clock, *((STRANGER, f_cnt) for f_cnt in range(20)), (last, 9 * ROLLED + 7), (last, 9 * ROLLED + 8))
     assert not worker.uplinks.uplinks()
-    assert worker.feeds[0].sessions.kept() > 2
+    assert worker.feeds[0].sessions.pending() > 2
     clock.advance(10)
     assert [uplink.f_cnt for uplink in worker.uplinks.uplinks()] == [9 * ROLLED + 7, 9 * ROLLED + 8]
-    assert worker.feeds[0].raw.outcomes[Outcome.MIC_INVALID] == 20
+    assert worker.feeds[0].raw.outcomes[FrameOutcome.MIC_INVALID] == 20
     assert worker.feeds[0].ledger.in_flight() == 0
 
 

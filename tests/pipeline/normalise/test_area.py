@@ -14,7 +14,7 @@ from pipeline.devices.registry import Device
 from pipeline.encode.ngsi_ld import recorded_header
 from pipeline.models import MODELS
 from pipeline.normalise.attribute import slots_of
-from pipeline.normalise.plan import Plan, Terms
+from pipeline.normalise.plan import Plan, StreamTerms
 from tests.pipeline.flow import AIR, ARRIVAL, READING
 
 AMSTERDAM = Area(4.7, 52.2, 5.1, 52.5)
@@ -31,7 +31,7 @@ def plan(area: Area = WORLD, registered: tuple[float, ...] | None = None) -> Pla
         tenant="bench",
         feed="city",
         topic="bench.AirQualityObserved.v1",
-        terms=Terms(),
+        terms=StreamTerms(),
         area=area,
         lookup=lambda _: None if registered is None else Device("aq-0001", location=registered),
     )

@@ -236,7 +236,7 @@ class Late:
     def put(self, batch: Batch[Record]) -> None:
         self.waiting += [(batch.delivery, record) for record in batch.items]
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         return len(self.waiting)
 
     async def drain(self, deadline: float) -> None: ...

@@ -28,7 +28,7 @@ class Busy(Stage[object]):
             pass
         batch.delivery.seal(Fate.PUBLISHED, len(batch.items))
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         return 0
 
     async def drain(self, deadline: float) -> None:

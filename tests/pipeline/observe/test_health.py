@@ -97,7 +97,7 @@ def test_why_a_feed_has_no_connection_is_told_to_those_who_mend_it_alone() -> No
 def test_the_status_tells_that_a_reload_was_refused() -> None:
     parts = Parts()
     parts.trouble, parts.up = "", True
-    parts.health.config.kept(["a.yaml:3  feeds.city.qos  is wrong."])
+    parts.health.config.reload_failed(["a.yaml:3  feeds.city.qos  is wrong."])
     assert parts.health.status().startswith("The configuration file was refused at the last reload;")
     assert parts.ask("/readyz") == (200, "ok\n")
     parts.health.config.applied("123")

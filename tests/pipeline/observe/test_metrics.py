@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline.core.delivery import Fate, Lane, Ledger
 from pipeline.core.errors import Reason
 from pipeline.core.recent import Room
-from pipeline.lorawan.statistics import RawLedger
+from pipeline.lorawan.statistics import FrameStatistics
 from pipeline.observe.metrics import LATENCY_BUCKETS, Buckets, Metrics
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "metrics.catalogue"
@@ -65,7 +65,7 @@ def busy() -> tuple[Metrics, Ledger]:
     gates.datagrams(Seen.PUSH_DATA, 3)
     gates.dropped(2)
     metrics.remembered = [Room("topics", 1)]
-    metrics.raw["gates"] = RawLedger()
+    metrics.raw["gates"] = FrameStatistics()
     publish = metrics.publish
     publish.confirmed("t.v1", 10, 1234, [(0.004, 7), (0.2, 3)], 3.0)
     metrics.costs = {"city-aq": 0.5}

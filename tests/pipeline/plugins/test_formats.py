@@ -17,7 +17,7 @@ from pipeline.core.errors import ConfigError, Reason
 from pipeline.core.record import Record
 from pipeline.normalise import vendor as fan_out
 from pipeline.plugins import discovery
-from pipeline.plugins.registry import Found
+from pipeline.plugins.registry import FoundConnector
 from pipeline.sdk.connector import Uplink
 from pipeline.tools.check import report as check
 from tests.pipeline.flow import ARRIVAL, headers_of
@@ -214,7 +214,7 @@ def test_a_folder_names_a_format(tmp_path: Path) -> None:
     """Its examples are proved with it, a time series too."""
     (tmp_path / "connector.yaml").write_text(FOLDER)
     [found] = connector_folders.folder(tmp_path)
-    assert isinstance(found, Found)
+    assert isinstance(found, FoundConnector)
     proof = conformance.prove(found)
     assert [str(fault) for fault in proof.faults] == []
     assert proof.level == "checked"

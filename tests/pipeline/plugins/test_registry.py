@@ -12,7 +12,7 @@ from pipeline import config
 from pipeline.config import connector_folders
 from pipeline.core.errors import ConfigError
 from pipeline.plugins import discovery
-from pipeline.plugins.registry import Broken, Found, OwnFormat, Registry
+from pipeline.plugins.registry import BrokenConnector, ConnectorCatalogue, FoundConnector, OwnFormat
 
 VENDORS = Path(__file__).resolve().parents[2] / "support" / "vendors"
 EXAMPLE = Path(__file__).resolve().parents[3] / "deploy" / "examples" / "bench.yaml"
@@ -27,8 +27,10 @@ def written(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def found(every: Iterator[Found | Broken | OwnFormat] | Iterator[Found | Broken]) -> Registry:
-    return Registry(every)
+def found(
+    every: Iterator[FoundConnector | BrokenConnector | OwnFormat] | Iterator[FoundConnector | BrokenConnector],
+) -> ConnectorCatalogue:
+    return ConnectorCatalogue(every)
 
 
 def test_a_folder_in_both_forms() -> None:
@@ -92,7 +94,7 @@ def test_a_name_that_two_declare_is_refused_in_both(tmp_path: Path) -> None:
 
 def test_what_is_reached_on_two_ways_is_one() -> None:
     every = [*connector_folders.in_folder(VENDORS), *connector_folders.in_folder(VENDORS)]
-    assert Registry(every).names == ["acme/th-1", "acme/th-1b", "plain/jn-1"]
+    assert ConnectorCatalogue(every).names == ["acme/th-1", "acme/th-1b", "plain/jn-1"]
 
 
 @pytest.mark.parametrize(
@@ -133,14 +135,14 @@ def test_a_declaration_that_cannot_work(tmp_path: Path, change: tuple[str, str],
 def test_a_yaml_that_cannot_work(tmp_path: Path, change: tuple[str, str], line: int, sentence: str) -> None:
     assert change[0] in YAML
     [broken] = connector_folders.folder(written(tmp_path, {"plain/connector.yaml": YAML.replace(*change)}))
-    assert isinstance(broken, Broken)
+    assert isinstance(broken, BrokenConnector)
     assert sentence in broken.error
     assert broken.line == line
 
 
 def test_a_codec_in_javascript_is_refused_until_something_runs_it(tmp_path: Path) -> None:
     [broken] = connector_folders.folder(written(tmp_path, {"a/connector.yaml": YAML, "a/codec.js": "// nothing"}))
-    assert isinstance(broken, Broken)
+    assert isinstance(broken, BrokenConnector)
     assert broken.where == f"{tmp_path}/a/codec.js:1"
     assert "is not supported yet" in broken.error
 

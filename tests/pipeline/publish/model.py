@@ -18,7 +18,7 @@ from pipeline.core.errors import Reason
 from pipeline.core.record import Destination, Record, encode_headers
 from pipeline.publish import KafkaOptions, Publisher, sender
 from pipeline.publish.cluster import Cluster, LinkError, Produced
-from pipeline.publish.error_codes import CODES, Answer
+from pipeline.publish.error_codes import CODES, Action
 
 TOPIC = "t.AirQualityObserved.v1"
 LETTERS = "t.dead-letter.v1"
@@ -221,7 +221,7 @@ class Bench:
         return self.ledger.conserved() and not self.ledger.in_flight()
 
 
-CODES_OF = {answer: [code for code, (_, its) in CODES.items() if its is answer] for answer in Answer}
+CODES_OF = {answer: [code for code, (_, its) in CODES.items() if its is answer] for answer in Action}
 LATER = 5.0
 
 
@@ -239,7 +239,7 @@ def run(work: Callable[[Bench], Coroutine[Any, Any, None]], **options: Any) -> B
         await bench.start()
         await work(bench)
         await bench.publisher.drain(monotonic() + LATER)
-        assert not bench.publisher.kept()
+        assert not bench.publisher.pending()
         await bench.publisher.close(monotonic() + 1)
         assert bench.publisher._sender.broken is None
         return bench

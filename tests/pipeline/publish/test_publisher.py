@@ -14,7 +14,7 @@ from pipeline.core.delivery import Batch, Fate
 from pipeline.core.errors import DeliveryError
 from pipeline.core.record import Destination
 from pipeline.publish.cluster import LinkError, Produced
-from pipeline.publish.error_codes import CODES, Answer
+from pipeline.publish.error_codes import CODES, Action
 from tests.pipeline.publish.model import CODES_OF, LATER, LETTERS, TOPIC, Bench, Step, complete, hurry, run, send
 
 
@@ -30,7 +30,7 @@ class TestAnswers:
         assert bench.events.records == 100
         assert len(bench.cluster.sent) == 2  # one request per broker
 
-    @pytest.mark.parametrize("code", [*CODES_OF[Answer.RETRY], *CODES_OF[Answer.OPERATOR], 2, 999])
+    @pytest.mark.parametrize("code", [*CODES_OF[Action.RETRY], *CODES_OF[Action.OPERATOR], 2, 999])
     def test_tried_again_as_the_same_bytes(self, code: int) -> None:
         bench = send(50, code, code, partitions=1)
         complete(bench, 50)
@@ -44,7 +44,7 @@ class TestAnswers:
     def test_duplicate_sequence_is_confirmed(self) -> None:
         complete(send(50, "stored:46", partitions=1), 50)
 
-    @pytest.mark.parametrize("code", CODES_OF[Answer.REBUILD])
+    @pytest.mark.parametrize("code", CODES_OF[Action.REBUILD])
     def test_rebuild(self, code: int) -> None:
         points: list[str] = []
         bench = send(50, code, partitions=1, failpoint=points.append)
@@ -98,7 +98,7 @@ class TestOperators:
             bench.put([bench.record(0)])
             await asyncio.sleep(0.01)
             while bench.cluster.script:
-                if len(bench.events.failures) >= 3 and bench.publisher.kept():
+                if len(bench.events.failures) >= 3 and bench.publisher.pending():
                     assert "Grant this client's principal WRITE on topic t.AirQ" in bench.publisher.trouble
                 await asyncio.sleep(0)
 
@@ -163,7 +163,7 @@ class TestFlow:
         async def work(bench: Bench) -> None:
             bench.put(bench.record(number, size=100) for number in range(50))
             await asyncio.sleep(0.02)
-            assert bench.publisher.kept() < 20
+            assert bench.publisher.pending() < 20
 
         bench = run(work, linger=60.0, chunk_bytes=2048, partitions=1)
         assert all(len(head + body) <= 2048 for request in bench.cluster.sent for _, _, head, body in request)
@@ -204,7 +204,7 @@ class TestFlow:
             async with asyncio.timeout(30):
                 await bench.publisher.drain(monotonic() + 0.1)
                 await bench.publisher.close(monotonic() + 0.1)
-            assert bench.publisher.kept() == 1
+            assert bench.publisher.pending() == 1
             assert bench.ledger.in_flight() == 1
             assert len(asyncio.all_tasks()) == 1
 
@@ -226,7 +226,7 @@ class TestFlow:
         asyncio.run(whole())
 
 
-honest = [code for code, (_, its) in CODES.items() if its is not Answer.CONFIRMED]
+honest = [code for code, (_, its) in CODES.items() if its is not Action.CONFIRMED]
 steps = st.sampled_from([*honest, "stored:7", "stored:46", "stored:lost", "lost", "stored:13", "stored:0"])
 
 
@@ -258,7 +258,7 @@ def test_any_row_of_answers(script: list[Step], sizes: list[int], bad: set[int],
     assert wanted == set(stored) | letters
     assert sum(bench.ledger.fates) == len(wanted)
     codes = {int(str(step).rpartition(":")[2]) for step in script if not str(step).endswith("lost")}
-    if not bad and all(CODES[code][1] in {Answer.RETRY, Answer.OPERATOR, Answer.CONFIRMED} for code in codes):
+    if not bad and all(CODES[code][1] in {Action.RETRY, Action.OPERATOR, Action.CONFIRMED} for code in codes):
         assert sorted(stored) == sorted(wanted - bad)  # no duplicate either
     for log in bench.cluster.logs.values():
         for key in {each.key for each in log}:

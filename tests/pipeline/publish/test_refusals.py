@@ -12,7 +12,7 @@ from pipeline.core.delivery import Fate
 from pipeline.core.record import KEPT, OMITTED, SIZE, Destination, Record, encode_headers
 from pipeline.publish import accumulator
 from pipeline.publish.accumulator import MAX_VALUE
-from pipeline.publish.error_codes import Answer
+from pipeline.publish.error_codes import Action
 from tests.pipeline.publish.model import CODES_OF, LATER, LETTERS, TOPIC, Bench, complete, hurry, run, send
 
 
@@ -90,7 +90,7 @@ class TestRefusals:
         assert [each.timestamp for log in bench.cluster.logs.values() for each in log] == [-1]
         assert not bench.clock.problem
 
-    @pytest.mark.parametrize("code", CODES_OF[Answer.REFUSED])
+    @pytest.mark.parametrize("code", CODES_OF[Action.REFUSED])
     def test_every_refusal_is_bisected(self, code: int) -> None:
         bench = send(64, code, partitions=1)
         complete(bench, 64)  # the code came once: the halves were taken
@@ -155,7 +155,7 @@ class TestRefusals:
             bench.cluster.refused_values |= {b"raw", b""}
             bench.put([Record.make(Destination(LETTERS, b"k"), b"raw", encode_headers([]), 5, None), bench.record(1)])
             await bench.publisher.drain(monotonic() + 0.2)
-            assert bench.publisher.kept() == 1
+            assert bench.publisher.pending() == 1
             assert not bench.publisher.ready
             bench.cluster.refused_values.clear()
 

@@ -10,13 +10,13 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.build import options as wiring
-from pipeline.build.context import Shared
+from pipeline.build.context import WorkerContext
 from pipeline.config.loading import parse
 from pipeline.core.delivery import Batch, Lane, Ledger, Message
 from pipeline.core.record import Record
 from pipeline.feeds.mqtt.options import Trouble
-from pipeline.feeds.semtech_udp import Seen
-from pipeline.lorawan.statistics import RawLedger
+from pipeline.feeds.semtech_udp import HeardGateways
+from pipeline.lorawan.statistics import FrameStatistics
 from pipeline.observe.metrics import Metrics
 from pipeline.reference import metrics as metrics_reference
 from tests.pipeline.flow import ARRIVAL, READING
@@ -50,7 +50,7 @@ class Confirming:
             self.metrics.publish.confirmed(record.destination.topic, 1, len(record.body), [(0.01, 1)], 2.0)
         self.published += len(batch.items)
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         return 0
 
     async def drain(self, deadline: float) -> None:
@@ -75,9 +75,9 @@ def fifty_connectors() -> dict[str, Any]:
 def test_series_do_not_grow_with_devices() -> None:
     config = parse(yaml.safe_dump(fifty_connectors()), str(EXAMPLE), {}).config
     metrics, ledger, shared = (
-        Metrics("1", [each.value for each in Trouble], [each.value for each in Seen]),
+        Metrics("1", [each.value for each in Trouble], [each.value for each in HeardGateways]),
         Ledger(),
-        Shared(),
+        WorkerContext(),
     )
     metrics.feed("city", ledger, 5000)
     metrics.costs = shared.costs
@@ -99,7 +99,7 @@ def test_series_do_not_grow_with_devices() -> None:
         metrics.feed(f"feed-{at}", Ledger(), 5000)
     for at in range(3):
         metrics.datagram_feed(f"gates-{at}", Ledger(), 5000)
-        metrics.raw[f"gates-{at}"] = RawLedger()
+        metrics.raw[f"gates-{at}"] = FrameStatistics()
 
     assert publisher.published == DEVICES
     text = metrics.exposition()[1].decode()

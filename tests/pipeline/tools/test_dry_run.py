@@ -5,7 +5,7 @@ from time import monotonic
 from pipeline.core.delivery import Batch, Delivery, Fate, Message
 from pipeline.core.record import Destination, Record, encode_headers
 from pipeline.encode.dead_letter import DeadLetters
-from pipeline.tools.dry_run import Paper
+from pipeline.tools.dry_run import DryRunPublisher
 from tests.pipeline.flow import headers_of
 
 
@@ -19,7 +19,7 @@ def test_a_value_above_64_kib_becomes_a_dead_letter() -> None:
         for value in (b"{}", b"x" * 65_537)
     ]
 
-    Paper(DeadLetters("bench", "bench.dead-letter.v1"), taken.append).put(Batch(delivery, records))
+    DryRunPublisher(DeadLetters("bench", "bench.dead-letter.v1"), taken.append).put(Batch(delivery, records))
 
     assert (fates[Fate.PUBLISHED], fates[Fate.DEAD_LETTERED]) == (1, 1)
     assert taken[0] is records[0]

@@ -7,7 +7,7 @@ import pytest
 from pipeline.core.delivery import Batch, Fate, Lane, Ledger, Message
 from pipeline.core.errors import Reason
 from pipeline.encode.dead_letter import DeadLetters, Refusals
-from pipeline.worker.crash_guard import Careful, CrashGuard
+from pipeline.worker.crash_guard import CrashGuard, GuardedStage
 from tests.pipeline.flow import ARRIVAL, Memory, headers_of
 
 
@@ -29,7 +29,7 @@ class Rest:
             self.seen.append(message.payload)
             batch.delivery.seal(Fate.PUBLISHED)
 
-    def kept(self) -> int:
+    def pending(self) -> int:
         return 0
 
     async def drain(self, deadline: float) -> None: ...
@@ -43,7 +43,7 @@ def life(folder: Path | None, *payloads: bytes, clean: bool = False) -> tuple[Re
     ledger = Ledger()
     lane: Lane[None] = Lane(None, 1000, ledger=ledger)
     messages = [Message("city/aq/1", payload, ARRIVAL) for payload in payloads]
-    Careful(guard, rest, refusals).put(Batch(lane.receive(len(messages), None), messages))
+    GuardedStage(guard, rest, refusals).put(Batch(lane.receive(len(messages), None), messages))
     assert ledger.conserved()
     assert ledger.in_flight() == 0
     if clean:

@@ -15,10 +15,10 @@ import yaml
 from pipeline.config.loading import Loaded, parse, read
 from pipeline.config.root import Config
 from pipeline.core.errors import ConfigError, StartError
-from pipeline.devices.registry import Devices, Directory
-from pipeline.observe.health import InForce
+from pipeline.devices.registry import CurrentRegistry, DeviceRegistry
+from pipeline.observe.health import ConfigStatus
 from pipeline.worker.process import Systemd
-from pipeline.worker.reload import Reload, Touched
+from pipeline.worker.reload import Reload, ReloadTargets
 from tests.support.log import told
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "examples" / "bench.yaml"
@@ -53,7 +53,7 @@ class Everything:
             raise StartError(self.kafka)
         self.done.append(("topics", *sorted(topics)))
 
-    def take(self, devices: Devices) -> None:
+    def take(self, devices: DeviceRegistry) -> None:
         self.done.append(("devices", len(devices)))
         self.threads.add(threading.get_ident())
 
@@ -70,14 +70,14 @@ class Bench:
         self.write()
         self.reads = 0
         self.everything = Everything()
-        self.in_force = InForce()
+        self.in_force = ConfigStatus()
 
     def write(self) -> None:
         self.file.write_text(yaml.safe_dump(self.content), encoding="utf-8")
 
     def made(self, reading: Callable[[], Loaded] | None = None, patience: float = 60.0) -> Reload:
         all_of_it = cast("Any", self.everything)
-        touched = Touched(all_of_it, all_of_it, all_of_it, [all_of_it], all_of_it.taken)
+        touched = ReloadTargets(all_of_it, all_of_it, all_of_it, [all_of_it], all_of_it.taken)
         loaded = read(self.file)
 
         def counted() -> Loaded:
@@ -340,10 +340,10 @@ def test_what_a_reload_has_replaced_is_told_nothing_and_kept_by_nobody() -> None
         def forget(self) -> None:
             Plan.told += 1
 
-    directory, kept = Directory(), Plan()
+    directory, kept = CurrentRegistry(), Plan()
     directory.on_change(kept.forget)
     for _ in range(1000):
         directory.on_change(Plan().forget)
-    directory.take(Devices())
+    directory.take(DeviceRegistry())
     assert Plan.told == 1
     assert len(directory._changed) <= 2

@@ -9,11 +9,11 @@ from time import time
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.devices.registry import Device, Devices
-from pipeline.devices.silence import Patience
-from pipeline.devices.silence_watch import SilentDevices
+from pipeline.devices.registry import Device, DeviceRegistry
+from pipeline.devices.silence import SilencePolicy
+from pipeline.devices.silence_watch import SilenceWatch
 from pipeline.devices.unknown import UnknownDevices
-from pipeline.lorawan.statistics import RawLedger
+from pipeline.lorawan.statistics import FrameStatistics
 from pipeline.sdk.uplink import Names
 from pipeline.state.store import Store
 from tests.pipeline.config.test_devices import CANARY, KEY, OTHER, WITH_TH, YAML, keys, written
@@ -89,10 +89,12 @@ def test_silent_devices_are_listed(city: Path, capsys: pytest.CaptureFixture[str
 
     now = round(time() * 1000)
     clock = [now - 14_500_000]
-    watch = SilentDevices(Store(None), state, {"g": RawLedger()}, lambda: clock[0], lambda: clock[0] / 1000)
+    watch = SilenceWatch(Store(None), state, {"g": FrameStatistics()}, lambda: clock[0], lambda: clock[0] / 1000)
     watch.configure(
-        Patience(),
-        Devices([Device("th-17", interval=90), Device("1e5", interval=3600), Device("quiet", lifecycle="retired")]),
+        SilencePolicy(),
+        DeviceRegistry(
+            [Device("th-17", interval=90), Device("1e5", interval=3600), Device("quiet", lifecycle="retired")]
+        ),
     )
     watch.gateway("gate\x1b[2J", clock[0])
     _ = list(watch.look())
@@ -130,10 +132,10 @@ def test_where_no_worker_has_looked_nobody_is_said_to_be_well(
 def look_once(state: Path) -> None:
     """Do what a worker does in its first seconds."""
     state.mkdir()
-    asyncio.run(once(SilentDevices(Store(None), state, {}, lambda: 0)))
+    asyncio.run(once(SilenceWatch(Store(None), state, {}, lambda: 0)))
 
 
-async def once(watch: SilentDevices) -> None:
+async def once(watch: SilenceWatch) -> None:
     """Let it look, and write, once."""
     running = asyncio.create_task(watch.run())
     await asyncio.sleep(0.3)

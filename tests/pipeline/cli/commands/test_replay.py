@@ -20,8 +20,8 @@ from pipeline.core.errors import Reason, StartError
 from pipeline.core.record import Record, decode_headers, shortened
 from pipeline.encode.dead_letter import DeadLetters
 from pipeline.publish.consumer import StoredRecord
-from pipeline.tools.dry_run import Paper
-from pipeline.tools.replay import Report, Wanted, text
+from pipeline.tools.dry_run import DryRunPublisher
+from pipeline.tools.replay import ReplayReport, ReplaySelection, text
 from pipeline.tools.replay.offsets import Offsets, Replayed
 from pipeline.tools.replay.session import Attempts, Letter, letter_of
 from tests.pipeline.cli.commands.golden_text import EXAMPLE
@@ -139,14 +139,14 @@ class Bench:
 
     def __init__(self, file: Path = EXAMPLE) -> None:
         self.config = config.load(file, {})
-        self.report = Report("bench.dead-letter.v1", dry_run=False)
+        self.report = ReplayReport("bench.dead-letter.v1", dry_run=False)
         self.records: list[Record] = []
         self.done: list[tuple[int, ...]] = []
         letters = wiring.dead_letters(self.config)
-        paper = Paper(letters, self.records.append)
+        paper = DryRunPublisher(letters, self.records.append)
         self.attempts = Attempts(self.config, paper, letters, self.report, lambda *place: self.done.append(place))
 
-    def put(self, *records: StoredRecord) -> Report:
+    def put(self, *records: StoredRecord) -> ReplayReport:
         for record in records:
             self.attempts.put(letter_of(record))
         assert self.attempts.pending == 0
@@ -212,11 +212,11 @@ def test_room_is_waited_for() -> None:
 
 def test_which_letters_are_wanted() -> None:
     letter = Letter(0, 0, "city", "no_route", None)
-    assert Wanted().takes(letter, 0)
-    assert Wanted(reasons=frozenset({"no_route"})).takes(letter, 0)
-    assert not Wanted(reasons=frozenset({"malformed"})).takes(letter, 0)
-    assert Wanted(since=10).takes(letter, 10)
-    assert not Wanted(since=10).takes(letter, 9)
+    assert ReplaySelection().takes(letter, 0)
+    assert ReplaySelection(reasons=frozenset({"no_route"})).takes(letter, 0)
+    assert not ReplaySelection(reasons=frozenset({"malformed"})).takes(letter, 0)
+    assert ReplaySelection(since=10).takes(letter, 10)
+    assert not ReplaySelection(since=10).takes(letter, 9)
 
 
 def test_arguments_that_cannot_be_used(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from pipeline.core.errors import Reason
 from pipeline.core.record import Record, decode_headers
 from pipeline.encode.dead_letter import DeadLetters
 from pipeline.publish.consumer import StoredRecord
-from pipeline.tools.dry_run import Paper
-from pipeline.tools.replay import Report
+from pipeline.tools.dry_run import DryRunPublisher
+from pipeline.tools.replay import ReplayReport
 from pipeline.tools.replay.session import Attempts, letter_of
 from tests.pipeline.flow import ARRIVAL
 from tests.pipeline.network_flow import PLACE, written
@@ -51,13 +51,13 @@ def stored(f_cnt: int, reason: Reason) -> StoredRecord:
     return StoredRecord(made.destination.topic, 0, f_cnt, made.destination.key, made.value, headers, made.timestamp)
 
 
-def replayed(folder: Path, *letters: StoredRecord, **feed: Any) -> tuple[Report, list[Record]]:
+def replayed(folder: Path, *letters: StoredRecord, **feed: Any) -> tuple[ReplayReport, list[Record]]:
     text = written(folder, [DEVICE], dialect="chirpstack_gateway", **feed)
     read = config.parse(text, str(folder / "city.yaml"), {}).config
-    report, records = Report("bench.dead-letter.v1", dry_run=False), list[Record]()
+    report, records = ReplayReport("bench.dead-letter.v1", dry_run=False), list[Record]()
 
     async def run() -> None:
-        paper = Paper(wiring.dead_letters(read), records.append)
+        paper = DryRunPublisher(wiring.dead_letters(read), records.append)
         attempts = Attempts(read, paper, wiring.dead_letters(read), report, lambda *_: None)
         for record in letters:
             attempts.put(letter_of(record))

@@ -12,11 +12,11 @@ from typing import Any
 import orjson
 import pytest
 
-from pipeline.http.server import Admin
+from pipeline.http.server import AdminServer
 from pipeline.observe.metrics import Metrics
-from pipeline.observe.page import Letters, Newest, Page, Sources
+from pipeline.observe.page import LatestEntities, RecentDeadLetters, Sources, StatusPage
 from pipeline.observe.page.server import WATCHERS
-from pipeline.observe.page.snapshot import About
+from pipeline.observe.page.snapshot import ConfigSummary
 from tests.support.ports import LOOPBACK, free_port
 
 TOKEN = "0123456789abcdef"
@@ -29,8 +29,12 @@ async def serving(
     port: int | None = None,
 ) -> AsyncIterator[int]:
     port = free_port() if port is None else port
-    page = Page(Sources(lambda: About("ghent"), Metrics("1", []), not_ready, Letters(), Newest(), list))
-    admin = Admin({}, token, page)
+    page = StatusPage(
+        Sources(
+            lambda: ConfigSummary("ghent"), Metrics("1", []), not_ready, RecentDeadLetters(), LatestEntities(), list
+        )
+    )
+    admin = AdminServer({}, token, page)
     await admin.start(LOOPBACK, port)
     try:
         yield port

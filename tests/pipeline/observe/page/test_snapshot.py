@@ -15,17 +15,17 @@ from pipeline import config
 from pipeline.core.delivery import Fate, Lane, Ledger, Message
 from pipeline.core.errors import Reason
 from pipeline.core.record import Destination, Record, encode_headers
-from pipeline.devices.registry import Device, Devices, Directory
+from pipeline.devices.registry import CurrentRegistry, Device, DeviceRegistry
 from pipeline.devices.silence import SilentDevice
 from pipeline.encode.dead_letter import DeadLetters
-from pipeline.lorawan.statistics import Radio, RawLedger
+from pipeline.lorawan.statistics import FrameStatistics, RadioStatistics
 from pipeline.observe.metrics import Metrics
-from pipeline.observe.page import Letters, Newest, Sources, about
-from pipeline.observe.page.recent import MOST, POINTS, History, quantile
-from pipeline.observe.page.snapshot import About, snapshot
+from pipeline.observe.page import LatestEntities, RecentDeadLetters, Sources, about
+from pipeline.observe.page.recent import MOST, POINTS, FigureHistory, quantile
+from pipeline.observe.page.snapshot import ConfigSummary, snapshot
 from tests.support.headrace import example_config
 
-CITY = About(
+CITY = ConfigSummary(
     "ghent",
     {"city": ("mqtt", "mqtt://127.0.0.1:1883")},
     {"city-aq": ("AirQualityObserved",)},
@@ -54,8 +54,8 @@ def letter(reason: Reason, connector: str = "city-aq@1", message: Message = mess
     return LETTERS.record(message, reason=reason, **told)
 
 
-def sources(about: About = CITY) -> Sources:
-    return Sources(lambda: about, Metrics("1.2.3", ["closed"]), list, Letters(), Newest(), list)
+def sources(about: ConfigSummary = CITY) -> Sources:
+    return Sources(lambda: about, Metrics("1.2.3", ["closed"]), list, RecentDeadLetters(), LatestEntities(), list)
 
 
 def told_of_five_messages(silent: Sequence[SilentDevice] = ()) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def told_of_five_messages(silent: Sequence[SilentDevice] = ()) -> dict[str, Any]
     lane.receive(5, b"").seal(Fate.PUBLISHED, 3)
     looked.metrics.dead_lettered("city", Reason.MALFORMED)
     looked.metrics.publish.confirmed("ghent.AirQualityObserved.v1", 3, 900, [(0.02, 3)])
-    return snapshot(looked, History(looked.metrics), time())
+    return snapshot(looked, FigureHistory(looked.metrics), time())
 
 
 def test_the_figures_are_those_of_the_metrics() -> None:
@@ -88,7 +88,7 @@ def test_the_figures_are_those_of_the_metrics() -> None:
 
 
 def test_the_newest_entities() -> None:
-    newest = Newest()
+    newest = LatestEntities()
     for record in (entity(1), entity(2), entity(1), entity(3, place=None), letter(Reason.MALFORMED)):
         newest.note(record)
     newest.look()
@@ -107,13 +107,13 @@ def test_dead_letters_by_connector_and_one_of_each_reason() -> None:
     assert looked.letters.recent()["malformed"]["detail"] == "expected a number."
     assert looked.letters.recent()["no_route"]["topic"] == "city/aq/1"
     looked.metrics.costs = {"city-aq": 1.25, "climate": 0.5}
-    told = snapshot(looked, History(looked.metrics), time())["connectors"]
+    told = snapshot(looked, FigureHistory(looked.metrics), time())["connectors"]
     seen = [(each["name"], each["dead_letters"], each["cpu_seconds"]) for each in told]
     assert seen == [("city-aq", 2, 1.25), ("climate", 0, 0.5)]
 
 
 def test_whose_messages_could_not_be_used_of_late() -> None:
-    letters = Letters()
+    letters = RecentDeadLetters()
     for number in (*range(2000), 1990, 1999, 1990):
         letters.note(letter(Reason.MALFORMED, message=message(f"city/aq/{number}")))
         letters.look(samples=False)
@@ -136,7 +136,7 @@ def test_whose_messages_could_not_be_used_of_late() -> None:
     ],
 )
 def test_a_payload_is_shown_only_when_it_may_be(payload: bytes, sample: str) -> None:
-    letters = Letters()
+    letters = RecentDeadLetters()
     said = letter(Reason.MALFORMED, message=Message("city/aq/1", payload, 1_700_000_000_000))
     letters.note(said)
     letters.look(samples=True)
@@ -152,7 +152,7 @@ def test_a_payload_is_shown_only_when_it_may_be(payload: bytes, sample: str) -> 
 
 
 def test_entities_whose_newest_record_is_doubtful() -> None:
-    newest, clock = Newest(), [("ce_quality", b"clock")]
+    newest, clock = LatestEntities(), [("ce_quality", b"clock")]
     doubted = [entity(number, headers=clock) for number in range(40)]
     for record in (*doubted, entity(39), entity(5, headers=[("ce_feed", b"ce_quality")])):
         newest.note(record)
@@ -162,14 +162,14 @@ def test_entities_whose_newest_record_is_doubtful() -> None:
 
 
 def test_the_registrys_name_stands_beside_topic_and_entity() -> None:
-    known = Devices([Device("hall-3", name="Town hall", aliases=("aq 1",)), Device("2")])
-    looked = replace(sources(), find=Directory(known).find)
+    known = DeviceRegistry([Device("hall-3", name="Town hall", aliases=("aq 1",)), Device("2")])
+    looked = replace(sources(), find=CurrentRegistry(known).find)
     for topic in ("city/aq/aq%201", "city/2/up", "city/strange"):
         looked.letters.note(letter(Reason.MALFORMED, message=message(topic)))
     looked.newest.note(entity(2, headers=[("ce_quality", b"clock")]))
     looked.letters.look(samples=False)
     looked.newest.look()
-    told = snapshot(looked, History(looked.metrics), 0.0)
+    told = snapshot(looked, FigureHistory(looked.metrics), 0.0)
     assert {each["topic"]: each["device"] for each in told["wrong"]} == {
         "city/aq/aq%201": "Town hall (hall-3)",
         "city/2/up": "2",
@@ -182,7 +182,7 @@ def test_throughput_and_latency_by_the_second() -> None:
     metrics = Metrics("1", [])
     ledger = Ledger()
     metrics.feed("city", ledger, 10)
-    history = History(metrics)
+    history = FigureHistory(metrics)
     history.look(10.0, 1)
     ledger.received, ledger.fates[Fate.PUBLISHED], ledger.fates[Fate.DEAD_LETTERED] = 30, 20, 10
     metrics.publish.confirmed("t", 20, 1, [(0.0125, 20)])
@@ -202,7 +202,7 @@ def test_a_quantile_stays_within_the_buckets(share: float, seconds: float) -> No
 
 def crowded(devices: int) -> Sources:
     looked = sources()
-    raw = looked.metrics.raw["radio"] = RawLedger()
+    raw = looked.metrics.raw["radio"] = FrameStatistics()
     raw.rssi.add([-80.0, -90.0])
     raw.gateways = {f"{number:016x}": number for number in range(4096)}
     for number in range(devices):
@@ -218,7 +218,7 @@ def crowded(devices: int) -> Sources:
 
 def test_100_000_devices_and_4_096_gateways_make_no_larger_document() -> None:
     looked = crowded(100_000)
-    told = snapshot(looked, History(looked.metrics), time())
+    told = snapshot(looked, FigureHistory(looked.metrics), time())
     assert told["frames"]["received"] == 100_000
     assert len(told["entities"]) == MOST
     assert told["raw"][0]["rssi"] == -85.0
@@ -232,18 +232,18 @@ def seconds(looked: Sources) -> float:
     took = []
     for _ in range(5):
         began = process_time()
-        snapshot(looked, History(looked.metrics), time())
+        snapshot(looked, FigureHistory(looked.metrics), time())
         took.append(process_time() - began)
     return min(took)
 
 
 def test_radio_of_gateways_and_of_what_a_server_tells() -> None:
     looked = sources()
-    looked.metrics.raw["gates"], looked.metrics.radio["gates"] = RawLedger(), Radio()
+    looked.metrics.raw["gates"], looked.metrics.radio["gates"] = FrameStatistics(), RadioStatistics()
     for feed in ("server", "silent"):
-        looked.metrics.radio[feed] = Radio()
+        looked.metrics.radio[feed] = RadioStatistics()
     looked.metrics.radio["server"].rssi.add([-100.0, -110.0])
-    told = snapshot(looked, History(looked.metrics), time())["raw"]
+    told = snapshot(looked, FigureHistory(looked.metrics), time())["raw"]
     assert [(each["feed"], each["gateways"], each["rssi"]) for each in told] == [
         ("gates", 0, None),
         ("server", None, -105.0),

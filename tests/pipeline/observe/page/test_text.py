@@ -14,7 +14,7 @@ from pipeline.__main__ import main
 from pipeline.cli.commands.top import lines
 from pipeline.core.errors import Reason, StartError
 from pipeline.devices.silence import SilentDevice
-from pipeline.http.client import ask
+from pipeline.http.client import fetch_snapshot
 from tests.pipeline.observe.page.test_server import TOKEN, serving
 from tests.pipeline.observe.page.test_snapshot import told_of_five_messages
 from tests.support.headrace import example_config
@@ -61,9 +61,9 @@ def test_faults_by_source_with_the_registrys_name() -> None:
 def test_it_asks_with_the_token() -> None:
     async def asked() -> None:
         async with serving(lambda: TOKEN) as port:
-            assert (await asyncio.to_thread(ask, LOOPBACK, port, TOKEN))["tenant"] == "ghent"
+            assert (await asyncio.to_thread(fetch_snapshot, LOOPBACK, port, TOKEN))["tenant"] == "ghent"
             with pytest.raises(StartError, match="does not take the token"):
-                await asyncio.to_thread(ask, LOOPBACK, port, "wrong")
+                await asyncio.to_thread(fetch_snapshot, LOOPBACK, port, "wrong")
 
     asyncio.run(asked())
 

@@ -8,11 +8,11 @@ import pytest
 
 from pipeline.publish.survey import ClockFacts, ClusterFacts, Untold
 from pipeline.tools.doctor import kafka
-from pipeline.tools.doctor.finding import Finding
+from pipeline.tools.doctor.finding import Judgement
 from tests.pipeline.tools.doctor.test_judgements import BY_CREATOR, GOOD, example
 
 
-def judged(tmp_path: Path, told: ClockFacts | Untold, **settings: str) -> Finding:
+def judged(tmp_path: Path, told: ClockFacts | Untold, **settings: str) -> Judgement:
     changed = {**GOOD.settings, **BY_CREATOR, **{name.replace("_", "."): value for name, value in settings.items()}}
     return kafka.judge_clock(example(tmp_path), ClusterFacts(3, 0.001, (replace(GOOD, settings=changed),), told))
 

@@ -15,7 +15,7 @@ from pipeline.config.root import Config
 from pipeline.publish.survey import ClusterFacts, TopicFacts, Untold
 from pipeline.tools.doctor import certificates, examination, kafka, machine, mqtt, worker
 from pipeline.tools.doctor.certificates import Certificate
-from pipeline.tools.doctor.finding import Finding, text, worst
+from pipeline.tools.doctor.finding import Judgement, text, worst
 from pipeline.tools.doctor.machine import Folder
 from pipeline.tools.doctor.mqtt import BrokerFacts
 from tests.pipeline.cli.commands.golden_text import EXAMPLE, hold
@@ -53,12 +53,12 @@ def cluster(*topics: TopicFacts, brokers: int = 3) -> ClusterFacts:
     return ClusterFacts(brokers, 0.001, topics, Untold("not asked"))
 
 
-def bad(found: Iterable[Finding]) -> list[tuple[str, str]]:
+def bad(found: Iterable[Judgement]) -> list[tuple[str, str]]:
     return [(each.check, each.severity) for each in found if each.severity not in {"ok", "info"}]
 
 
 def test_the_worst_counts() -> None:
-    made = [Finding("a", "ok", ""), Finding("b", "critical", ""), Finding("c", "warning", "")]
+    made = [Judgement("a", "ok", ""), Judgement("b", "critical", ""), Judgement("c", "warning", "")]
     assert (worst(made), worst(made[::2]), worst([])) == ("critical", "warning", "ok")
 
 
@@ -118,11 +118,11 @@ def test_a_judgement_has_the_very_line(tmp_path: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines()
 
     there = examination._placed(
-        loaded, Finding("a", "warning", "", ("feeds", "city", "max_in_flight"), "max_in_flight: 9")
+        loaded, Judgement("a", "warning", "", ("feeds", "city", "max_in_flight"), "max_in_flight: 9")
     )
     assert lines[int(there.line or 0) - 1].strip() == "max_in_flight: 5000"
     assert there.change == "max_in_flight: 9"
-    absent = examination._placed(loaded, Finding("a", "warning", "", ("kafka", "linger"), "linger: 10ms"))
+    absent = examination._placed(loaded, Judgement("a", "warning", "", ("kafka", "linger"), "linger: 10ms"))
     assert lines[int(absent.line or 0) - 1] == "kafka:"
     assert absent.change == "add below kafka: linger: 10ms"
 
@@ -240,7 +240,7 @@ def test_what_else_a_worker_tells(tmp_path: Path) -> None:
 # Topics
 
 
-def judged(tmp_path: Path, brokers: int = 3, **changes: Any) -> list[Finding]:
+def judged(tmp_path: Path, brokers: int = 3, **changes: Any) -> list[Judgement]:
     settings = {**GOOD.settings, **changes.pop("settings", {})}
     facts = replace(GOOD, settings=settings, **changes)
     return list(kafka.judge_topics(example(tmp_path), cluster(facts, brokers=brokers)))
@@ -371,10 +371,10 @@ def test_open_files_and_the_clock(tmp_path: Path) -> None:
 
 def test_the_report() -> None:
     found = [
-        Finding("mqtt.window", "critical", "feed city: 10 in flight.", (), "max_in_flight: 40", "city.yaml", 11),
-        Finding("mqtt.queues", "critical", "feed city: 7 dropped.", (), "max_queued_messages 0", "mosquitto.conf"),
-        Finding("kafka.replication", "warning", "a.v1: one copy.", (), "replication_factor: 3", "city.yaml", 4),
-        Finding("worker", "info", "no worker answers.", ("admin",), "", "city.yaml", 1),
-        Finding("kafka.acks", "ok", "acks=all.", (), "", "city.yaml", 3),
+        Judgement("mqtt.window", "critical", "feed city: 10 in flight.", (), "max_in_flight: 40", "city.yaml", 11),
+        Judgement("mqtt.queues", "critical", "feed city: 7 dropped.", (), "max_queued_messages 0", "mosquitto.conf"),
+        Judgement("kafka.replication", "warning", "a.v1: one copy.", (), "replication_factor: 3", "city.yaml", 4),
+        Judgement("worker", "info", "no worker answers.", ("admin",), "", "city.yaml", 1),
+        Judgement("kafka.acks", "ok", "acks=all.", (), "", "city.yaml", 3),
     ]
     hold("doctor.txt", text("city.yaml", found) + "\n")

@@ -10,7 +10,7 @@ from pipeline.lorawan.journal import ROWS
 from pipeline.lorawan.session_table import place_of
 from pipeline.state.store import Store, peek
 from pipeline.tools.doctor import devices
-from pipeline.tools.doctor.finding import Finding
+from pipeline.tools.doctor.finding import Judgement
 from tests.support.headrace import ROOT
 
 VENDORS = ROOT / "tests" / "support" / "vendors"
@@ -44,7 +44,7 @@ def loaded(tmp_path: Path, devices: str) -> config.Loaded:
     return config.read(tmp_path / "city.yaml", {})
 
 
-def by_check(found: list[Finding]) -> dict[str, Finding]:
+def by_check(found: list[Judgement]) -> dict[str, Judgement]:
     return {each.check: each for each in found}
 
 

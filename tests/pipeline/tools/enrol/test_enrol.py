@@ -22,7 +22,7 @@ from pipeline.config.device_text import RegistryText, rows_of
 from pipeline.core.errors import ConfigError
 from pipeline.devices.unknown import UnknownDevices
 from pipeline.sdk.uplink import Names
-from pipeline.tools.check.connect import Strangers
+from pipeline.tools.check.connect import UnregisteredDevices
 from pipeline.tools.enrol import noted, read
 from tests.pipeline.cli.commands.test_devices import look_once
 
@@ -306,7 +306,7 @@ def test_any_name_reads_back_from_the_row_that_was_added(file: str, name: str) -
 
 def test_check_connect_advises_a_row_of_the_file_too(city: City) -> None:
     city.has("devices.csv", "connector,key,dev_eui\n")
-    strangers = Strangers(city.loaded().config)
+    strangers = UnregisteredDevices(city.loaded().config)
     strangers.note("0011223344556612", Names(name="h"), 0)
     [found] = strangers.findings(("feeds", "server"))
     assert (
