@@ -116,7 +116,7 @@ def test_the_defaults_of_the_schema_are_written_as_in_a_file() -> None:
     made = schema()
 
     assert made["properties"]["drain_timeout"]["default"] == "30s"
-    assert made["$defs"]["MqttFeed"]["properties"]["max_payload"]["default"] == "256KiB"
+    assert made["$defs"]["MqttFeedConfig"]["properties"]["max_payload"]["default"] == "256KiB"
 
 
 def test_check_without_a_file(capsys: pytest.CaptureFixture[str]) -> None:

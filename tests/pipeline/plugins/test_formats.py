@@ -206,7 +206,7 @@ def test_every_format_is_in_the_schema() -> None:
     names = [each.name for each in discovery.formats()]
     assert sorted(names) == ["senml", "ultralight"]
     assert set(formats()) == {"json", *names}
-    [choice, _] = schema()["$defs"]["Route"]["properties"]["format"]["anyOf"]
+    [choice, _] = schema()["$defs"]["RouteConfig"]["properties"]["format"]["anyOf"]
     assert choice["examples"] == sorted(formats()), "and no more than examples: a folder may bring others"
 
 
