@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from time import time
 from typing import Any
 
 import orjson
@@ -31,6 +30,7 @@ from pipeline.config.used_connectors import (
     UsedConnectorConfig,
 )
 from pipeline.config.values import field_path
+from pipeline.core.clock import CLOCK
 from pipeline.core.delivery import Message
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import Fields, Path
@@ -356,7 +356,7 @@ class Compiler:
         """
         device = self._directory.find(name)
         if device is None and not self._config.accepts_unknown and device_key(name):
-            self._strangers.note(str(name), Names(), round(time() * 1000))
+            self._strangers.note(str(name), Names(), CLOCK.now())
             raise PayloadError(f"The registry has no device {name}.", Reason.DEVICE_UNKNOWN)
         return device
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.core.budgets import Allowance
-from pipeline.core.recent import Room
+from pipeline.core.recent import MOST_NAMES, Room
 from pipeline.devices.registry import CurrentRegistry
 from pipeline.devices.silence import UNSEEN, LastSeen
 from pipeline.encode.headers import GivenNames
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.lorawan.session_table import SessionTable
     from pipeline.lorawan.statistics import RadioStatistics
 
-_MOST_DEVICES = 131_072
+_MOST_DEVICES = MOST_NAMES
 _MOST_GATEWAYS = 4096
 _CHARACTERS = 8 * 1024**2  # of the names of one generation: each of a few hundred may be given several times over
 _NEW_GATEWAYS = 256  # an hour, once so many have come as are remembered

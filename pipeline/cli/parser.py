@@ -7,10 +7,10 @@ import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pipeline.cli import commands
+from pipeline.core.version import installed_version
 
 _EXAMPLES = "examples:\n"
 
@@ -145,15 +145,8 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         description="Brings a city's sensor feeds from MQTT to Kafka as NGSI-LD entities, and loses none of them.",
     )
-    top.add_argument("--version", action="version", version=f"headrace {_version()}")
+    top.add_argument("--version", action="version", version=f"headrace {installed_version()}")
     subparsers = top.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     for command in known().values():
         command.add(subparsers)
     return top
-
-
-def _version() -> str:
-    try:
-        return version("headrace")
-    except PackageNotFoundError:
-        return "(not installed)"

@@ -16,7 +16,7 @@ from pipeline.config.root import Config
 from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.config.values import Section, spell_seconds
 from pipeline.core.addresses import host_port, loopback
-from pipeline.core.mqtt_topics import TopicPattern, TopicTree, plain
+from pipeline.core.mqtt_topics import TopicPattern, TopicTree, without_share
 from pipeline.core.places import Area
 from pipeline.models.base import Model
 
@@ -121,7 +121,7 @@ def _hidden(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
 def _subscriptions(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
     tree = TopicTree()
     for at, each in enumerate(feed.subscribe):
-        levels = plain(each).split("/")
+        levels = without_share(each).split("/")
         first = tree.meeting(levels) if tree.steps < _STEPS else None
         tree.add(levels)
         if first is not None:
@@ -134,7 +134,7 @@ def _shared_subscriptions(config: Config) -> Iterator[Finding]:
     brokers: dict[tuple[object, ...], tuple[TopicTree, list[str]]] = {}
     for name, feed in config.mqtt_feeds.items():
         tree, owners = brokers.setdefault(feed.broker[1:3], (TopicTree(), []))
-        filters = [plain(each).split("/") for each in feed.subscribe]
+        filters = [without_share(each).split("/") for each in feed.subscribe]
         for each, levels in zip(feed.subscribe, filters, strict=True):
             first = tree.meeting(levels) if tree.steps < _STEPS else None
             if first is not None:
@@ -148,7 +148,7 @@ def _shared_subscriptions(config: Config) -> Iterator[Finding]:
 
 
 def _unfed(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
-    tree = TopicTree(plain(each).split("/") for each in feed.subscribe)
+    tree = TopicTree(without_share(each).split("/") for each in feed.subscribe)
     subscribed = one_of(feed.subscribe)
     for at, route in enumerate(feed.routes):
         if tree.steps < _STEPS and tree.meeting(TopicPattern(route.topic).levels) is None:

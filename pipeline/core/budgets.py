@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter
 
+LEAVE_SECONDS = 2.0
+"""For the last acknowledgements and goodbyes, beyond the time to drain."""
+
 BUDGET = 0.01
 """Seconds of work after which the loop has its turn."""
 

@@ -162,7 +162,7 @@ def _name(level: str) -> str | None:
     return match[1] if match else None
 
 
-def plain(subscription: str) -> str:
+def without_share(subscription: str) -> str:
     """Return the filter of a subscription, without `$share/group/`."""
     return subscription.split("/", 2)[2] if subscription.startswith("$share/") else subscription
 
@@ -174,7 +174,7 @@ def shape(pattern: str) -> str:
 
 def covers_some(one: str, other: str) -> bool:
     """Say whether some topic matches both filters (MQTT 5 section 4.7)."""
-    first, second = plain(one).split("/"), plain(other).split("/")
+    first, second = without_share(one).split("/"), without_share(other).split("/")
     if any(ours[0] in {"+", "#"} and theirs[0].startswith("$") for ours, theirs in ((first, second), (second, first))):
         return False  # a wildcard in the first level matches no topic of the broker's own
     for a, b in zip_longest(first, second):

@@ -28,6 +28,10 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
+MOST_NAMES = 131_072
+"""How many devices, topics and the like are remembered by name; beyond that the least used is forgotten."""
+
+
 class Room:
     """The places that all caches of one kind share.
 

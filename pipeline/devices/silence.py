@@ -16,6 +16,7 @@ import orjson
 from pydantic import Field
 
 from pipeline.core.files import Moment
+from pipeline.core.recent import MOST_NAMES
 from pipeline.devices.registry import Device, DeviceRegistry
 from pipeline.encode.headers import device_key
 from pipeline.state.store import Store
@@ -160,7 +161,7 @@ AGES = {"1h": 3600, "6h": 21_600, "1d": 86_400, "7d": 604_800}
 _LABELS = (*AGES, "longer")
 _BOUNDS = tuple(bound * 1000 for bound in AGES.values())
 _SLICE = 200  # looked at, and kept, in less than 1 ms
-_MOST = 131_072
+_MOST = MOST_NAMES
 _MOST_KEYS = 8 * 1024**2  # characters of all keys of unregistered devices: one can have 2,400
 _FORGOTTEN = 7 * 86_400_000  # ms; whom no registry knows need not come back
 _SELDOM = 3  # gaps between words, below which a device is not known to be regular

@@ -239,7 +239,7 @@ class SilenceWatch:
 
     def say(self) -> None:
         """Log who fell silent and who is back, once a minute."""
-        moment = monotonic()
+        moment = self._steady()
         if moment < self._quiet_until:
             return
         for kind, each in (("device", self.devices), ("gateway", self.gateways)):

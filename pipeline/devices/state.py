@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from pipeline.core.field_path import Fields, Path
+from pipeline.core.recent import MOST_NAMES
 from pipeline.state.store import Store
 
 STATE = "\0device"
@@ -16,7 +17,7 @@ SIGNAL, FRAMES, LONGITUDE, LATITUDE = "\0signal", "\0frames", "\0longitude", "\0
 """In the state, as the network tells it: the received signal (dBm), a text on frame counters, a gateway's place."""
 
 _TABLE = "device"
-_REMEMBERED_DEVICES = 131_072
+_REMEMBERED_DEVICES = MOST_NAMES
 _LONGEST_TEXT = 200  # characters; a longer one is no state of a device, and would fill the memory
 _MOST = 2**53  # above which a JSON number is no longer exact
 

@@ -15,7 +15,7 @@ from pipeline.core.clock import CLOCK
 from pipeline.core.delivery import Batch, Fate, Message, Stage
 from pipeline.core.errors import PayloadError, Reason, as_refusal
 from pipeline.core.field_path import told
-from pipeline.core.recent import Recent, Room
+from pipeline.core.recent import MOST_NAMES, Recent, Room
 from pipeline.core.record import Record
 from pipeline.devices.registry import CurrentRegistry
 from pipeline.encode.dead_letter import Refusals
@@ -79,7 +79,7 @@ def _slug(text: str) -> str:
     return _NO_WORD.sub("-", text.lower()).strip("-")
 
 
-DEVICES = 131_072
+DEVICES = MOST_NAMES
 """How many devices of networks are always known, of all feeds together."""
 
 Preference = Literal["server", "raw"]
@@ -274,7 +274,7 @@ class Identify(Stage[Heard]):
         lean = len(fan.plans) == 1 and not fan.tells
         entity = fan.plans[0].known(eui) if lean else None
         unwanted = _UNWANTED.get(prefer or self._rules.prefer)
-        known = _Known(fan, fan.decode, unwanted, entity, self._frames.of(eui))
+        known = _Known(fan, fan.decode, unwanted, entity, self._frames.refresh(eui))
         self._known.put(eui, known)
         return known
 

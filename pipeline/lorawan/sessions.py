@@ -132,7 +132,7 @@ class Sessions(Stage[Copies]):
                 last, mark = known.counter.last, known.keys.mark(frame)
                 if last is None or f_cnt > last:
                     if known.counted is None or not f_cnt & _NOW_AND_THEN:
-                        known.counted = self._frames.of(known.name)
+                        known.counted = self._frames.refresh(known.name)
                     received(known.counted, known.dev_addr, f_cnt)
                 elif not self._fresh(known, f_cnt, mark, copies.message, delivery):
                     continue
@@ -192,7 +192,7 @@ class Sessions(Stage[Copies]):
         counter, device = known.counter, known.name
         verdict = counter.judge(f_cnt, mark)
         if verdict is Verdict.NEW:
-            self._frames.received(self._frames.of(device), known.dev_addr, f_cnt)
+            self._frames.received(self._frames.refresh(device), known.dev_addr, f_cnt)
         elif verdict is Verdict.AGAIN:
             self._ledger.count(FrameOutcome.REDELIVERED)
         elif verdict is Verdict.DUPLICATE:
@@ -203,7 +203,7 @@ class Sessions(Stage[Copies]):
         elif self._policy.reset == "accept":
             self._ledger.count(FrameOutcome.RESET)
             self._counters.restart(known)
-            self._frames.received(self._frames.of(device), known.dev_addr, f_cnt, reset=True)
+            self._frames.received(self._frames.refresh(device), known.dev_addr, f_cnt, reset=True)
         else:
             refusal = PayloadError(
                 f"Expected a frame counter above {counter.last}, got {f_cnt}, of the device {device}. A device that "

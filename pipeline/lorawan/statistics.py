@@ -13,6 +13,7 @@ from enum import Enum
 from time import monotonic
 
 from pipeline.core.delivery import Batch, Stage
+from pipeline.core.recent import MOST_NAMES
 from pipeline.lorawan.unwrap import Heard
 from pipeline.sdk.uplink import Reception
 
@@ -66,7 +67,7 @@ class RadioSampler(Stage[Heard]):
 RSSI_BOUNDS = tuple(range(-130, -40, 10))
 SNR_BOUNDS = tuple(range(-20, 15, 5))
 _MOST_GATEWAYS = 4096
-_MOST_DEVICES = 131_072
+_MOST_DEVICES = MOST_NAMES
 _WIDEST_GAP = 16_384  # LoRaWAN 1.0.3, clause 2.1.1; a counter that jumps farther tells no more of what is missing
 _LATE = 64  # frames that overtake each other are nearer than a device that counts from 0 again
 
@@ -224,7 +225,7 @@ class DeviceFrameStatistics:
 
     def duplicate(self, device: str) -> None:
         """Count a frame that came again."""
-        self.of(device).duplicate += 1
+        self.refresh(device).duplicate += 1
         self.total.duplicate += 1
 
     def refused(self, counted: FrameCounts) -> None:
@@ -236,8 +237,8 @@ class DeviceFrameStatistics:
         """Return the counts of a device, or None."""
         return self._devices.get(device)
 
-    def of(self, device: str) -> FrameCounts:
-        """Return the counts of a device, which is heard of now."""
+    def refresh(self, device: str) -> FrameCounts:
+        """Return the counts of a device that speaks now: it is forgotten last, and made if it is new."""
         devices = self._devices
         counted = devices.pop(device, None) or FrameCounts()
         devices[device] = counted

@@ -18,7 +18,7 @@ from pipeline.core.delivery import Message
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import Fields, Path, lack, lacking, told
 from pipeline.core.places import WORLD, Area
-from pipeline.core.recent import Recent, Room
+from pipeline.core.recent import MOST_NAMES, Recent, Room
 from pipeline.core.record import Record, header, varint
 from pipeline.devices.registry import Device
 from pipeline.devices.silence import UNSEEN, LastSeen
@@ -52,7 +52,7 @@ from pipeline.normalise.plan_compiled import (
 from pipeline.sdk.connector import FromArrival
 from pipeline.sdk.uplink import Uplink
 
-ENTITIES = 131_072
+ENTITIES = MOST_NAMES
 """How many entities are always known, of all connectors and feeds together."""
 _LONGEST_LATITUDE, _LONGEST_LONGITUDE = 90.0, 180.0
 

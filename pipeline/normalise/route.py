@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pipeline.core.delivery import INVALID_TOPIC, Batch, Fate, Message, Stage
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.mqtt_topics import TopicPattern, TopicTree
-from pipeline.core.recent import Recent, Room
+from pipeline.core.recent import MOST_NAMES, Recent, Room
 from pipeline.encode.dead_letter import Refusals, invalid_topic
 
-TOPICS = 131_072
+TOPICS = MOST_NAMES
 """How many topics are always known, of all feeds together."""
 _LONGEST_KEPT = 200  # characters; a longer topic is resolved each time, so that nobody can fill the memory
 

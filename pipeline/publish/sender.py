@@ -209,13 +209,13 @@ class Sender:
         if self._closed:
             return
         now = monotonic()
-        for number, slots in self._by_leader().items():
-            node = self._nodes.setdefault(number, BrokerQueue())
+        for broker, slots in self._by_leader().items():
+            node = self._nodes.setdefault(broker, BrokerQueue())
             if node.task is not None:
                 continue
             due = max(node.not_before, min(slot.due(self.linger) for slot in slots))
             if due <= now:
-                self._launch(number, node, [slot for slot in slots if slot.not_before <= now])
+                self._launch(broker, node, [slot for slot in slots if slot.not_before <= now])
             else:
                 self._arm(due)
 
@@ -231,7 +231,7 @@ class Sender:
                 groups.setdefault(slot.leader, []).append(slot)
         return groups
 
-    def _launch(self, number: int, node: BrokerQueue, slots: list[PartitionQueue]) -> None:
+    def _launch(self, broker: int, node: BrokerQueue, slots: list[PartitionQueue]) -> None:
         room = REQUEST_CHUNKS * self._options.chunk_bytes
         chosen: list[PartitionQueue] = []
         for slot in slots:
@@ -241,7 +241,7 @@ class Sender:
             chosen.append(slot)
             if room <= 0:
                 break
-        node.task = asyncio.create_task(self._exchange(number, node, chosen))
+        node.task = asyncio.create_task(self._exchange(broker, node, chosen))
         node.task.add_done_callback(partial(self._landed, node, chosen))
 
     def _landed(self, node: BrokerQueue, slots: list[PartitionQueue], task: asyncio.Task[None]) -> None:
@@ -263,12 +263,12 @@ class Sender:
             self.broken = problem
             self.broke.set()
 
-    async def _exchange(self, number: int, node: BrokerQueue, slots: Sequence[PartitionQueue]) -> None:
+    async def _exchange(self, broker: int, node: BrokerQueue, slots: Sequence[PartitionQueue]) -> None:
         try:
             await self._identify(slots)
             batches = [self._encoded(slot) for slot in slots]
             began = monotonic()
-            produced = await self._link.produce(number, batches, partial(self._failpoint, "after_chunk_sent"))
+            produced = await self._link.produce(broker, batches, partial(self._failpoint, "after_chunk_sent"))
         except LinkError as problem:
             self._unanswered(node, slots, problem)
             return
@@ -277,7 +277,7 @@ class Sender:
         self.trouble = node.trouble = ""
         node.not_before = monotonic() + produced.throttle
         self.stored(produced.stored_at, began)
-        codes = {(topic, number): code for topic, number, code in produced.answers}
+        codes = {(topic, partition): code for topic, partition, code in produced.answers}
         for slot in slots:
             self._judge(slot, codes.get((slot.topic, slot.partition), _NO_ANSWER))
 

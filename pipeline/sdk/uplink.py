@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import told
+from pipeline.core.recent import MOST_NAMES
 
 Fields = Mapping[str, Any]
 """What a payload decodes to: names lead to values, or to deeper fields."""
@@ -141,7 +142,7 @@ def eui(value: object) -> str:
     return eui_of(value)
 
 
-@lru_cache(maxsize=131_072)
+@lru_cache(maxsize=MOST_NAMES)
 def eui_of(text: str) -> str:
     """Return what `eui` does, of what is a text for certain."""
     if not text:

@@ -14,6 +14,7 @@ from pipeline.build import options as wiring
 from pipeline.build.context import WorkerContext
 from pipeline.config.feeds import SemtechUdpFeedConfig as UdpConfig
 from pipeline.config.root import Config
+from pipeline.core.budgets import LEAVE_SECONDS
 from pipeline.core.delivery import Batch, Ledger, Message, Stage
 from pipeline.core.errors import StartError
 from pipeline.core.logs import Log
@@ -54,7 +55,6 @@ class SwappableStage(Stage[Message]):
 _LOG = Log(__name__)
 _LOOK_SECONDS = 0.02
 _AGAIN_SECONDS = 10.0  # after which a feed that a reload brought, and that cannot start, is tried again
-_LEAVE_SECONDS = 2.0
 
 AnyFeed = MqttFeed | SemtechUdpFeed
 
@@ -207,7 +207,7 @@ class FeedSupervisor:
         await each.first.drain(deadline)
         while each.source.resends and each.ledger.in_flight() and monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_SECONDS)
-        await each.source.disconnect(_LEAVE_SECONDS)
+        await each.source.disconnect(LEAVE_SECONDS)
         if each.task is not None:
             each.task.cancel()
             await asyncio.gather(each.task, return_exceptions=True)

@@ -103,7 +103,16 @@ class Reload:
             self._in_force.reload_failed([f"A bug of ours: {type(bug).__name__}."])
             _LOG.bug("SIGHUP: refused by a bug of ours, what is in use stays. Please report it.")
         else:
-            await self._apply(loaded.config, change, stages)
+            await self._apply_guarded(loaded.config, change, stages)
+
+    async def _apply_guarded(self, new: Config, change: Changes, stages: Mapping[str, Stage[Message]]) -> None:
+        try:
+            await self._apply(new, change, stages)
+        except Exception as bug:  # noqa: BLE001 - logged; whatever was applied stays, and messages go on
+            self._in_force.reload_failed(
+                [f"A bug of ours: {type(bug).__name__}. It was applied in part: restart the worker."]
+            )
+            _LOG.bug("SIGHUP: applied in part because of a bug of ours: restart the worker. Please report it.")
 
     def _keep(self, why: list[str]) -> None:
         self._in_force.reload_failed(why)

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from time import monotonic
 from typing import Literal
 
@@ -16,10 +15,12 @@ from pipeline.config.loading import Loaded
 from pipeline.config.root import Config
 from pipeline.config.rules import holds_frames
 from pipeline.core import event_loop, failpoint, logs
+from pipeline.core.budgets import LEAVE_SECONDS
 from pipeline.core.clock import CLOCK
 from pipeline.core.errors import Reason, StartError
 from pipeline.core.logs import Log
 from pipeline.core.record import Record
+from pipeline.core.version import installed_version
 from pipeline.devices.registry import CurrentRegistry
 from pipeline.devices.silence_watch import SilenceWatch, SilentEvents, now
 from pipeline.devices.unknown import UnknownDevices
@@ -40,7 +41,6 @@ from pipeline.worker.reload import Reload, ReloadTargets
 _LOG = Log(__name__)
 _HEALTHY_SECONDS = 60.0  # a life that lasted so long was not killed by its first messages
 _SILENT_SHOWN = 12
-_LEAVE_SECONDS = 2.0  # for the last acknowledgements and goodbyes, beyond the drain
 
 
 def run(loaded: Loaded, *, loop: Literal["uvloop", "asyncio"] = "uvloop") -> int:
@@ -64,7 +64,7 @@ class Worker:
         self._config = config = loaded.config
         self._letters = wiring.dead_letters(config)
         self._metrics = Metrics(
-            _version(), [trouble.value for trouble in Trouble], [seen.value for seen in HeardGateways]
+            installed_version(), [trouble.value for trouble in Trouble], [seen.value for seen in HeardGateways]
         )
         self._failpoint = failpoint.from_environment(os.environ)
         self._publisher = Publisher(wiring.kafka_options(config), self._refused, self._metrics.publish, self._failpoint)
@@ -72,7 +72,7 @@ class Worker:
         self._directory = directory = CurrentRegistry(config.registered)
         self._lag = LoopLag()
         self._metrics.lag = self._lag.worst
-        self._health = Health(_version(), self._lag, lambda: self._publisher.trouble)
+        self._health = Health(installed_version(), self._lag, lambda: self._publisher.trouble)
         self._metrics.in_force = self._health.config
         self._metrics.clock = CLOCK
         self._health.clock = lambda: CLOCK.problem
@@ -151,7 +151,7 @@ class Worker:
         else:
             self._guard.stopped()  # any other error is a death: a message may have caused it, and will come again
         finally:
-            await self._publisher.close(monotonic() + _LEAVE_SECONDS)
+            await self._publisher.close(monotonic() + LEAVE_SECONDS)
             self._silent.close()
             await self._store.close()
             self._unknown.close()
@@ -214,7 +214,7 @@ class Worker:
             await feed.first.drain(deadline)
         await self._publisher.drain(deadline)
         await self._store.write()  # for which acknowledgements wait
-        await asyncio.gather(*(feed.source.disconnect(_LEAVE_SECONDS) for feed in self._feeds))
+        await asyncio.gather(*(feed.source.disconnect(LEAVE_SECONDS) for feed in self._feeds))
         self._say_goodbye()
 
     def _say_goodbye(self) -> None:
@@ -252,10 +252,3 @@ class Worker:
             self._stop.set()
 
         return stop
-
-
-def _version() -> str:
-    try:
-        return version("headrace")
-    except PackageNotFoundError:
-        return "unknown"

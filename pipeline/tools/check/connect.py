@@ -25,10 +25,12 @@ from pipeline.config.root import Config
 from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.config.values import field_path
 from pipeline.core import event_loop
+from pipeline.core.budgets import LEAVE_SECONDS
 from pipeline.core.delivery import Batch, Ledger, Message, Stage
 from pipeline.core.errors import Reason, StartError
 from pipeline.core.field_path import Steps, spelled
 from pipeline.core.logs import printable
+from pipeline.core.mqtt_topics import without_share
 from pipeline.core.record import Record, decode_headers
 from pipeline.core.strict_json import parse
 from pipeline.devices.registry import CurrentRegistry
@@ -336,8 +338,6 @@ class _Events:
 
 
 LISTEN_SECONDS = 3.0
-_LEAVE_SECONDS = 2.0
-_SHARED = "$share/"
 
 
 def check(config: Config, *, listen: float = LISTEN_SECONDS) -> list[Finding]:
@@ -379,7 +379,7 @@ async def _feed(config: Config, name: str, feed: MqttFeedConfig, seconds: float)
         await asyncio.wait([running, connected], return_when=asyncio.FIRST_COMPLETED)
         if connected.done():
             await asyncio.wait([running], timeout=seconds)
-            await trial.disconnect(_LEAVE_SECONDS)
+            await trial.disconnect(LEAVE_SECONDS)
             await arrivals.drain(monotonic())
     finally:
         connected.cancel()
@@ -400,13 +400,9 @@ def as_a_visitor(options: MqttOptions, errand: str) -> MqttOptions:
     temporary one (it begins like the real one, for brokers with rules about that), and the session ends with it. For
     the same reason `$share/group/filter` is tried as `filter`: the group would give some of its messages to the trial.
     """
-    filters = tuple((_alone(topic), qos) for topic, qos in options.subscriptions)
+    filters = tuple((without_share(topic), qos) for topic, qos in options.subscriptions)
     client_id = f"{options.client_id}-{errand}-{token_hex(4)}"
     return replace(options, client_id=client_id, subscriptions=filters, session_expiry=0, clean=True)
-
-
-def _alone(topic_filter: str) -> str:
-    return topic_filter.split("/", 2)[2] if topic_filter.startswith(_SHARED) else topic_filter
 
 
 async def _kafka(config: Config) -> list[Finding]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline.build.connectors import location, observed_at
+from pipeline.build.options import all_topics
 from pipeline.config import Loaded, judge_connectors, judge_inline
 from pipeline.config.connectors import AttributeSourceConfig, InlineConnectorConfig
 from pipeline.config.feeds import (
@@ -180,10 +181,7 @@ def uses(config: Config) -> list[ConnectorUse]:
 
 def topics(config: Config) -> list[str]:
     """Return every topic that will be written to, the dead letters' last."""
-    written = {config.topic(model) for model in config.models}
-    if config.tells_events:
-        written.add(config.device_events_topic)
-    return [*sorted(written), config.dead_letter_topic]
+    return [*sorted(all_topics(config) - {config.dead_letter_topic}), config.dead_letter_topic]
 
 
 def files(config: Config) -> list[Finding]:

@@ -13,6 +13,7 @@ from time import monotonic
 from pipeline.build import options as wiring
 from pipeline.config.feeds import MqttFeedConfig
 from pipeline.config.root import Config
+from pipeline.core.budgets import LEAVE_SECONDS
 from pipeline.core.delivery import Batch, Fate, Ledger, Message, Stage
 from pipeline.core.errors import StartError
 from pipeline.feeds.mqtt.connection import Connection
@@ -117,7 +118,6 @@ def _ms(seconds: float) -> str:
 
 _TREE = "$SYS/broker/#"
 _LISTEN_SECONDS = 0.5  # the tree is retained: it comes at once
-_LEAVE_SECONDS = 2.0
 _MOST_TOPICS = 500
 _LONGEST = 200
 # Mosquitto tells a figure when it changes and lets it expire after a minute; the rate goes on changing for a while.
@@ -150,7 +150,7 @@ async def visit(name: str, feed: MqttFeedConfig) -> BrokerFacts | None:
         if not connected.done():
             return None
         await asyncio.wait([running], timeout=_LISTEN_SECONDS)
-        await visitor.disconnect(_LEAVE_SECONDS)
+        await visitor.disconnect(LEAVE_SECONDS)
     finally:
         connected.cancel()
         running.cancel()

@@ -15,6 +15,7 @@ from pipeline.build import options as wiring
 from pipeline.config.root import Config
 from pipeline.config.used_connectors import DEVICE, DEVICE_MODEL
 from pipeline.core import times
+from pipeline.core.budgets import LEAVE_SECONDS
 from pipeline.core.delivery import INVALID_TOPIC, Batch, Delivery, Fate, Message, Stage
 from pipeline.core.errors import Reason
 from pipeline.core.record import KEPT, Record, decode_headers
@@ -257,8 +258,6 @@ class _Gate(Stage[Record]):
         pass
 
 
-_LEAVE_SECONDS = 2.0
-
 Progress = Callable[[int, int], None]
 """Told how many of how many have been looked at."""
 
@@ -331,7 +330,7 @@ class _Session:
         await publisher.start(wiring.all_topics(self._config))
 
         async def close() -> None:
-            await publisher.close(monotonic() + _LEAVE_SECONDS)
+            await publisher.close(monotonic() + LEAVE_SECONDS)
 
         leave.push_async_callback(close)
 

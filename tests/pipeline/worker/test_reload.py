@@ -32,6 +32,7 @@ class Everything:
         self.threads: set[int] = set()
         self.token: Callable[[], str] | None = None
         self.kafka: str = ""
+        self.fails = False
 
     def stages(self, _: Config, name: str) -> str:
         return f"stages of {name}"
@@ -46,6 +47,8 @@ class Everything:
         self.done.append(("reconnected", name))
 
     def add(self, _: Config, name: str) -> None:
+        if self.fails:
+            raise KeyError("canary")
         self.done.append(("added", name))
 
     async def include(self, topics: set[str], _: object) -> None:
@@ -210,6 +213,22 @@ def test_a_bug_of_ours_changes_nothing(bench: Bench, caplog: pytest.LogCaptureFi
     assert "bug" in told(caplog)
     assert "canary" not in told(caplog)
     assert bench.in_force.refused == ["A bug of ours: KeyError."]
+
+
+def test_a_bug_while_it_is_applied_does_not_end_the_worker(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    async def go() -> None:
+        reload = bench.made()
+        bench.content["feeds"]["further"] = {**bench.content["feeds"]["city"], "client_id": "further"}
+        bench.write()
+        bench.everything.fails = True
+        assert await bench.once(reload) == []
+        bench.everything.fails = False
+        assert await bench.once(reload) == [], "what was applied in part is not applied twice"
+
+    asyncio.run(go())
+    assert "applied in part" in told(caplog)
+    assert "canary" not in told(caplog)
+    assert bench.in_force.refusals == 1
 
 
 CONNECTOR = """

@@ -207,7 +207,7 @@ def crowded(devices: int) -> Sources:
     raw.gateways = {f"{number:016x}": number for number in range(4096)}
     for number in range(devices):
         looked.newest.note(entity(number))
-        looked.metrics.frames.received(looked.metrics.frames.of(f"{number:016x}"), "00000000", 1)
+        looked.metrics.frames.received(looked.metrics.frames.refresh(f"{number:016x}"), "00000000", 1)
         looked.letters.note(letter(Reason.MALFORMED, message=message(f"city/aq/{number}")))
         if number % 50 == 0:
             looked.newest.look()
