@@ -15,6 +15,21 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("pipeline", "connectors")
 LONGEST_FILE = 600
+SHORTEST_MODULE = 60
+MOST_MODULES = 175
+
+SHORT_MODULES = {
+    "pipeline/cli/commands/": "one file a command",
+    "pipeline/core/addresses.py": "how an address is written, for every room",
+    "pipeline/core/failpoint.py": "armed by the fault tests alone",
+    "pipeline/core/version.py": "one fact, which the command line and the worker state",
+    "pipeline/demo/tied.py": "an entry point: the process that ends with the demo",
+    "pipeline/encode/ngsi_ld.py": "one form of a record",
+    "pipeline/reference/commands.py": "one generated page",
+    "pipeline/testing.py": "the surface of vendors' own tests",
+    "pipeline/tools/dry_run.py": "used by four tools, and of none of them",
+}
+"""Modules of fewer lines than SHORTEST_MODULE, or their folder, each with its reason."""
 
 
 def sources(*folders: str) -> list[Path]:
@@ -198,6 +213,20 @@ def test_files_are_short() -> None:
     assert {str(path): length for path, length in lengths.items() if length > LONGEST_FILE} == {}
     others = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in sources("tests", "loadtests")}
     assert {str(path): length for path, length in others.items() if length > LONGEST_FILE} == {}
+
+
+def modules() -> dict[str, int]:
+    """Return the length of each module of the engine; a package's `__init__` is none."""
+    found = {path.relative_to(ROOT).as_posix(): path for path in sources("pipeline") if path.name != "__init__.py"}
+    return {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in found.items()}
+
+
+def test_modules_are_few_and_none_is_a_fragment_without_a_reason() -> None:
+    lengths = modules()
+    assert len(lengths) <= MOST_MODULES
+    short = {name for name, length in lengths.items() if length < SHORTEST_MODULE}
+    assert {name for name in short if not name.startswith(tuple(SHORT_MODULES))} == set()
+    assert {reason for reason in SHORT_MODULES if not any(name.startswith(reason) for name in short)} == set()
 
 
 def test_functions_are_short() -> None:

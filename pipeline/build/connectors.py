@@ -34,12 +34,11 @@ from pipeline.core.clock import CLOCK
 from pipeline.core.delivery import Message
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import Fields, Path
-from pipeline.core.places import WORLD, Area
 from pipeline.devices.registry import CurrentRegistry, Device
 from pipeline.devices.state import FRAMES, LATITUDE, LONGITUDE, SIGNAL, STATE, DeviceStates
 from pipeline.encode.headers import device_key
 from pipeline.models import MODELS, device
-from pipeline.models.base import Model
+from pipeline.models.base import WORLD, Area, Model
 from pipeline.models.device import controlled_properties
 from pipeline.normalise.attribute import slots_of
 from pipeline.normalise.binding import Binding, Fixed, FromField, FromTopic, ObservedAt, Position, Source

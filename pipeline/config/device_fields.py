@@ -16,9 +16,8 @@ from pipeline.config.judge_connectors import FROM_OTHERS
 from pipeline.config.judge_inline import judge_attribute
 from pipeline.config.root import Config
 from pipeline.config.values import INTERVALS, seconds, spell_seconds
-from pipeline.core.places import Area
 from pipeline.devices.registry import LIFECYCLES, Lifecycle
-from pipeline.models.base import Kind, Model, ModelAttribute
+from pipeline.models.base import Area, Kind, Model, ModelAttribute
 from pipeline.plugins.registry import ConnectorCatalogue
 from pipeline.sdk.connector import Connector
 

@@ -36,9 +36,9 @@ from pipeline.config.device_rows import KEYS, SESSION, Row, from_csv, from_yaml,
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of
 from pipeline.core.errors import ConfigError
 from pipeline.core.files import content, content_and_mode
-from pipeline.core.places import Area
 from pipeline.devices.registry import Device, DeviceRegistry, Key, Session
 from pipeline.models import MODELS
+from pipeline.models.base import Area
 
 _KEYS: dict[str, tuple[str, ...]] = {
     "1.0": ("app_s_key", "nwk_s_key"),

@@ -17,8 +17,7 @@ from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.config.values import Section, spell_seconds
 from pipeline.core.addresses import host_port, loopback
 from pipeline.core.mqtt_topics import TopicPattern, TopicTree, without_share
-from pipeline.core.places import Area
-from pipeline.models.base import Model
+from pipeline.models.base import Area, Model
 
 _ACKNOWLEDGED = 0.1  # seconds that Kafka takes to confirm a record, beyond the linger, on an ordinary day
 

@@ -17,7 +17,6 @@ from pipeline.core import times
 from pipeline.core.delivery import Message
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import Fields, Path, lack, lacking, told
-from pipeline.core.places import WORLD, Area
 from pipeline.core.recent import MOST_NAMES, Recent, Room
 from pipeline.core.record import Record, header, varint
 from pipeline.devices.registry import Device
@@ -37,7 +36,7 @@ from pipeline.encode.ngsi_ld import (
     stated,
     time_opening,
 )
-from pipeline.models.base import Model
+from pipeline.models.base import WORLD, Area, Model
 from pipeline.normalise.attribute import AttributeRule, ValueRefusedError
 from pipeline.normalise.binding import MAX_AGE, Binding, Fixed, ObservedAt, Position
 from pipeline.normalise.entity import Entity, StartsByDigits

@@ -8,11 +8,11 @@ import pytest
 
 from pipeline.core.delivery import Message
 from pipeline.core.errors import PayloadError, Reason
-from pipeline.core.places import WORLD, Area
 from pipeline.core.record import decode_headers
 from pipeline.devices.registry import Device
 from pipeline.encode.ngsi_ld import recorded_header
 from pipeline.models import MODELS
+from pipeline.models.base import WORLD, Area
 from pipeline.normalise.attribute import slots_of
 from pipeline.normalise.plan import Plan, StreamTerms
 from tests.pipeline.flow import AIR, ARRIVAL, READING
