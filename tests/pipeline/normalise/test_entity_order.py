@@ -17,7 +17,7 @@ from pipeline.config import Loaded
 from pipeline.core.delivery import Batch, Lane, Message
 from pipeline.core.record import Record
 from tests.pipeline.flow import ARRIVAL, Memory, headers_of
-from tests.pipeline.lorawan.test_network import CHIRPSTACK, DEVICE, flow
+from tests.pipeline.lorawan.test_identify import CHIRPSTACK, DEVICE, flow
 from tests.pipeline.vendor_flow import TH1, loaded
 
 COMMON: dict[str, Any] = {

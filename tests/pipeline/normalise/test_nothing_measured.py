@@ -13,7 +13,7 @@ from pipeline.models import MODELS
 from pipeline.normalise.binding import Source
 from tests.connectors.network_servers import messages
 from tests.pipeline.flow import headers_of, path, plan_of
-from tests.pipeline.lorawan.test_network import CHIRPSTACK
+from tests.pipeline.lorawan.test_identify import CHIRPSTACK
 from tests.pipeline.network_flow import PLACE, NetworkFlow
 from tests.pipeline.normalise.test_plan import made
 from tests.pipeline.vendor_flow import TH1, loaded

@@ -13,7 +13,7 @@ import yaml
 from pipeline.__main__ import main
 from tests.connectors.network_servers import messages
 from tests.pipeline.cli.commands.golden_text import hold
-from tests.pipeline.lorawan.test_network import CHIRPSTACK, CONNECTOR, DEVICE
+from tests.pipeline.lorawan.test_identify import CHIRPSTACK, CONNECTOR, DEVICE
 from tests.pipeline.network_flow import written
 from tests.support.lorawan import data_up, session
 

@@ -11,7 +11,7 @@ from pipeline import config
 from pipeline.__main__ import main
 from pipeline.tools.check import report as check
 from pipeline.tools.check import report as check_networks
-from tests.pipeline.lorawan.test_network import CONNECTOR, DEVICE
+from tests.pipeline.lorawan.test_identify import CONNECTOR, DEVICE
 from tests.pipeline.network_flow import written
 
 SESSION = {"dev_addr": "01ab23cd", "nwk_s_key": "11" * 16, "app_s_key": "22" * 16}

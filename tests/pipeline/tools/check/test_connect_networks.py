@@ -13,7 +13,7 @@ from pipeline.config.findings import Finding
 from pipeline.core.delivery import Batch, Lane, Ledger, Message
 from pipeline.tools.check.connect import Arrivals
 from tests.connectors.network_servers import messages
-from tests.pipeline.lorawan.test_network import CHIRPSTACK, CONNECTOR, DEVICE
+from tests.pipeline.lorawan.test_identify import CHIRPSTACK, CONNECTOR, DEVICE
 from tests.pipeline.network_flow import written
 from tests.support.lorawan import data_up, session
 

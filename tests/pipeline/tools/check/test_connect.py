@@ -20,7 +20,7 @@ from pipeline.tools.check import connect
 from pipeline.tools.check.connect import Arrivals
 from tests.pipeline.feeds import scripted_broker as scripted
 
-EXAMPLE = Path(__file__).parents[5] / "deploy" / "examples" / "bench.yaml"
+EXAMPLE = Path(__file__).parents[4] / "deploy" / "examples" / "bench.yaml"
 CLIENT_ID_AT = 10  # behind protocol name, level, flags and keepalive of an MQTT 3.1.1 CONNECT
 
 
