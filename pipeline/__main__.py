@@ -13,8 +13,11 @@ from pathlib import Path
 from pipeline.cli import commands
 from pipeline.cli.parser import known, parser
 from pipeline.config.findings import Finding
+from pipeline.core import logs
 from pipeline.core.errors import ConfigError, StartError
+from pipeline.core.logs import Log
 
+_LOG = Log(__name__)
 _FULL = {ENOSPC, EDQUOT}
 
 
@@ -28,8 +31,20 @@ def _open_streams() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     _open_streams()
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] != ["run"]:
+        return _main(given)
+    with logs.in_background():  # a worker ends although the reader of its output has stopped; other commands wait
+        try:
+            return _main(given)
+        except Exception:  # noqa: BLE001 - its text may quote what a device sent
+            _LOG.bug("The worker ended by a bug of ours. Please report it.")
+            return commands.START_ERROR
+
+
+def _main(given: Sequence[str]) -> int:
     top = parser()
-    parsed = top.parse_args(arguments)
+    parsed = top.parse_args(given)
     if parsed.command is None:
         top.print_help()
         return commands.CONFIG_ERROR

@@ -7,19 +7,21 @@ expected is told by its type and its place in the code; its text may quote what 
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
+import select
 import stat
 import sys
 import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Final, Literal, TextIO
+from typing import Final, Literal, TextIO, cast
 
 
 def printable(text: str) -> str:
@@ -61,7 +63,7 @@ class LogWriter:
             self._begin()
         encoded = line.encode(errors="backslashreplace") + b"\n"
         if self._regular:
-            self._put(encoded)
+            self.dropped += not self._put(encoded)
             return
         with self._changed:
             if self._bytes + len(encoded) > self._most:
@@ -86,8 +88,9 @@ class LogWriter:
                 self._changed.wait_for(lambda: self._lines)
                 taken = self._some()
                 self._busy = True
-            self._put(b"".join(taken))
+            written = self._put(b"".join(taken))
             with self._changed:
+                self.dropped += 0 if written else len(taken)
                 self._bytes -= sum(map(len, taken))
                 untold, self._untold = self._untold, 0
             if untold:
@@ -104,11 +107,62 @@ class LogWriter:
             size += len(taken[-1])
         return taken
 
-    def _put(self, content: bytes) -> None:
-        """Write to the descriptor itself: whoever waits inside a stream of Python holds its lock, at the end too."""
-        with suppress(OSError):  # nobody will read it any more
+    def _put(self, content: bytes) -> bool:
+        """Write to the descriptor itself: a stream of Python is locked during a write, at the end of the process too.
+
+        Returns:
+            Whether all was written; not where the reader is gone, or the disk full.
+        """
+        try:
             while content:
-                content = content[os.write(self._descriptor, content) :]
+                try:
+                    content = content[os.write(self._descriptor, content) :]
+                except BlockingIOError:  # another process that has this pipe, too, made it non-blocking
+                    select.select((), (self._descriptor,), ())
+        except (OSError, ValueError):
+            return False
+        return True
+
+
+class Unhurried(io.TextIOBase):
+    """Takes the place of a stream of Python's, such as `sys.stderr`, and passes its lines on to a writer."""
+
+    def __init__(self, stream: TextIO, writer: LogWriter) -> None:
+        self.stream, self.writer = stream, writer
+        self._begun = ""  # a line without its end
+        self._lock = threading.Lock()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """How the stream encodes."""
+        return self.stream.encoding
+
+    def fileno(self) -> int:
+        """Give the stream's descriptor."""
+        return self.stream.fileno()
+
+    def isatty(self) -> bool:
+        """Say whether the stream is a terminal."""
+        return self.stream.isatty()
+
+    def writable(self) -> bool:
+        """Say that it takes text."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Take text; a line is passed on once it ends, or is very long."""
+        with self._lock:
+            *lines, self._begun = (self._begun + text).split("\n")
+            if len(self._begun) > _AT_ONCE:
+                lines, self._begun = [*lines, self._begun], ""
+        for line in lines:
+            self.writer.write(line)
+        return len(text)
+
+    def end(self) -> None:
+        """Pass on what has no end of line."""
+        if self._begun:
+            self.write("\n")
 
 
 Form = Literal["json", "console"]
@@ -214,7 +268,7 @@ def begin(form: Form | Literal["auto"] = "auto", level: str | None = None) -> No
     for handler in [each for each in root.handlers if isinstance(each, Lines)]:
         root.removeHandler(handler)
     chosen: Form = ("console" if sys.stderr.isatty() else "json") if form == "auto" else form
-    root.addHandler(Lines(chosen, writer=_WRITERS[-1] if _WRITERS else None))
+    root.addHandler(Lines(chosen, writer=sys.stderr.writer if isinstance(sys.stderr, Unhurried) else None))
     logging.captureWarnings(capture=True)
     if level is not None:
         set_level(level)
@@ -222,23 +276,41 @@ def begin(form: Form | Literal["auto"] = "auto", level: str | None = None) -> No
 
 @contextmanager
 def in_background() -> Iterator[None]:
-    """Write from a thread of its own: for a worker, whose loop must never wait for a reader of its log.
+    """Write from threads of their own whatever a worker says: its loop must never wait for a reader of its output.
 
-    At the end what still waits is written, for a moment; where nobody reads, it is left.
+    That is the log, and all else that is written to standard error and output: errors, what a connector prints. At the
+    end what still waits is written, for a moment; where the reader does not read, it is left, and what is said after
+    that waits for nothing either.
     """
-    try:
-        writer = LogWriter(sys.stderr.fileno(), _tell_dropped)
-    except (OSError, ValueError):  # no stream of the system's
-        yield
-        return
-    _WRITERS.append(writer)
-    _write_by(writer)
+    before = sys.stdout, sys.stderr
+    writers: dict[tuple[int, int], LogWriter] = {}  # one for both where they are one pipe, whose lines would be mixed
+    sys.stdout, sys.stderr = (_unhurried(stream, writers) for stream in before)
+    _WRITERS.extend(writers.values())
+    _write_by(sys.stderr.writer if isinstance(sys.stderr, Unhurried) else None)
     try:
         yield
     finally:
-        if writer.flush(_LAST_WORDS):
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, Unhurried):
+                stream.end()
+        written = [writer.flush(_LAST_WORDS) for writer in writers.values()]
+        if all(written):
+            sys.stdout, sys.stderr = before
             _write_by(None)
-        _WRITERS.remove(writer)
+        for writer in writers.values():
+            _WRITERS.remove(writer)
+
+
+def _unhurried(stream: TextIO, writers: dict[tuple[int, int], LogWriter]) -> TextIO:
+    try:
+        stream.flush()
+        descriptor = stream.fileno()
+        found = os.fstat(descriptor)
+    except (OSError, ValueError):  # no stream of the system's
+        return stream
+    same = found.st_dev, found.st_ino
+    writers[same] = writers.get(same) or LogWriter(descriptor, _tell_dropped)
+    return cast("TextIO", Unhurried(stream, writers[same]))
 
 
 def _write_by(writer: LogWriter | None) -> None:

@@ -8,15 +8,37 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.hostile.experiment import Experiment, sized
-from tests.integration.worker_bench import WorkerBench, fates, reading, until
+from tests.integration.worker_bench import WorkerBench, fates, until
 from tests.support.headrace import Headrace
+from tests.support.ports import free_port
 from tests.support.prometheus import get
 
 pytestmark = pytest.mark.real
+CONNECTOR = '''"""Talker T1."""
+import sys
+
+from headrace import Attribute, Connector, Example, Uplink
+
+
+def decode(uplink: Uplink) -> dict[str, float]:
+    print("decoding", uplink.payload.hex())
+    print("decoding", uplink.payload.hex(), file=sys.stderr)
+    return {"temperature": uplink.payload[0] / 2}
+
+
+connector = Connector(
+    vendor="talker", devices=("t1",), owner="@talker", model="WeatherObserved", decode=decode,
+    attributes={"temperature": Attribute("temperature", unit="degC")},
+    examples=(Example("warm", hex="2a", expect={"temperature": 21.0}),),
+)
+'''
 
 
 class Stalled:
@@ -41,24 +63,39 @@ def stalled() -> Iterator[Stalled]:
 
 
 def launched(worker: Headrace, log: Stalled) -> subprocess.Popen[bytes]:
-    """Run what the worker would run, with its standard error led into the pipe."""
-    worker.start(wait=False)
-    worker.kill()
-    environment = {**os.environ, **worker.process.env}
-    folder = worker.process.cwd
-    return subprocess.Popen(worker.process.command, stderr=log.end, cwd=folder, env=environment, start_new_session=True)
+    """Run what the worker would run, with its output and its errors led into the pipe."""
+    worker.file.write_text(yaml.safe_dump(worker.config, sort_keys=False), encoding="utf-8")
+    return subprocess.Popen(
+        worker.process.command,
+        stdout=log.end,
+        stderr=log.end,
+        cwd=worker.process.cwd,
+        env={**os.environ, **worker.process.env},
+        start_new_session=True,
+    )
+
+
+def talkative(bench: WorkerBench, folder: Path) -> dict[str, Any]:
+    """Return a configuration that is warned of, whose connector prints each message, longer than a pipe of one page."""
+    vendor = folder / "vendors" / "talker"
+    vendor.mkdir(parents=True)
+    (vendor / "t1.py").write_text(CONNECTOR, encoding="utf-8")
+    config = bench.config(feed={"routes": [{"topic": f"{bench.tenant}/aq/{{device}}", "connector": "talker"}]})
+    del config["streams"]
+    use = {"use": "talker/t1", "device": {"topic": "device"}, "location": [4.89, 52.37]}
+    log = {"level": "debug", "format": "json"}
+    return {**config, "connectors": {"talker": use}, "connector_paths": [str(vendor.parent)], "log": log}
 
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
-def test_a_log_that_nobody_reads_stops_nothing(bench: WorkerBench, stalled: Stalled, loop: str) -> None:
-    config = {**bench.config(), "log": {"level": "debug", "format": "json"}}
-    worker = bench.new_headrace(config, arguments=("--loop", loop))
+def test_a_log_that_nobody_reads_stops_nothing(bench: WorkerBench, stalled: Stalled, loop: str, tmp_path: Path) -> None:
+    worker = bench.new_headrace(talkative(bench, tmp_path), arguments=("--loop", loop))
     process = launched(worker, stalled)
     count = sized(500, 20_000)
     try:
         with Experiment(f"a stalled reader of the log, {loop}") as experiment:
             until(lambda: get(f"{worker.admin}/readyz") is not None, "the worker to be ready")
-            bench.publish(*(reading(number) for number in range(count)))
+            bench.publish(*(bytes([number % 80]) * 20 for number in range(count)))
             came = fates(bench.settled(worker, count))
             for _ in range(sized(3000, 20_000)):  # each makes a line, until its message is limited
                 os.kill(process.pid, signal.SIGUSR1)
@@ -92,3 +129,22 @@ def test_lines_that_waited_are_read_later(bench: WorkerBench, stalled: Stalled) 
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_what_is_wrong_ends_a_worker_although_nobody_reads_it(bench: WorkerBench, stalled: Stalled, form: str) -> None:
+    """A supervisor starts it again only when it ends, and a Kafka that is away at the start is away for a while."""
+    log = {"level": "info", "format": form}
+    away = {**bench.config(kafka={"bootstrap_servers": [f"127.0.0.1:{free_port()}"]}), "log": log}
+    wrong = {**bench.config(feed={"qos": 9}), "log": log}
+    with Experiment(f"an error that nobody reads, {form}") as experiment:
+        for name, config, expected in (("no Kafka", away, 1), ("a wrong configuration", wrong, 2)):
+            process = launched(bench.new_headrace(config), stalled)
+            try:
+                code: object = process.wait(60)
+            except subprocess.TimeoutExpired:
+                code = "still there"
+            finally:
+                process.kill()
+                process.wait()
+            experiment.expect(f"{name} ends the process", came=code, holds=code == expected)

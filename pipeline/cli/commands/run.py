@@ -55,19 +55,19 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _run(parsed: argparse.Namespace) -> int:
+    logs.begin()
     loaded = config.read(parsed.config)
     logs.begin(loaded.config.log.format, loaded.config.log.level)
     _warn(loaded)
     from pipeline.worker import worker as app  # late: `check` needs neither paho nor aiokafka
 
-    with logs.in_background():
-        try:
-            return int(app.run(loaded, loop=parsed.loop))
-        except StartError as problem:
-            if logs.form() == "console":
-                raise
-            _LOG.error("The worker cannot start.", problem=str(problem))
-            return commands.START_ERROR
+    try:
+        return int(app.run(loaded, loop=parsed.loop))
+    except StartError as problem:
+        if logs.form() == "console":
+            raise
+        _LOG.error("The worker cannot start.", problem=str(problem))
+        return commands.START_ERROR
 
 
 def _warn(loaded: config.Loaded) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.logs import LogWriter
+from pipeline.core.logs import LogWriter, Unhurried
 
 
 class Pipe:
@@ -91,6 +91,40 @@ def test_a_reader_who_is_gone_stops_nothing(pipe: Pipe) -> None:
     os.close(pipe.reader)
     pipe.writer.write("into nothing")
     assert pipe.writer.flush(30)
+    assert pipe.writer.dropped == 1
+
+
+def test_a_pipe_that_another_process_made_non_blocking_loses_nothing(pipe: Pipe) -> None:
+    os.set_blocking(pipe.end, False)
+    line = "x" * 999
+    for _ in range(4):
+        pipe.writer.write(line)
+    assert pipe.writer.flush(30)
+    pipe.writer.write(line)  # which finds no room in the pipe
+    assert not pipe.writer.flush(0.1)
+    pipe.writer.write("end")
+    assert pipe.read_until("end") == [line] * 5 + ["end"]
+    assert pipe.writer.dropped == 0
+
+
+def test_a_full_disk_is_counted() -> None:
+    with Path("/dev/full").open("wb") as full:
+        writer = LogWriter(full.fileno(), lambda _: None)
+        writer.write("lost")
+        assert writer.flush(30)
+        assert writer.dropped == 1
+
+
+def test_a_stream_takes_text_in_pieces_and_passes_on_lines(pipe: Pipe) -> None:
+    with os.fdopen(os.dup(pipe.end), "w") as inner:
+        stream = Unhurried(inner, pipe.writer)
+        stream.write("one ")
+        stream.write("two\n")
+        stream.write("three\nfour")
+        assert pipe.read_until("three") == ["one two", "three"]
+        stream.end()
+        assert pipe.read_until("four") == ["four"]
+        assert (stream.encoding, stream.fileno(), stream.isatty()) == (inner.encoding, inner.fileno(), False)
 
 
 def test_a_child_writes_its_own_lines(pipe: Pipe) -> None:
