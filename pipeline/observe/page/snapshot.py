@@ -252,10 +252,10 @@ def _feeds(about: ConfigSummary, samples: Samples) -> Iterator[dict[str, Any]]:
 
 def _connectors(about: ConfigSummary, samples: Samples, sources: Sources) -> Iterator[dict[str, Any]]:
     heard, letters = sources.newest.heard, sources.letters.by_connector
-    costs: dict[str, float] = {}
-    for name, seconds in samples.by("connector", "headrace_connector_cpu_seconds_total").items():
-        known = about.called.get(name, name)
-        costs[known] = costs.get(known, 0.0) + seconds
+    costs, slow = (
+        _by_operators_name(about, samples.by("connector", name))
+        for name in ("headrace_connector_cpu_seconds_total", "headrace_connector_slow_messages_total")
+    )
     for name in dict.fromkeys([*about.connectors, *heard, *letters, *costs]):
         if name:
             yield {
@@ -263,8 +263,18 @@ def _connectors(about: ConfigSummary, samples: Samples, sources: Sources) -> Ite
                 "models": about.connectors.get(name, ()),
                 "heard": heard.get(name),
                 "cpu_seconds": round(costs.get(name, 0.0), 3),
+                "slow": slow.get(name, 0.0),
                 "dead_letters": letters[name],
             }
+
+
+def _by_operators_name(about: ConfigSummary, figures: Mapping[str, float]) -> dict[str, float]:
+    """Return figures by the name under `connectors` instead of the vendor's."""
+    found: dict[str, float] = {}
+    for name, figure in figures.items():
+        known = about.called.get(name, name)
+        found[known] = found.get(known, 0.0) + figure
+    return found
 
 
 def _dead_letters(samples: Samples, letters: RecentDeadLetters) -> Iterator[dict[str, Any]]:

@@ -164,7 +164,9 @@ function connectors(now) {
     return line;
   }, (line, each) => {
     say(line.children[1], ago(each.heard, now.time));
-    say(line.children[2], seconds(each.cpu_seconds));
+    say(line.children[2], each.slow ? `${seconds(each.cpu_seconds)}, ${count(each.slow)} slow` : seconds(each.cpu_seconds));
+    line.children[2].classList.toggle("warn", each.slow > 0);
+    line.children[2].title = each.slow ? "Messages that held up all others for more than 0.25 s" : "";
     say(line.children[3], count(each.dead_letters));
     line.children[3].classList.toggle("bad", each.dead_letters > 0);
   });

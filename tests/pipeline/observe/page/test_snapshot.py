@@ -106,10 +106,11 @@ def test_dead_letters_by_connector_and_one_of_each_reason() -> None:
     assert looked.letters.by_connector == {"city-aq": 2, "": 1}
     assert looked.letters.recent()["malformed"]["detail"] == "expected a number."
     assert looked.letters.recent()["no_route"]["topic"] == "city/aq/1"
-    looked.metrics.costs = {"city-aq": 1.25, "climate": 0.5}
+    looked.metrics.costs, looked.metrics.slow = {"city-aq": 1.25, "climate": 0.5}, {"climate": 3}
     told = snapshot(looked, FigureHistory(looked.metrics), time())["connectors"]
     seen = [(each["name"], each["dead_letters"], each["cpu_seconds"]) for each in told]
     assert seen == [("city-aq", 2, 1.25), ("climate", 0, 0.5)]
+    assert [each["slow"] for each in told] == [0, 3]
 
 
 def test_whose_messages_could_not_be_used_of_late() -> None:
