@@ -134,6 +134,16 @@ def test_a_large_payload_holds_up_nobody(payload: bytes) -> None:
     assert best_of_three(json_guard._refuse_depth, payload) < best_of_three(loop, payload) / 4
 
 
+@pytest.mark.parametrize("last", [b'"a":2', b'"\\u0061":"\\\\u003a"'])
+def test_a_key_that_comes_twice_among_many_costs_no_second_parser(last: bytes) -> None:
+    """Against json.loads of the same bytes: 0.6 of it were measured, and 1.6 to 2.4 where the key was looked for."""
+    payload = b'{"a":1,' + b",".join(b'"k%x":1' % number for number in range(20_000)) + b"," + last + b"}"
+    with pytest.raises(PayloadError, match="each key once") as caught:
+        parse(payload)
+    assert caught.value.reason is Reason.DUPLICATE_KEY
+    assert best_of_three(parse, payload) < 1.1 * best_of_three(json.loads, payload)
+
+
 def best_of_three(work: Callable[[bytes], object], payload: bytes) -> float:
     took = []
     for _ in range(3):
