@@ -44,7 +44,7 @@ from pipeline.normalise.attribute import slots_of
 from pipeline.normalise.binding import Binding, Fixed, FromField, FromTopic, ObservedAt, Position, Source
 from pipeline.normalise.decode import Envelope
 from pipeline.normalise.plan import Plan, StreamTerms
-from pipeline.normalise.vendor import CompiledConnector, listed
+from pipeline.normalise.records import CompiledConnector, listed
 from pipeline.plugins.registry import ConnectorCatalogue
 from pipeline.sdk.connector import Attribute, Decoded
 from pipeline.sdk.uplink import Names, Uplink

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from pydantic import SecretStr
 
@@ -29,11 +28,10 @@ from pipeline.encode.dead_letter import DeadLetters, RefusalEvents, Refusals
 from pipeline.feeds.mqtt.options import MqttOptions, MqttTls
 from pipeline.feeds.semtech_udp import UdpOptions
 from pipeline.normalise.binding import FromTopic
-from pipeline.normalise.decode import Decode
-from pipeline.normalise.normalise import Normalise
+from pipeline.normalise.normalise import InlineStage, RouteRules, VendorStage
 from pipeline.normalise.plan import Plan
+from pipeline.normalise.records import CompiledConnector
 from pipeline.normalise.route import Route, Router
-from pipeline.normalise.vendor import CompiledConnector, VendorStage
 from pipeline.observe.connector_cpu import MeteredRoute
 from pipeline.publish.options import BY_KAFKA, STAMPED, CreateTopics, KafkaOptions, Sasl, Tls
 
@@ -135,7 +133,6 @@ def router(
 
 def _routes(config: Config, compiler: Compiler, shared: WorkerContext, refusals: Refusals) -> Router:
     feed = config.feeds[refusals.feed]
-    normalise = Normalise(refusals)
     fans: dict[str, CompiledConnector] = {}  # routes that lead to one connector share what is known of its devices
     plans: dict[str, Plan] = {}
 
@@ -149,15 +146,17 @@ def _routes(config: Config, compiler: Compiler, shared: WorkerContext, refusals:
 
     def decoding(route: RouteConfig, connector: str, pattern: TopicPattern) -> Stage[Message]:
         declared = config.connectors[connector]
-        kept = config.keeps_retained(route)
-        how: dict[str, Any] = {"max_payload": feed.max_payload, "keep_retained": kept, "refusals": refusals}
         if isinstance(declared, UsedConnectorConfig):
             fan = fans.get(connector) or fans.setdefault(connector, compiler.fan(declared))
-            return VendorStage(fan, level=_level(fan.plans[0], pattern), **how)
+            return VendorStage(fan, rules(route, fan.plans[0], pattern), refusals)
         plan = plans.get(connector) or plans.setdefault(connector, compiler.plan(connector))
         if route.format not in {None, JSON}:
-            return VendorStage(format_fan(plan, str(route.format), config.found), level=_level(plan, pattern), **how)
-        return Decode(plan, level=_level(plan, pattern), out=normalise, **how)
+            fan = format_fan(plan, str(route.format), config.found)
+            return VendorStage(fan, rules(route, plan, pattern), refusals)
+        return InlineStage(plan, rules(route, plan, pattern), refusals)
+
+    def rules(route: RouteConfig, plan: Plan, pattern: TopicPattern) -> RouteRules:
+        return RouteRules(_level(plan, pattern), config.keeps_retained(route), feed.max_payload)
 
     return Router([stage(route) for route in feed.routes], refusals, shared.rooms.topics)
 

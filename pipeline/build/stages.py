@@ -17,6 +17,7 @@ from pipeline.lorawan.identify import ConnectorMatcher, Identify, Rules
 from pipeline.lorawan.sessions import Policy, Sessions
 from pipeline.lorawan.statistics import FrameStatistics, RadioSampler, RadioStatistics
 from pipeline.lorawan.unwrap import Heard, Outputs, Told, Unwrap
+from pipeline.normalise.normalise import UplinkStage
 from pipeline.observe.connector_cpu import MeteredUplinks
 
 Item = TypeVar("Item")
@@ -46,11 +47,10 @@ def unwrap(
 
     watch: stands before the stages of uplinks, frames and events.
     """
-    choose = ConnectorMatcher(connectors_of(config)) if config.accepts_unknown else None
     identify = Identify(
         shared.directory,
-        Rules(compiler.uplink_fan, choose, shared.frames, feed.prefer),
-        publisher=refusals.publisher,
+        Rules(compiler.uplink_fan, matcher(config), shared.frames, feed.prefer),
+        out=UplinkStage(refusals),
         refusals=refusals,
         strangers=shared.strangers,
         room=shared.rooms.devices,
@@ -59,7 +59,7 @@ def unwrap(
         config.tenant,
         config.device_events_topic,
         directory=shared.directory,
-        fan=identify.told,
+        connector=identify.connector_of,
         gateways=compiler.gateways(),
         ledger=shared.raw.setdefault(refusals.feed, FrameStatistics()) if raw(feed) else None,
         heard=shared.watch.gateway,
@@ -75,6 +75,11 @@ def unwrap(
     return Unwrap(
         dialects, Outputs(uplinks, told, frames), refusals, max_payload=feed.max_payload, room=shared.rooms.topics
     )
+
+
+def matcher(config: Config) -> ConnectorMatcher | None:
+    """Return what finds the connector of a device that no registry knows; None where each must be registered."""
+    return ConnectorMatcher(connectors_of(config)) if config.accepts_unknown else None
 
 
 def _frames(

@@ -17,7 +17,7 @@ from pipeline.core.errors import ConfigError, PayloadError, Reason
 from pipeline.core.field_path import Fields
 from pipeline.core.record import Record, decode_headers
 from pipeline.models import MODELS
-from pipeline.normalise.vendor import CompiledConnector, MessageRecords, listed
+from pipeline.normalise.records import CompiledConnector, MessageRecords, listed
 from pipeline.plugins.registry import ConnectorCatalogue, FoundConnector
 from pipeline.sdk.connector import Example, Uplink
 

@@ -13,7 +13,7 @@ from types import FrameType
 
 from pipeline.conformance.examples import Bench, ExampleFault, outcome, uplink
 from pipeline.core.errors import PayloadError
-from pipeline.normalise.vendor import listed
+from pipeline.normalise.records import listed
 from pipeline.sdk.connector import MOST_READINGS, Example
 
 PAYLOADS = 2000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -45,6 +46,7 @@ def related(targets: Mapping[str, str]) -> str:
     return "".join(f',"{name}":{orjson.dumps(value).decode()}' for name, value in pairs)
 
 
+@lru_cache(maxsize=1)
 def recorded_header(arrival: int) -> bytes:
-    """Return the encoded header `ce_recordedtime`: the same for all messages of one read."""
+    """Return the encoded header `ce_recordedtime`: the same for all messages of one read, so the last is kept."""
     return RECORDED_START + times.text(arrival)

@@ -24,8 +24,7 @@ from pipeline.encode.device_event import About, event_record
 from pipeline.encode.headers import GivenNames, crc32c, entity_id, suffix
 from pipeline.lorawan.statistics import FrameStatistics
 from pipeline.lorawan.unwrap import Told
-from pipeline.normalise.normalise import RecordBuffer
-from pipeline.normalise.vendor import CompiledConnector, MessageRecords
+from pipeline.normalise.records import CompiledConnector, MessageRecords, RecordBuffer
 from pipeline.sdk.dialect import Event
 from pipeline.sdk.uplink import Names, Uplink
 
@@ -37,11 +36,18 @@ _GATEWAY_AN_HOUR = 360  # a packet forwarder tells of itself each 30 s as it is 
 class DeviceEvents(Stage[Told]):
     """Makes the records of one feed's events.
 
-    fan: what makes the records of a device, by its DevEUI and the server's names; it raises PayloadError for a device
-    that nobody knows, whose events are published all the same. gateways: what makes the Device entities of gateways.
-    ledger: where their packets are counted, on a feed of gateways. heard: takes note of a gateway that told of itself,
-    and when (ms since 1970). names: those that were made of an arrival lately. allowance: how often gateways that
-    nothing proves are told of.
+    Args:
+        tenant: Whose devices they are.
+        topic: Where events go.
+        directory: The device registry.
+        connector: Returns what makes the records of a device, by its DevEUI, the server's names and arrival; it raises
+            PayloadError for an unknown device, whose events are published all the same.
+        gateways: Makes the Device entities of gateways.
+        ledger: Counts their packets, on a feed of gateways.
+        heard: Takes note of a gateway that told of itself, and when (ms since 1970).
+        names: Those that were made of an arrival lately.
+        refusals: Makes dead letters.
+        allowance: How often gateways that nothing proves are told of.
     """
 
     def __init__(
@@ -50,7 +56,7 @@ class DeviceEvents(Stage[Told]):
         topic: str,
         *,
         directory: CurrentRegistry,
-        fan: Callable[[str, Names], CompiledConnector],
+        connector: Callable[[str, Names, int], CompiledConnector],
         gateways: CompiledConnector,
         ledger: FrameStatistics | None,
         heard: Callable[[str, int], None],
@@ -61,7 +67,7 @@ class DeviceEvents(Stage[Told]):
         self._tenant = tenant
         self._topic = topic
         self._directory = directory
-        self._fan = fan
+        self._connector = connector
         self._gateways = gateways
         self._ledger = ledger
         self._heard = heard
@@ -71,17 +77,18 @@ class DeviceEvents(Stage[Told]):
 
     def put(self, batch: Batch[Told]) -> None:
         """Make the records of each event and pass them on, in order."""
-        bundle = RecordBuffer(batch.delivery, self._refusals.publisher)
+        buffer = RecordBuffer(batch.delivery, self._refusals)
         for event, message in batch.items:
             if self._too_often(event, message.arrival):
-                bundle.delivery.seal(Fate.FILTERED)
+                buffer.delivery.seal(Fate.FILTERED)
                 continue
             try:
                 records, states, changed = self._records(event, message)
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
-                records, states, changed = [self._refusals.letter(message, error, "events")], None, False
-            bundle.add(records, states, changed=changed)
-        bundle.close()
+                buffer.refuse(message, error, "events")
+            else:
+                buffer.add(records, states, changed=changed)
+        buffer.close()
 
     def pending(self) -> int:
         """Nothing stays here."""
@@ -106,22 +113,22 @@ class DeviceEvents(Stage[Told]):
             self._ledger.counted(*event.packets)
         if event.gateway is not None and event.kind in _OWN_WORDS and not message.retained:
             self._heard(event.gateway, message.arrival)
-        found = self._whose(event)
+        found = self._whose(event, message.arrival)
         if found is None:
             return [own], None, False
-        fan, name, heard = found
+        connector, name, heard = found
         said = f"{event.kind} {discriminator}".encode()  # not the message: it may tell several events of one device
         outcome = MessageRecords(message, several=False, uplink=Uplink(said, device=name, time=event.time))
         outcome.digest = crc32c(said)
-        fan.learn(name, heard, {}, outcome)
-        return [own, *outcome.records], fan.states, outcome.changed
+        connector.learn(name, heard, {}, outcome)
+        return [own, *outcome.records], connector.states, outcome.changed
 
-    def _whose(self, event: Event) -> tuple[CompiledConnector, str, Mapping[str, Any]] | None:
+    def _whose(self, event: Event, arrival: int) -> tuple[CompiledConnector, str, Mapping[str, Any]] | None:
         """Return what makes the Device entity that an event changes, its name, and what is new of it."""
         state = {name: value for name, value in event.state.items() if plain(value)}
         if event.device is not None:
             try:
-                return (self._fan(event.device, event.names()), event.device, state) if state else None
+                return (self._connector(event.device, event.names(), arrival), event.device, state) if state else None
             except PayloadError:
                 return None
         if event.gateway is None or not (state or event.location):

@@ -1,4 +1,4 @@
-"""The identify stage: whose uplink is it, which connector decodes it, and what records does it make.
+"""The identify stage: whose uplink is it, and which connector decodes it.
 
 The registry comes first; where it does not know a device and may not, the network server's own names choose the
 connector. What was found out is kept by DevEUI, in a bounded cache, until the registry changes.
@@ -11,23 +11,23 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from pipeline.core.clock import CLOCK
-from pipeline.core.delivery import Batch, Fate, Message, Stage
-from pipeline.core.errors import PayloadError, Reason, as_refusal
+from pipeline.core.delivery import Batch, Delivery, Fate, Message, Stage
+from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import told
 from pipeline.core.recent import MOST_NAMES, Recent, Room
-from pipeline.core.record import Record
-from pipeline.devices.registry import CurrentRegistry
+from pipeline.devices.registry import CurrentRegistry, Device, DeviceRegistry
 from pipeline.encode.dead_letter import Refusals
-from pipeline.encode.ngsi_ld import recorded_header
 from pipeline.lorawan.statistics import DeviceFrameStatistics, FrameCounts
 from pipeline.lorawan.unwrap import Heard
-from pipeline.normalise.entity import Entity
-from pipeline.normalise.normalise import RecordBuffer
-from pipeline.normalise.vendor import CompiledConnector, MessageRecords
-from pipeline.sdk.connector import Decoded, FromArrival
+from pipeline.normalise.normalise import Identified, KnownDevice
+from pipeline.normalise.records import CompiledConnector
 from pipeline.sdk.uplink import Names, Uplink
 
+DEVICES = MOST_NAMES
+"""How many devices of networks are always known, of all feeds together."""
+Preference = Literal["server", "raw"]
+
+_UNWANTED: dict[Preference | None, bool] = {"server": True, "raw": False}
 _TAGS = ("connector", "headrace")
 _NO_WORD = re.compile(r"[^a-z0-9]+")
 
@@ -79,13 +79,6 @@ def _slug(text: str) -> str:
     return _NO_WORD.sub("-", text.lower()).strip("-")
 
 
-DEVICES = MOST_NAMES
-"""How many devices of networks are always known, of all feeds together."""
-
-Preference = Literal["server", "raw"]
-_UNWANTED: dict[Preference | None, bool] = {"server": True, "raw": False}
-
-
 class UnknownDeviceSink(Protocol):
     """Whoever takes note of devices that were refused, for a person to look at."""
 
@@ -94,46 +87,89 @@ class UnknownDeviceSink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """How devices are identified. fan: compiles the connector of a name for a model, or for its own; once each.
+class ChosenConnector:
+    """The connector that decodes a device's uplinks.
 
-    choose: the connector of a device that no registry knows, None where it must be registered. frames: where the frame
-    counters that servers tell are noted. prefer: whom to publish when a device is heard through a server and raw, where
-    the registry does not say.
+    Attributes:
+        name: Under `connectors` of the configuration, or `vendor/device`.
+        because: The words of the network server that chose it; None where the registry did.
+        model: The model that the registry names in place of the connector's first.
     """
 
-    fan: Callable[[str, str | None], CompiledConnector]
-    choose: Callable[[Names], str | None] | None
+    name: str
+    because: str | None = None
+    model: str | None = None
+
+
+def registered(devices: DeviceRegistry, eui: str) -> Device | None:
+    """Return the row of the device that sent an uplink: by its DevEUI, or by what its network calls it."""
+    return devices.by_eui(eui) or devices.by_name(eui)
+
+
+def choose(
+    device: Device | None, matcher: ConnectorMatcher | None, names: Callable[[], Names]
+) -> ChosenConnector | None:
+    """Return the connector of a device: the registry's word goes before the network server's names.
+
+    Args:
+        device: The device's row in the registry, if it has one.
+        matcher: Finds a connector by the server's names; None where a device must be registered.
+        names: Returns the server's names.
+    """
+    model = None if device is None else device.model
+    if device is not None and device.connector is not None:
+        return ChosenConnector(device.connector, None, model)
+    told = None if matcher is None else matcher.because(names())
+    return None if told is None else ChosenConnector(*told, model)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How devices are identified.
+
+    Attributes:
+        compiled: Compiles the connector of a name, for a model or for its own; once each.
+        matcher: Finds the connector of a device that the registry does not know; None where it must be registered.
+        frames: Counts the frames that servers tell of.
+        prefer: Which uplinks of a device heard through a server and raw are published, where the registry does not say.
+    """
+
+    compiled: Callable[[str, str | None], CompiledConnector]
+    matcher: ConnectorMatcher | None
     frames: DeviceFrameStatistics
     prefer: Preference | None = None
 
 
-@dataclass(slots=True)
-class _Known:
-    """One device.
+@dataclass(slots=True, eq=False)
+class _Known(KnownDevice):
+    """A device, with the uplinks of it that are not published, by their `raw`, and its frame counter."""
 
-    unwanted: which of its uplinks are not published, by their `raw`. entity: of a device whose uplinks make one record
-    each, and tell nothing of the device; else None.
-    due: when it is looked up anew, and its Device entity published though it tells nothing of itself (ms since 1970).
-    """
-
-    fan: CompiledConnector
-    decode: Callable[[Uplink], Decoded]
     unwanted: bool | None
-    entity: Entity | None
     counted: FrameCounts
-    due: int = 0
+    frames: DeviceFrameStatistics
+
+    def refused(self) -> None:
+        self.frames.refused(self.counted)
 
 
 class Identify(Stage[Heard]):
-    """Makes the records of the uplinks of one feed."""
+    """Finds the device of each uplink of one feed.
+
+    Args:
+        directory: The device registry.
+        rules: How devices are identified.
+        out: Makes the records of uplinks.
+        refusals: Makes the dead letters of uplinks that no registered device sent, or no connector decodes.
+        strangers: Takes note of their devices.
+        room: Holds what was found out, with the worker's other feeds.
+    """
 
     def __init__(
         self,
         directory: CurrentRegistry,
         rules: Rules,
         *,
-        publisher: Stage[Record],
+        out: Stage[Identified],
         refusals: Refusals,
         strangers: UnknownDeviceSink,
         room: Room | None = None,
@@ -141,29 +177,35 @@ class Identify(Stage[Heard]):
         self._directory = directory
         self._rules = rules
         self._frames = rules.frames
-        self._publisher = publisher
+        self._out = out
         self._refusals = refusals
         self._strangers = strangers
         self._known: Recent[str, _Known] = Recent(room or Room("devices", DEVICES))
-        self._arrival = -1
-        self._recorded = b""
-        directory.on_change(self._forget)
-
-    def _forget(self) -> None:
-        self._known.clear()
+        directory.on_change(self._known.clear)
 
     def put(self, batch: Batch[Heard]) -> None:
-        """Make the records of each uplink and pass them on, in order."""
-        bundle = RecordBuffer(batch.delivery, self._publisher)
-        known, single = self._known.young, bundle.single
+        """Find the device of each uplink, count its frame and pass it on, in order."""
+        found: list[Identified] = []
+        waiting: set[str] = set()  # devices of uplinks in `found` whose records may tell how many frames were counted
+        known, frames, delivery = self._known.young, self._frames, batch.delivery
         for uplink, message in batch.items:
             device = known.get(uplink.device) or self._known.get(uplink.device)
-            record = None if device is None else self._lean(device, uplink, message)
-            if record is not None:
-                single(record)
-            else:
-                self._carefully(uplink, message, bundle)
-        bundle.close()
+            if device is None or message[2] >= device.due:
+                device = self._found(device, uplink, message, delivery, found)
+                if device is None:
+                    continue
+            if uplink.raw is device.unwanted:
+                delivery.seal(Fate.DEDUPLICATED)  # its other copy is the one that counts
+                continue
+            if device.entity is None or message[2] >= device.due:
+                if device.name in waiting:
+                    self._pass_on(delivery, found)
+                    waiting.clear()
+                waiting.add(device.name)
+            if uplink.f_cnt is not None and not uplink.raw:
+                frames.told(device.counted, uplink.dev_addr, uplink.f_cnt)
+            found.append((device, uplink, message))
+        self._pass_on(delivery, found)
 
     def pending(self) -> int:
         """Nothing stays here."""
@@ -175,83 +217,34 @@ class Identify(Stage[Heard]):
     def connector(self, device: str) -> str | None:
         """Return the name of the connector that reads a device's uplinks, if it is known."""
         known = self._known.get(device)
-        return None if known is None else known.fan.plans[0].binding.name
+        return None if known is None else known.connector.plans[0].binding.name
 
-    def told(self, device: str, names: Names) -> CompiledConnector:
+    def connector_of(self, device: str, names: Names, arrival: int) -> CompiledConnector:
         """Return what makes the records of a device of which an event tells.
 
         Raises:
-            PayloadError: nobody knows the device.
+            PayloadError: the device is unknown.
         """
         known = self._known.get(device)
-        return (known or self._find(device, lambda: names, CLOCK.now())).fan
+        return (known or self._find(device, lambda: names, arrival)).connector
 
-    def _lean(self, device: _Known, uplink: Uplink, message: Message) -> Record | None:
-        """Return the record of an uplink in which all is as expected, which is nearly each; None for any other."""
-        entity, (_, _, arrival, _, traceparent) = device.entity, message
-        if entity is None or arrival >= device.due or uplink.raw is device.unwanted or traceparent is not None:
-            return None
-        if not uplink.payload and not uplink.fields:
-            return None
-        time = uplink.time
-        uplink.received_at = arrival if time is None else time
-        try:
-            fields = device.decode(uplink)
-        except BaseException:  # noqa: BLE001 - told by `_fully`, which decodes again
-            return None
-        if fields.__class__ is not dict:
-            return None
-        if arrival != self._arrival:
-            self._arrival, self._recorded = arrival, recorded_header(arrival)
-        record = entity.plan.fast_uplink(fields, entity, message, self._recorded, uplink)
-        if record is not None:
-            entity.seen.last = arrival
-            if not uplink.raw and uplink.f_cnt is not None:
-                self._frames.told(device.counted, uplink.dev_addr, uplink.f_cnt)
-        return record
+    def _pass_on(self, delivery: Delivery, found: list[Identified]) -> None:
+        if found:
+            self._out.put(Batch(delivery, found.copy()))
+            found.clear()
 
-    def _carefully(self, uplink: Uplink, message: Message, bundle: RecordBuffer) -> None:
-        """Make whatever becomes of an uplink."""
-        try:
-            device = self._known.get(uplink.device)
-            if device is None or message.arrival >= device.due > 0:  # its server may call it something else by now
-                device = self._find(uplink.device, uplink.names, message.arrival)
+    def _found(
+        self, device: _Known | None, uplink: Uplink, message: Message, delivery: Delivery, found: list[Identified]
+    ) -> _Known | None:
+        """Return an uplink's device, looked up anew if that is due; None: there is none, and a dead letter says so."""
+        if device is not None and not device.due:  # just found, not yet presented
+            return device
+        try:  # its server may call it something else by now
+            return self._find(uplink.device, uplink.names, message.arrival)
         except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
-            bundle.close()  # what waits there may be a dead letter of the same topic, which is the older one
-            self._refusals.refuse(bundle.delivery, message, error, "identify")
-            return
-        if uplink.raw is device.unwanted:
-            bundle.delivery.seal(Fate.DEDUPLICATED)  # its other copy is the one that counts
-            return
-        if uplink.f_cnt is not None and not uplink.raw:
-            self._frames.told(device.counted, uplink.dev_addr, uplink.f_cnt)
-        uplink.received_at = FromArrival(message.arrival) if uplink.time is None else uplink.time
-        self._fully(device, uplink, message, bundle)
-
-    def _fully(self, device: _Known, uplink: Uplink, message: Message, bundle: RecordBuffer) -> None:
-        """Make whatever records an uplink makes, or its dead letter."""
-        fan = device.fan
-        try:
-            readings = fan.decoded(uplink)
-        except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
-            bundle.add([self._letter(device, message, error, "decode")], fan.states)
-            return
-        outcome = fan.records(readings, message, lambda _, __: uplink.device, uplink)
-        if message.arrival >= device.due:
-            self._present(device, uplink, outcome)
-        records = outcome.records
-        if outcome.refusal is not None:
-            records = [*records, self._letter(device, message, outcome.refusal, "normalise")]
-        bundle.add(records, fan.states, changed=outcome.changed)
-
-    def _present(self, device: _Known, uplink: Uplink, outcome: MessageRecords) -> None:
-        """Publish a device's entity at first sight, and each interval, though it tells nothing of itself."""
-        device.due = outcome.message.arrival + device.fan.interval
-        try:
-            if not device.fan.tells:
-                device.fan.learn(uplink.device, {}, {}, outcome)
-        except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
-            outcome.refuse(error, "")
+            self._pass_on(delivery, found)  # it may become a dead letter of the same topic, which is the older one
+            self._refusals.refuse(delivery, message, error, "identify")
+            return None
 
     def _find(self, eui: str, names: Callable[[], Names], arrival: int) -> _Known:
         """Find out about a device.
@@ -259,28 +252,28 @@ class Identify(Stage[Heard]):
         Raises:
             PayloadError: nobody knows it (`device_unknown`), or how to decode it (`connector_unknown`).
         """
-        registered = self._directory.devices.by_eui(eui) or self._directory.devices.by_name(eui)
-        if registered is None and self._rules.choose is None:
+        device, rules = registered(self._directory.devices, eui), self._rules
+        if device is None and rules.matcher is None:
             self._strangers.note(eui, names(), arrival)
             raise PayloadError(f"The registry has no device {eui}.", Reason.DEVICE_UNKNOWN)
-        chosen = None if registered is None else registered.connector
-        if chosen is None:
-            chosen = None if self._rules.choose is None else self._rules.choose(names())
+        chosen = choose(device, rules.matcher, names)
         if chosen is None:
             self._strangers.note(eui, names(), arrival)
             raise PayloadError(_unknown(eui, names()), Reason.CONNECTOR_UNKNOWN)
-        fan = self._rules.fan(chosen, None if registered is None else registered.model)
-        prefer = None if registered is None else registered.prefer
-        lean = len(fan.plans) == 1 and not fan.tells
-        entity = fan.plans[0].known(eui) if lean else None
-        unwanted = _UNWANTED.get(prefer or self._rules.prefer)
-        known = _Known(fan, fan.decode, unwanted, entity, self._frames.refresh(eui))
+        connector = rules.compiled(chosen.name, chosen.model)
+        prefer = None if device is None else device.prefer
+        lean = len(connector.plans) == 1 and not connector.tells
+        known = _Known(
+            name=eui,
+            connector=connector,
+            entity=connector.plans[0].known(eui) if lean else None,
+            due=0,
+            unwanted=_UNWANTED.get(prefer or rules.prefer),
+            counted=self._frames.refresh(eui),
+            frames=self._frames,
+        )
         self._known.put(eui, known)
         return known
-
-    def _letter(self, device: _Known, message: Message, error: Exception, stage: str) -> Record:
-        self._frames.refused(device.counted)
-        return self._refusals.letter(message, as_refusal(error), stage, device.fan.plans[0].provenance)
 
 
 def _unknown(eui: str, names: Names) -> str:

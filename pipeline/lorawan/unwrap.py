@@ -68,16 +68,16 @@ class Unwrap(Stage[Message]):
         readers, delivery, limit = self._readers.young, batch.delivery, self._max_payload
         for message in batch.items:
             topic, payload, arrival, retained, _ = message
+            if len(payload) > limit:
+                self._refuse(message, too_large(payload, limit), delivery, found)
+                continue
             try:
-                if len(payload) > limit:
-                    too_large(payload, limit)
                 reader = readers.get(topic) or self._readers.get(topic)
                 said = self._recognised(message) if reader is None else reader(payload, arrival)
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
                 again = self._again(message, error)
                 if isinstance(again, Exception):
-                    self._pass_on(delivery, found)  # it may become a dead letter of the same topic: the older one
-                    self._refusals.refuse(delivery, message, again, "unwrap")
+                    self._refuse(message, again, delivery, found)
                     continue
                 said = again
             if len(said) == 1 and not retained:  # nearly each
@@ -95,6 +95,10 @@ class Unwrap(Stage[Message]):
                 self._pass_on(delivery, found)
                 self._several(delivery, said, message)
         self._pass_on(delivery, found)
+
+    def _refuse(self, message: Message, error: Exception, delivery: Delivery, found: Sorted) -> None:
+        self._pass_on(delivery, found)  # what waits may become a dead letter of the same topic: the older one
+        self._refusals.refuse(delivery, message, error, "unwrap")
 
     def pending(self) -> int:
         """How many frames wait behind here."""
@@ -150,9 +154,7 @@ class Unwrap(Stage[Message]):
 
     def _again(self, message: Message, error: Exception) -> Sequence[Said] | Exception:
         """Return what a message says in another dialect than its topic spoke before, or why it is to be refused."""
-        if len(message.payload) > self._max_payload:
-            pass  # whichever dialect it speaks
-        elif len(self._dialects) > 1 and self._readers.drop(message.topic) is not None:
+        if len(self._dialects) > 1 and self._readers.drop(message.topic) is not None:
             try:
                 return self._recognised(message)
             except Exception as second:  # noqa: BLE001 - as above

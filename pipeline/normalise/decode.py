@@ -1,4 +1,4 @@
-"""The decode stage: from a payload to the fields of one device's reading."""
+"""From a payload to the fields of a reading: where the bytes stand in a message, who parses them, whose they are."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import binascii
 from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
-from pipeline.core.delivery import Batch, Cut, Fate, Message, Stage
+from pipeline.core.delivery import Cut, Message
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import WRAPPER, Fields, Path, lack, told
 from pipeline.core.strict_json import parse
-from pipeline.encode.dead_letter import Refusals
 from pipeline.normalise.binding import Binding, FromField, FromTopic
-from pipeline.normalise.entity import Entity
-from pipeline.normalise.plan import Plan
 from pipeline.sdk.connector import FromArrival, Uplink
 
 Encoding = Literal["raw", "hex", "base64"]
-
 
 _PORTS = range(256)
 
@@ -72,83 +68,10 @@ def _port(path: Path, wrapper: Any) -> int | None:  # noqa: ANN401 - a payload h
     return port
 
 
-Reading = tuple[Entity, Fields, Message]
-"""One device's fields, beside the entity that they are about and the message that brought them.
-
-A plain tuple: it lives for one hop, and a named one costs 0.1 us more to make and take apart.
-"""
-
-
-class Decode(Stage[Message]):
-    """Decodes the messages of one route.
-
-    level: the device's name from a topic, where the connector takes it from there. keep_retained: an old value that
-    the broker sends anew is a reading too; otherwise it is filtered.
-    """
-
-    def __init__(
-        self,
-        plan: Plan,
-        *,
-        level: Callable[[str], str | None],
-        keep_retained: bool,
-        max_payload: int,
-        out: Stage[Reading],
-        refusals: Refusals,
-    ) -> None:
-        self._plan = plan
-        self._keep_retained = keep_retained
-        self._max_payload = max_payload
-        self._out = out
-        self._refusals = refusals
-        self._decode = _guarded(plan.binding)
-        self._name = name_of(plan.binding, level)
-
-    def put(self, batch: Batch[Message]) -> None:
-        """Decode each message; pass readings on, and dead letters to the publisher, all in the order of receipt."""
-        readings: list[Reading] = []
-        decode, name_of, entities, limit = self._decode, self._name, self._plan.entities, self._max_payload
-        for message in batch.items:
-            topic, payload, _, retained, _ = message
-            if retained and not self._keep_retained:
-                batch.delivery.seal(Fate.FILTERED)
-                continue
-            try:
-                fields = decode(payload) if len(payload) <= limit else too_large(payload, limit)
-                name = name_of(topic, fields)
-                kind = name.__class__
-                entity = entities.get(name) if kind is str or kind is int else None
-                readings.append((entity or self._entity(name, fields), fields, message))
-            except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
-                if readings:  # one of them may become a dead letter of the same topic, which is the older one
-                    self._out.put(Batch(batch.delivery, readings))
-                    readings = []
-                self._refusals.refuse(batch.delivery, message, error, "decode", self._plan.provenance)
-        if readings:
-            self._out.put(Batch(batch.delivery, readings))
-
-    def _entity(self, name: Any, fields: Fields) -> Entity:  # noqa: ANN401 - a payload holds anything
-        try:
-            return self._plan.known(name)
-        except PayloadError as refusal:
-            raise named(refusal, self._plan.binding.device, fields) from None
-
-    def pending(self) -> int:
-        """Nothing stays here."""
-        return 0
-
-    async def drain(self, deadline: float) -> None:
-        """Nothing stays here."""
-
-
-def too_large(payload: bytes, limit: int) -> NoReturn:
-    """Refuse a payload.
-
-    Raises:
-        PayloadError: always.
-    """
+def too_large(payload: bytes, limit: int) -> PayloadError:
+    """Return why a payload of more than `limit` bytes is not decoded."""
     size = payload.size if isinstance(payload, Cut) else len(payload)
-    raise PayloadError(f"Expected at most {limit} bytes (max_payload), got {size}.", Reason.PAYLOAD_TOO_LARGE)
+    return PayloadError(f"Expected at most {limit} bytes (max_payload), got {size}.", Reason.PAYLOAD_TOO_LARGE)
 
 
 def named(error: Exception, source: FromField | FromTopic, fields: Fields) -> Exception:
@@ -164,8 +87,8 @@ def named(error: Exception, source: FromField | FromTopic, fields: Fields) -> Ex
     return PayloadError(detail, Reason.DEVICE_MISSING)
 
 
-def _guarded(binding: Binding) -> Callable[[bytes], Fields]:
-    """Return the connector's decoder; whatever else it raises is a bug in it, and the message a dead letter."""
+def parser(binding: Binding) -> Callable[[bytes], Fields]:
+    """Return what parses an inline connector's payloads; whatever else it raises is a bug in it: a dead letter."""
     decode = binding.decode
     if decode is None:
         return parse

@@ -17,8 +17,7 @@ from pipeline.encode.dead_letter import DeadLetters, Refusals
 from pipeline.models import MODELS
 from pipeline.normalise.attribute import slots_of
 from pipeline.normalise.binding import Binding, FromField, ObservedAt, Position, Source
-from pipeline.normalise.decode import Decode
-from pipeline.normalise.normalise import Normalise
+from pipeline.normalise.normalise import InlineStage, RouteRules
 from pipeline.normalise.plan import Plan, StreamTerms
 from pipeline.normalise.route import Route, Router
 
@@ -107,7 +106,7 @@ class Flow:
         pattern = TopicPattern(topic)
         level: Callable[[str], str | None] = lambda text: pattern.level("device", text)
         options: dict[str, Any] = {"keep_retained": False, "max_payload": 4096, "level": level, **decode}
-        stage = Decode(plan or plan_of(), out=Normalise(refusals), refusals=refusals, **options)
+        stage = InlineStage(plan or plan_of(), RouteRules(**options), refusals)
         routes = [Route(pattern, stage), Route(TopicPattern("city/debug/#"), None)]
         self.router = Router(routes, refusals)
 

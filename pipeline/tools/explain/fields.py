@@ -20,7 +20,7 @@ from pipeline.models.units import resolve
 from pipeline.normalise.attribute import AttributeRule, ValueRefusedError
 from pipeline.normalise.binding import Binding, FromField, Position
 from pipeline.normalise.plan import Plan
-from pipeline.normalise.vendor import CompiledConnector, listed
+from pipeline.normalise.records import CompiledConnector, listed
 from pipeline.sdk.connector import Decoded
 from pipeline.sdk.uplink import Uplink
 from pipeline.tools.explain.explanation import Attribute, Explanation, Field

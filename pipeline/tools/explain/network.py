@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.build import stages as networks
-from pipeline.build.connectors import Compiler, connectors_of
+from pipeline.build.connectors import Compiler
 from pipeline.build.context import WorkerContext
 from pipeline.config import device_text
 from pipeline.config.feeds import AUTO, chosen
@@ -18,11 +18,11 @@ from pipeline.core.errors import PayloadError
 from pipeline.core.record import Record
 from pipeline.devices.registry import CurrentRegistry, Device
 from pipeline.encode.dead_letter import DeadLetters, Refusals
-from pipeline.lorawan.identify import ConnectorMatcher
+from pipeline.lorawan.identify import choose, registered
 from pipeline.lorawan.phy_payload import JoinRequest, parse
 from pipeline.lorawan.statistics import FrameOutcome, FrameStatistics
 from pipeline.lorawan.unwrap import recognised
-from pipeline.normalise.vendor import CompiledConnector
+from pipeline.normalise.records import CompiledConnector
 from pipeline.sdk.dialect import Event, Frame, Said
 from pipeline.sdk.uplink import Names, Reception, Uplink
 from pipeline.tools.dry_run import NullEvents
@@ -159,7 +159,7 @@ class Networks:
         return _Watching(stage, self._heard.append)
 
     def _uplink(self, uplink: Uplink, said: Explanation) -> None:
-        device = self._registered(uplink.device)
+        device = registered(self._config.registered, uplink.device)
         said.device = self._whose(uplink, device)
         if device is None and not self._config.accepts_unknown:
             said.notes.append(self._row(uplink))
@@ -173,9 +173,6 @@ class Networks:
         if fields is not None:
             say_when_and_where(fan.plans[0], fields, said, uplink)
 
-    def _registered(self, eui: str) -> Device | None:
-        return self._config.registered.by_eui(eui) or self._config.registered.by_name(eui)
-
     def _whose(self, uplink: Uplink, device: Device | None) -> str:
         if device is not None:
             return f"{uplink.device} is {device.key} ({self._registry}, line {device.line})"
@@ -186,20 +183,15 @@ class Networks:
 
     def _fan(self, uplink: Uplink, device: Device | None, said: Explanation) -> CompiledConnector | None:
         """Say which connector the device has and why, and return what makes its records."""
-        told = (
-            ConnectorMatcher(connectors_of(self._config)).because(uplink.names())
-            if self._config.accepts_unknown
-            else None
-        )
-        if device is not None and device.connector is not None:
-            said.connector, said.chosen = device.connector, "its row in the registry names it"
-        elif told is not None:
-            said.connector, said.chosen = told[0], f"the network server's {told[1]} names it"
-        else:
+        choice = choose(device, networks.matcher(self._config), uplink.names)
+        if choice is None:
             said.chosen = "neither the registry nor the network server names one that there is"
             return None
+        registry = "its row in the registry names it"
+        said.chosen = registry if choice.because is None else f"the network server's {choice.because} names it"
+        said.connector = choice.name
         try:
-            return self._compiler.uplink_fan(said.connector, None if device is None else device.model)
+            return self._compiler.uplink_fan(choice.name, choice.model)
         except PayloadError as refusal:
             said.chosen += f": {refusal}"
             return None

@@ -262,3 +262,22 @@ def test_a_datagram_of_a_packet_forwarder(tmp_path: Path, capsys: pytest.Capture
     assert f"event       gateway_stats of gateway {messages.GATEWAY}" in out
     assert "The message holds 2 uplinks; what follows them is that of the first." in out
     assert out.count("topic      bench.WeatherObserved.v1") == 2
+
+
+@pytest.mark.parametrize("row", [None, {}, {"connector": "nobody/five"}])
+@pytest.mark.parametrize("tag", [None, "decoded", "no/such"])
+@pytest.mark.parametrize("unknown", ["accept", "dead_letter"])
+def test_it_names_the_connector_that_the_worker_takes(
+    explained: Explained, row: dict[str, Any] | None, tag: str | None, unknown: str
+) -> None:
+    """Whatever the registry and the network server say, and whichever of them goes first."""
+    device = {name: value for name, value in DEVICE.items() if name != "connector"}
+    devices = [{**device, **(row or {}), "dev_eui": "f" * 16 if row is None else messages.DEVICE}]
+    info = {"devEui": messages.DEVICE, "tags": {} if tag is None else {"connector": tag}}
+    decoded = {**DECODED, "location": [3.7, 51.0]}
+    top = {"connectors": {"decoded": decoded}, "unknown_devices": unknown}
+    told = {**HEARD, "deviceInfo": info, "object": {"t": {"celsius": 21.5}}}
+    _, out = explained(told, "--format", "json", devices=devices, top=top)
+    said = json.loads(out)
+    taken = {record["headers"].get("ce_connector", "").partition("@")[0] for record in said["records"]} or {""}
+    assert taken == {said["connector"] or ""}

@@ -1,16 +1,21 @@
-"""The stage of a vendor's connector: from a message to the records of all that it tells, which share its fate.
+"""From a payload to records: a compiled connector decodes it, its plans make records, and they leave with their batch.
 
 One message may hold several readings, a reading may make entities of several models, and each may tell something of
-the device itself. Inline connectors, which make one record a message, have the leaner stages of decode.py.
+the device itself; all of them share the message's fate. In the order of the way:
+
+    CompiledConnector.decoded     a payload becomes readings
+    CompiledConnector.records     readings become the MessageRecords of one message
+    RecordBuffer                  the records of a batch go to the publisher; what is wrong becomes a dead letter
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from pipeline.core.delivery import Batch, Fate, Message, Stage
+from pipeline.core.delivery import Batch, Delivery, Fate, Message, split_records
 from pipeline.core.errors import PayloadError, Reason, as_refusal
 from pipeline.core.field_path import WRAPPER, Fields
 from pipeline.core.record import Record
@@ -18,8 +23,7 @@ from pipeline.devices.state import FRAMES, STATE, DeviceStates
 from pipeline.encode.dead_letter import Refusals
 from pipeline.encode.headers import crc32c, digest_of
 from pipeline.encode.ngsi_ld import recorded_header
-from pipeline.normalise.decode import Envelope, name_of, named, too_large
-from pipeline.normalise.normalise import RecordBuffer
+from pipeline.normalise.decode import Envelope, named
 from pipeline.normalise.plan import Plan, nothing_measured
 from pipeline.sdk.connector import MOST_READINGS, Decoded, Uplink
 
@@ -42,6 +46,11 @@ class CompiledConnector:
     states: DeviceStates | None = None
     family: Plan | None = None
     network: Callable[[Uplink], Mapping[str, Any]] | None = None
+
+    @property
+    def provenance(self) -> str:
+        """The connector's name and version, for dead letters."""
+        return self.plans[0].provenance
 
     @property
     def tells(self) -> bool:
@@ -77,7 +86,7 @@ class CompiledConnector:
             raise
         except BaseException as bug:  # the panic of a compiled decoder is no Exception
             raise self._failed(f"raised {type(bug).__name__}: {bug}") from bug
-        return self.checked(decoded)
+        return decoded if decoded.__class__ is dict else self.checked(decoded)
 
     def checked(self, decoded: object) -> Decoded:
         """Return what a connector returned: one reading, or a list of them.
@@ -243,52 +252,70 @@ def listed(decoded: Decoded) -> Sequence[Fields]:
     return [decoded] if isinstance(decoded, Mapping) else decoded
 
 
-class VendorStage(Stage[Message]):
-    """Decodes the messages of one route and makes their records; several of one message are sealed as one."""
+class RecordBuffer:
+    """The records of one batch, in the order of its messages; those of neighbours that make one each travel together.
 
-    def __init__(
-        self,
-        fan: CompiledConnector,
-        *,
-        level: Callable[[str], str | None],
-        keep_retained: bool,
-        max_payload: int,
-        refusals: Refusals,
-    ) -> None:
-        self._fan = fan
-        self._name = name_of(fan.plans[0].binding, level)
-        self._keep_retained = keep_retained
-        self._max_payload = max_payload
+    Attributes:
+        delivery: The batch's.
+        records: Of messages that become one record each; the hot path adds to it.
+    """
+
+    def __init__(self, delivery: Delivery, refusals: Refusals) -> None:
+        self.delivery = delivery
+        self.records: list[Record] = []
         self._refusals = refusals
 
-    def put(self, batch: Batch[Message]) -> None:
-        """Pass on the records of each message, in order; neighbours that make one each travel together."""
-        bundle = RecordBuffer(batch.delivery, self._refusals.publisher)
-        for message in batch.items:
-            if message.retained and not self._keep_retained:
-                batch.delivery.seal(Fate.FILTERED)
-                continue
-            records, changed = self._records(message)
-            bundle.add(records, self._fan.states, changed=changed)
-        bundle.close()
+    def refuse(self, message: Message, error: Exception, stage: str, connector: str = "") -> None:
+        """Let a message become a dead letter and nothing else.
 
-    def pending(self) -> int:
-        """Nothing stays here."""
-        return 0
+        Args:
+            message: The message.
+            error: What is wrong with it: a PayloadError, or a bug of ours.
+            stage: The hop that found out.
+            connector: The connector's name@version, if one was chosen.
+        """
+        self.records.append(self._refusals.letter(message, error, stage, connector))
 
-    async def drain(self, deadline: float) -> None:
-        """Nothing stays here."""
+    def take(self, made: MessageRecords, connector: CompiledConnector) -> None:
+        """Add all that one message became, with a dead letter if anything was wrong with it."""
+        records = made.records
+        if made.refusal is not None:
+            letter = self._refusals.letter(made.message, made.refusal, "normalise", connector.provenance)
+            records = [*records, letter]
+        self.add(records, connector.states, changed=made.changed)
 
-    def _records(self, message: Message) -> tuple[list[Record], bool]:
-        try:
-            payload, limit = message.payload, self._max_payload
-            readings = self._fan.readings(message) if len(payload) <= limit else too_large(payload, limit)
-        except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
-            return [self._letter(message, error, "decode")], False
-        outcome = self._fan.records(readings, message, self._name)
-        if outcome.refusal is None:
-            return outcome.records, outcome.changed
-        return [*outcome.records, self._letter(message, outcome.refusal, "normalise")], outcome.changed
+    def add(self, records: list[Record], states: DeviceStates | None, *, changed: bool = False) -> None:
+        """Add the records of one message.
 
-    def _letter(self, message: Message, error: Exception, stage: str) -> Record:
-        return self._refusals.letter(message, error, stage, self._fan.plans[0].provenance)
+        A message that changed what is known of its device is acknowledged after that is kept, too. Else a crash in
+        between would bring back an older state, and the message that changed it would not come again.
+
+        Args:
+            records: Any number, none included.
+            states: What is known of the message's device and its likes.
+            changed: Whether the message told anything new of its device.
+        """
+        if len(records) == 1 and not changed:
+            self.records += records
+            return
+        self.close()
+        if not records:  # its device is as it was known, and not due; the message that said so first may still wait
+            _when_kept(states, partial(self.delivery.seal, Fate.FILTERED))
+            return
+        delivery = split_records(self.delivery, len(records) + changed)
+        self._refusals.publisher.put(Batch(delivery, records))
+        if changed:
+            _when_kept(states, partial(delivery.seal, Fate.PUBLISHED))
+
+    def close(self) -> None:
+        """Pass on what waits."""
+        if self.records:
+            self._refusals.publisher.put(Batch(self.delivery, self.records.copy()))
+            self.records.clear()
+
+
+def _when_kept(states: DeviceStates | None, call: Callable[[], None]) -> None:
+    if states is None:
+        call()
+    else:
+        states.when_kept(call)
