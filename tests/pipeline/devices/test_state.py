@@ -11,7 +11,7 @@ from pipeline.core.field_path import Path
 from pipeline.devices.state import DeviceStates
 from pipeline.state.store import Store
 from tests.pipeline.flow import headers_of
-from tests.pipeline.normalise.test_vendor import NOW, entity, kinds
+from tests.pipeline.normalise.test_records import NOW, entity, kinds
 from tests.pipeline.vendor_flow import TH1, WRAPPED, VendorFlow, wrapped
 
 PATHS = {"batteryLevel": Path("battery", ("battery",)), "firmwareVersion": Path("fw", ("fw",))}

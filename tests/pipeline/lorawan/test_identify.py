@@ -48,7 +48,7 @@ DEVICE: dict[str, Any] = {
     "connector": "nobody/five",
     "location": PLACE,
 }
-CHIRPSTACK = (
+CHIRPSTACK: tuple[str, dict[str, Any]] = (
     "application/17c82e96-be03-4f38-aef3-f83d48582d97/device/0011223344556677/event/up",
     {
         "deduplicationId": "3ac7e3c4-4401-4b8d-9386-a5c902f9202d",
@@ -65,9 +65,11 @@ ARRIVAL = messages.ARRIVAL
 DISCRIMINATOR = f"{messages.DEV_ADDR}-{messages.F_CNT}-{messages.PORT}"
 
 
-def flow(folder: Path, devices: list[dict[str, Any]] | None = None, **more: Any) -> NetworkFlow:
+def flow(
+    folder: Path, devices: list[dict[str, Any]] | None = None, *, connector: str = CONNECTOR, **more: Any
+) -> NetworkFlow:
     (folder / "own").mkdir(exist_ok=True)
-    (folder / "own" / "five.py").write_text(CONNECTOR)
+    (folder / "own" / "five.py").write_text(connector)
     return NetworkFlow(folder, devices, top={"connector_paths": ["own"], **more.pop("top", {})}, **more)
 
 
@@ -459,3 +461,41 @@ def test_a_wrong_clock_of_the_server_is_flagged(tmp_path: Path) -> None:
     record = weather(flow(tmp_path, [DEVICE]).put((CHIRPSTACK[0], ahead), arrival=ARRIVAL))
     assert headers_of(record)["ce_quality"] == "clock"
     assert headers_of(record)["ce_id"] == f"WeatherObserved:th-17:{DISCRIMINATOR}"
+
+
+COUNTING = CONNECTOR.replace(
+    "def decode(uplink):",
+    """DECODED = []
+
+def decode(uplink):
+    DECODED.append(uplink.payload)
+    if uplink.payload == b"stop" and DECODED.count(b"stop") == 1:
+        raise KeyboardInterrupt
+    if len(uplink.payload) == 1:
+        raise PayloadError(f"decoded {DECODED.count(uplink.payload)} times")""",
+)
+
+
+def test_a_payload_is_decoded_once_also_if_the_connector_refuses_it(tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE], connector=COUNTING)
+    topic, said = CHIRPSTACK
+    network.put(CHIRPSTACK, arrival=ARRIVAL)
+    [letter] = network.put((topic, {**said, "data": "Ag=="}), arrival=ARRIVAL)
+    assert headers_of(letter)["ce_detail"] == "decoded 1 times"
+
+
+def test_a_request_to_stop_is_not_lost_in_a_decoder(tmp_path: Path) -> None:
+    network = flow(tmp_path, [DEVICE], connector=COUNTING)
+    topic, said = CHIRPSTACK
+    network.put(CHIRPSTACK, arrival=ARRIVAL)
+    with pytest.raises(KeyboardInterrupt):
+        network.put((topic, {**said, "data": b64encode(b"stop").decode()}), arrival=ARRIVAL)
+
+
+def test_a_device_tells_how_many_frames_came_before_the_uplink_that_presents_it(tmp_path: Path) -> None:
+    """Also if the next ones came with the same read."""
+    topic, said = CHIRPSTACK
+    later = [(topic, {**said, "fCnt": said["fCnt"] + number}) for number in (1, 2)]
+    records = flow(tmp_path, [DEVICE]).put(CHIRPSTACK, *later, arrival=ARRIVAL)
+    [device] = [orjson.loads(each.value) for each in records if each.destination.topic == "bench.Device.v1"]
+    assert device["deviceState"]["value"].startswith("frames received 1, missing 0")

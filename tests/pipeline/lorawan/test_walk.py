@@ -13,7 +13,7 @@ import pytest
 import pipeline
 from pipeline.lorawan.identify import Identify
 from tests.pipeline.flow import Memory
-from tests.pipeline.lorawan.test_network import ARRIVAL, CHIRPSTACK, DEVICE, flow
+from tests.pipeline.lorawan.test_identify import ARRIVAL, CHIRPSTACK, DEVICE, flow
 from tests.pipeline.network_flow import NetworkFlow
 
 ENGINE = Path(pipeline.__file__).parent
@@ -94,7 +94,7 @@ def walked(network: NetworkFlow, *messages: tuple[str, Any], arrival: int) -> Wa
 
 @pytest.fixture
 def network(tmp_path: Path) -> NetworkFlow:
-    """A feed on which the device has been heard."""
+    """Return a feed on which the device has been heard."""
     network = flow(tmp_path, [DEVICE])
     network.put(uplink(0), arrival=ARRIVAL)
     network.put(uplink(1), arrival=ARRIVAL)
