@@ -11,11 +11,14 @@ import socket
 import ssl
 from collections.abc import Callable, Coroutine
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import uvloop
 
 from pipeline.core.threads import run_detached
+
+_ECHO_SECONDS = 0.5
 
 T = TypeVar("T")
 Lookup = tuple[Any, ...]
@@ -88,3 +91,22 @@ def run(work: Coroutine[Any, Any, T], loop: str = "asyncio") -> T:
     """As `asyncio.run`, on one of LOOPS."""
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         return runner.run(work)
+
+
+class StopWish:
+    """Tells a second wish to stop, which means at once, from the echo of the first.
+
+    One Ctrl-C may come twice: `timeout` signals the process and then its group, and a terminal signals each process of
+    its group while `make` passes its own signal on.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._first: float | None = None
+
+    def again(self) -> bool:
+        """Note a signal, and return whether it is a second wish."""
+        now = self._clock()
+        if self._first is None:
+            self._first = now
+        return now - self._first > _ECHO_SECONDS

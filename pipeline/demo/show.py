@@ -16,6 +16,7 @@ from typing import Final
 
 from pipeline.core.delivery import Fate
 from pipeline.core.errors import StartError
+from pipeline.core.event_loop import StopWish
 from pipeline.demo import lorawan
 from pipeline.demo.city import City
 from pipeline.demo.figures import Consumer, DemoTopics, scrape
@@ -166,10 +167,11 @@ class Demo:
 
     def _listen_to_signals(self) -> None:
         task = asyncio.current_task()
+        wish = StopWish()
 
         def stop() -> None:
-            if self._stop.is_set() and task is not None:
-                task.cancel()  # asked twice: at once
+            if wish.again() and task is not None:
+                task.cancel()
             self._stop.set()
 
         loop = asyncio.get_running_loop()

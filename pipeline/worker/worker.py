@@ -18,6 +18,7 @@ from pipeline.core import event_loop, failpoint, logs
 from pipeline.core.budgets import LEAVE_SECONDS
 from pipeline.core.clock import CLOCK
 from pipeline.core.errors import Reason, StartError
+from pipeline.core.event_loop import StopWish
 from pipeline.core.logs import Log
 from pipeline.core.record import Record
 from pipeline.core.version import installed_version
@@ -100,6 +101,7 @@ class Worker:
         touched = ReloadTargets(self._feeds, self._publisher, self._admin, [directory, self._unknown], self._take)
         self._reload = Reload(loaded, loaded.reread, touched, self._health.config, self._systemd)
         self._stop = asyncio.Event()
+        self._stop_wish = StopWish()
 
     def _take(self, config: Config) -> None:
         self._config, self._letters = config, wiring.dead_letters(config)
@@ -245,10 +247,11 @@ class Worker:
 
     def _on_signal(self, number: signal.Signals) -> Callable[[], None]:
         def stop() -> None:
-            if self._stop.is_set():
+            if self._stop_wish.again():
                 _LOG.warning("A second signal: leaving at once.", signal=number.name)
                 os._exit(128 + number)
-            _LOG.info("Draining.", signal=number.name, seconds=self._config.drain_timeout)
+            if not self._stop.is_set():
+                _LOG.info("Draining.", signal=number.name, seconds=self._config.drain_timeout)
             self._stop.set()
 
         return stop

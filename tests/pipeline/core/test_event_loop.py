@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pipeline.core import event_loop
+from pipeline.core.event_loop import StopWish
 
 LOOPBACK = "127.0.0.1"
 
@@ -92,3 +93,13 @@ def test_the_next_address_of_a_name_is_tried(loop: str, monkeypatch: pytest.Monk
 
     with listener:
         event_loop.run(work(), loop)
+
+
+def test_the_echo_of_a_signal_is_no_second_wish() -> None:
+    now = [5.0]
+    wish = StopWish(lambda: now[0])
+    assert not wish.again()
+    now[0] += 0.4
+    assert not wish.again(), "`timeout` signals a process twice"
+    now[0] += 0.2
+    assert wish.again()
