@@ -20,7 +20,6 @@ MOST_MODULES = 175
 
 SHORT_MODULES = {
     "pipeline/cli/commands/": "one file a command",
-    "pipeline/core/addresses.py": "how an address is written, for every room",
     "pipeline/core/failpoint.py": "armed by the fault tests alone",
     "pipeline/core/version.py": "one fact, which the command line and the worker state",
     "pipeline/demo/tied.py": "an entry point: the process that ends with the demo",

@@ -14,10 +14,10 @@ from pipeline.build.stages import unwrap
 from pipeline.config.feeds import JSON, RouteConfig
 from pipeline.config.feeds import MqttFeedConfig as FeedConfig
 from pipeline.config.feeds import SemtechUdpFeedConfig as UdpConfig
-from pipeline.config.kafka import KafkaConfig, SaslConfig, TlsConfig, read_secret
+from pipeline.config.kafka import SaslConfig, TlsConfig, read_secret
 from pipeline.config.root import Config
 from pipeline.config.used_connectors import DEVICE, DEVICE_MODEL, UsedConnectorConfig
-from pipeline.core.addresses import host_port
+from pipeline.core.addresses import Tls, host_port
 from pipeline.core.delivery import Message, Stage
 from pipeline.core.errors import StartError
 from pipeline.core.mqtt_topics import TopicPattern
@@ -25,7 +25,7 @@ from pipeline.core.record import Record
 from pipeline.devices.registry import CurrentRegistry
 from pipeline.devices.silence import SilencePolicy
 from pipeline.encode.dead_letter import DeadLetters, RefusalEvents, Refusals
-from pipeline.feeds.mqtt.options import MqttOptions, MqttTls
+from pipeline.feeds.mqtt.options import MqttOptions
 from pipeline.feeds.semtech_udp import UdpOptions
 from pipeline.normalise.binding import FromTopic
 from pipeline.normalise.normalise import InlineStage, RouteRules, VendorStage
@@ -33,7 +33,7 @@ from pipeline.normalise.plan import Plan
 from pipeline.normalise.records import CompiledConnector
 from pipeline.normalise.route import Route, Router
 from pipeline.observe.connector_cpu import MeteredRoute
-from pipeline.publish.options import BY_KAFKA, STAMPED, CreateTopics, KafkaOptions, Sasl, Tls
+from pipeline.publish.options import BY_KAFKA, STAMPED, CreateTopics, KafkaOptions, Sasl
 
 Secret = Callable[[], str]
 _SHORTEST_TOKEN = 16
@@ -47,7 +47,7 @@ def kafka_options(config: Config) -> KafkaOptions:
     return KafkaOptions(
         bootstrap_servers=kafka.bootstrap_servers,
         client_id=kafka.client_id,
-        tls=_kafka_tls(kafka),
+        tls=_tls(kafka.tls) if kafka.encrypted else None,
         sasl=None if kafka.sasl is None else _sasl(kafka.sasl),
         compression=kafka.compression,
         linger=kafka.linger,
@@ -93,7 +93,7 @@ def mqtt_options(name: str, feed: FeedConfig, state: Path | None) -> MqttOptions
         version=feed.version,
         username=feed.username,
         password=_secret(feed.password, feed.password_file),
-        tls=_mqtt_tls(feed.tls) if broker.encrypted else None,
+        tls=_tls(feed.tls) if broker.encrypted else None,
         keepalive=round(feed.keepalive),
         max_in_flight=feed.max_in_flight,
         session_expiry=round(feed.session_expiry),
@@ -209,22 +209,8 @@ def _secret(value: SecretStr | None, file: str | None) -> Secret | None:
     return lambda: read_secret(value, file) or ""
 
 
-def _mqtt_tls(tls: TlsConfig | None) -> MqttTls:
-    if tls is None:
-        return MqttTls()
-    return MqttTls(
-        ca_file=_path(tls.ca_file),
-        cert_file=_path(tls.cert_file),
-        key_file=_path(tls.key_file),
-        key_password=_secret(tls.key_password, tls.key_password_file),
-        check_hostname=tls.check_hostname,
-    )
-
-
-def _kafka_tls(kafka: KafkaConfig) -> Tls | None:
-    if not kafka.encrypted:
-        return None
-    tls = kafka.tls or TlsConfig()
+def _tls(tls: TlsConfig | None) -> Tls:
+    tls = tls or TlsConfig()
     return Tls(
         ca_file=_path(tls.ca_file),
         cert_file=_path(tls.cert_file),

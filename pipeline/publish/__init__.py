@@ -16,7 +16,6 @@ from pipeline.publish.publisher import (
     Publisher,
     PublishEvents,
     Sasl,
-    Tls,
 )
 
-__all__ = ["CreateTopics", "DeadLetter", "Gauges", "KafkaOptions", "PublishEvents", "Publisher", "Sasl", "Tls"]
+__all__ = ["CreateTopics", "DeadLetter", "Gauges", "KafkaOptions", "PublishEvents", "Publisher", "Sasl"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,8 @@ from urllib.request import Request, urlopen
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import KafkaConnectionError
 
-from pipeline.core.files import HANDMADE, content, regular
+from pipeline.core.addresses import Tls
+from pipeline.core.files import HANDMADE, content
 from pipeline.core.threads import run_detached
 from pipeline.publish.batch import Compression
 
@@ -92,37 +92,6 @@ BY_KAFKA: Final = "LogAppendTime"
 """Kafka does, by its own clock: a worker's may be wrong, and Kafka refuses and deletes records by their stamps."""
 
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """TLS 1.2 or later. Files are PEM and are read anew at each connection, so that a rotation needs no restart.
-
-    ca_file: None for the system's authorities. cert_file, key_file: the client's certificate, if Kafka wants one.
-    """
-
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    key_password: Callable[[], str] | None = None
-    check_hostname: bool = True
-
-    def context(self) -> ssl.SSLContext:
-        """Read the files.
-
-        Raises:
-            OSError: a file cannot be read, or is no PEM of the expected kind (ssl.SSLError).
-        """
-        for file in (self.ca_file, self.cert_file, self.key_file):
-            if file is not None:
-                regular(file)
-        context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.check_hostname = self.check_hostname
-        if self.cert_file is not None:
-            # Without a callable OpenSSL would ask for an encrypted key's password on the terminal, and wait.
-            context.load_cert_chain(self.cert_file, self.key_file, self.key_password or str)
-        return context
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,12 @@ from pipeline.core.record import Record
 from pipeline.publish.accumulator import Accumulator, DeadLetter
 from pipeline.publish.cluster import Cluster, LinkError
 from pipeline.publish.error_codes import remedy
-from pipeline.publish.options import CreateTopics, KafkaOptions, Sasl, Tls
+from pipeline.publish.options import CreateTopics, KafkaOptions, Sasl
 from pipeline.publish.sender import PublishEvents, Sender
 from pipeline.publish.timekeeper import Timekeeper
 from pipeline.publish.topics import limits_of, prepare
 
-__all__ = ["CreateTopics", "DeadLetter", "Gauges", "KafkaOptions", "PublishEvents", "Publisher", "Sasl", "Tls"]
+__all__ = ["CreateTopics", "DeadLetter", "Gauges", "KafkaOptions", "PublishEvents", "Publisher", "Sasl"]
 
 
 class Gauges(NamedTuple):

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.core.addresses import Tls
 from pipeline.core.delivery import Ledger
 from pipeline.core.errors import StartError
 from pipeline.feeds.mqtt.feed import MqttFeed
-from pipeline.feeds.mqtt.options import MqttOptions, MqttTls, Transport, Trouble, Version
+from pipeline.feeds.mqtt.options import MqttOptions, Transport, Trouble, Version
 from tests.pipeline.feeds.scripted_broker import LOOPS, Collector, Events, payloads, until
 from tests.support.certs import Certificates
 from tests.support.mosquitto import Mosquitto
@@ -84,10 +85,10 @@ def options_for(broker: Mosquitto, tenant: str, version: Version, **changes: Any
 @pytest.fixture(params=["tcp", "tls", "mtls", "websockets", "websockets over tls"])
 def way(
     request: pytest.FixtureRequest, mosquitto: Mosquitto, certificates: Certificates
-) -> tuple[int, Transport, MqttTls | None]:
-    plain = MqttTls(ca_file=certificates.ca)
+) -> tuple[int, Transport, Tls | None]:
+    plain = Tls(ca_file=certificates.ca)
     mutual = replace(plain, cert_file=certificates.client.certificate, key_file=certificates.client.key)
-    ways: dict[str, tuple[int, Transport, MqttTls | None]] = {
+    ways: dict[str, tuple[int, Transport, Tls | None]] = {
         "tcp": (mosquitto.port, "tcp", None),
         "tls": (mosquitto.tls_port, "tcp", plain),
         "mtls": (mosquitto.mtls_port, "tcp", mutual),
@@ -98,7 +99,7 @@ def way(
 
 
 def test_messages_come_over_every_transport(
-    run: Run, version: Version, way: tuple[int, Transport, MqttTls | None], mosquitto: Mosquitto, tenant: str
+    run: Run, version: Version, way: tuple[int, Transport, Tls | None], mosquitto: Mosquitto, tenant: str
 ) -> None:
     port, transport, tls = way
     sent = [(f"{tenant}/{n % 7}", b"%d:" % n + b"x" * (n * 37 % 900)) for n in range(200)]
@@ -208,7 +209,7 @@ def test_wrong_credentials_and_wrong_certificates_end_the_first_start(
         options = options_for(broker, tenant, version, username="city", password=lambda: "wrong")
         with pytest.raises(StartError, match="user city"):
             await Reading(options).task
-        stranger = MqttTls(ca_file=certificates.other_authority.file)
+        stranger = Tls(ca_file=certificates.other_authority.file)
         with pytest.raises(StartError, match="not trusted"):
             await Reading(replace(options, port=broker.tls_port, tls=stranger)).task
         async with reading(replace(options, password=lambda: "right")):
@@ -222,7 +223,7 @@ def test_a_certificate_that_was_rotated_is_used_by_the_next_connection(
 ) -> None:
     own = Certificates(tmp_path / "own")
     broker, client = new_mosquitto(certificates=own), own.authority.issue("rotated")
-    tls = MqttTls(own.ca, client.certificate, client.key)
+    tls = Tls(own.ca, client.certificate, client.key)
 
     async def main() -> None:
         async with reading(options_for(broker, tenant, version, port=broker.mtls_port, tls=tls)) as made:

@@ -20,8 +20,9 @@ import uvloop
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from pipeline.core.addresses import Tls
 from pipeline.core.errors import StartError
-from pipeline.publish import CreateTopics, Sasl, Tls
+from pipeline.publish import CreateTopics, Sasl
 from pipeline.publish.batch import Compression
 from pipeline.publish.options import Mechanism
 from tests.conftest import USERS

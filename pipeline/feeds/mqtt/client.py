@@ -19,8 +19,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from pipeline.core.files import regular
-from pipeline.feeds.mqtt.options import MqttOptions, MqttTls
+from pipeline.feeds.mqtt.options import MqttOptions
 from pipeline.feeds.mqtt.packets import ProtocolError, lean
 
 READ_SIZE = 256 * 1024
@@ -112,23 +111,6 @@ def refuses_us(error: OSError) -> bool:
     """Say whether this is the broker's word that it does not take our certificate (alerts: RFC 8446 section 6.2)."""
     reason = getattr(error, "reason", None) or ""
     return "_ALERT_" in reason and any(word in reason for word in _ABOUT_US)
-
-
-def tls_context(tls: MqttTls) -> ssl.SSLContext:
-    """Read the files as they are now.
-
-    Raises:
-        OSError: a file is missing or no PEM, or key and certificate do not belong together.
-    """
-    for file in (tls.ca_file, tls.cert_file, tls.key_file):
-        if file is not None:
-            regular(file)
-    context = ssl.create_default_context(cafile=tls.ca_file)
-    context.check_hostname = tls.check_hostname
-    if tls.cert_file is not None:
-        # Without a callable OpenSSL would ask for an encrypted key's password on the terminal, and wait.
-        context.load_cert_chain(tls.cert_file, tls.key_file, tls.key_password or str)
-    return context
 
 
 def _upgrade(plain: socket.socket, options: MqttOptions) -> BrokerSocket:
@@ -224,7 +206,7 @@ class PahoClient(Client):
         options = self._options
         try:
             password = options.password() if options.password is not None else None
-            self._context = None if options.tls is None else tls_context(options.tls)
+            self._context = None if options.tls is None else options.tls.context()
         except (OSError, ValueError) as error:
             raise UnreadableError(str(error)) from error
         self.username_pw_set(options.username, password)

@@ -8,6 +8,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal, Protocol
 
+from pipeline.core.addresses import Tls
+
 Version = Literal["3.1.1", "5"]
 Transport = Literal["tcp", "websockets"]
 
@@ -22,17 +24,6 @@ class Trouble(Enum):
     CLOSED = "closed"  # the broker closed the connection later
     SILENT = "silent"  # nothing came for 1.5 times the keepalive (MQTT 3.1.1 section 3.1.2.10)
     PROTOCOL = "protocol"  # the broker sent what is not MQTT
-
-
-@dataclass(frozen=True, slots=True)
-class MqttTls:
-    """TLS by PEM files, read anew at each connection; without `ca_file` the system's authorities are trusted."""
-
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    key_password: Callable[[], str] | None = None
-    check_hostname: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +46,7 @@ class MqttOptions:
     version: Version = "5"
     username: str | None = None
     password: Callable[[], str] | None = None
-    tls: MqttTls | None = None
+    tls: Tls | None = None
     keepalive: int = 30
     max_in_flight: int = 5000
     session_expiry: int = 7 * 24 * 3600

@@ -18,7 +18,6 @@ from pipeline.config.root import Config
 from pipeline.core.addresses import host_port
 from pipeline.core.files import HANDMADE, content
 from pipeline.core.threads import run_detached
-from pipeline.feeds.mqtt.client import tls_context
 from pipeline.tools.doctor.finding import Judgement
 
 _TIMEOUT = 5.0
@@ -71,7 +70,7 @@ def _peers(config: Config) -> Iterator[_Peer]:
         if tls is not None:
             broker = feed.broker
             whose = f"broker of feed {name} at {broker.host}:{broker.port}"
-            yield _Peer(whose, ("feeds", name, "url"), broker.host, broker.port, lambda tls=tls: tls_context(tls))  # type: ignore[misc]
+            yield _Peer(whose, ("feeds", name, "url"), broker.host, broker.port, tls.context)
     kafka = wiring.kafka_options(config)
     for at, server in enumerate(kafka.bootstrap_servers if kafka.tls else ()):
         host, port = host_port(server)

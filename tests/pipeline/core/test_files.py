@@ -15,13 +15,12 @@ import yaml
 
 from pipeline.__main__ import main
 from pipeline.core import files
+from pipeline.core.addresses import Tls
 from pipeline.core.errors import StartError
 from pipeline.devices import silence_watch as silent_devices
 from pipeline.devices import unknown as unknown_devices
-from pipeline.feeds.mqtt.client import tls_context
 from pipeline.feeds.mqtt.feed import RememberedSession
-from pipeline.feeds.mqtt.options import MqttOptions, MqttTls
-from pipeline.publish.options import Tls
+from pipeline.feeds.mqtt.options import MqttOptions
 from pipeline.sdk.uplink import Names
 from pipeline.state.store import Store
 from pipeline.tools.doctor import machine
@@ -246,15 +245,9 @@ def test_no_file_that_a_configuration_names_keeps_check_waiting(
 def test_no_certificate_keeps_a_connection_waiting(tmp_path: Path) -> None:
     pipe(tmp_path / "pipe")
     file = tmp_path / "pipe"
-    reads: list[Callable[[], object]] = [
-        lambda: tls_context(MqttTls(ca_file=file)),
-        lambda: tls_context(MqttTls(cert_file=file)),
-        Tls(ca_file=file).context,
-        Tls(cert_file=file).context,
-    ]
-    for read in reads:
+    for tls in (Tls(ca_file=file), Tls(cert_file=file)):
         with pytest.raises(OSError, match="no regular file"):
-            read()
+            tls.context()
 
 
 def test_a_file_that_was_cut_has_a_bound(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pipeline.config.loading import schema
 from pipeline.core.delivery import Fate
 from pipeline.core.errors import ConfigError, Reason
 from pipeline.core.record import Record
-from pipeline.normalise import vendor as fan_out
+from pipeline.normalise import records
 from pipeline.plugins import discovery
 from pipeline.plugins.registry import FoundConnector
 from pipeline.sdk.connector import Uplink
@@ -107,7 +107,7 @@ def test_a_message_of_too_many_readings_is_too_expensive(readings: int, reason: 
 
 
 def test_a_message_that_becomes_too_many_bytes_is_stopped_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fan_out, "MOST_MADE", 4000)
+    monkeypatch.setattr(records, "MOST_MADE", 4000)
     *first, letter = flow("senml", WARDS).put(pack(*[{"n": "temp", "t": SECOND + at, "v": 20.0} for at in range(99)]))
     made = sum(len(each.body) for each in first)
     assert made - len(first[-1].body) <= 4000 < made

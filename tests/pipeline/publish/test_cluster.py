@@ -10,8 +10,9 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.produce import ProduceRequest
 
+from pipeline.core.addresses import Tls
 from pipeline.publish.cluster import Connection, connect
-from pipeline.publish.options import KafkaOptions, Sasl, Tls
+from pipeline.publish.options import KafkaOptions, Sasl
 
 BATCHES = [("one", 0, b"head", b"body"), ("two", 3, b"h", b"b" * 300), ("one", 7, b"", b"")]
 GROUPED = [("one", [(0, b"headbody"), (7, b"")]), ("two", [(3, b"h" + b"b" * 300)])]

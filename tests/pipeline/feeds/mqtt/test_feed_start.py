@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.addresses import Tls
 from pipeline.core.errors import StartError
-from pipeline.feeds.mqtt.options import MqttTls, Trouble
+from pipeline.feeds.mqtt.options import Trouble
 from tests.pipeline.feeds.scripted_broker import (
     UNSUBSCRIBE,
     Rig,
@@ -105,7 +106,7 @@ def test_a_broker_that_is_not_there_is_tried_again_and_said_once(
 def test_an_unreadable_certificate_ends_the_first_start(play: Callable[..., None], tmp_path: Path) -> None:
     async def scenario(made: Rig) -> None:
         with pytest.raises(StartError, match="certificate file cannot be read"):
-            await made.start(tls=MqttTls(ca_file=tmp_path / "none.pem"))
+            await made.start(tls=Tls(ca_file=tmp_path / "none.pem"))
 
     play(scenario)
 
