@@ -22,10 +22,11 @@ HIGHEST_COUNTER = 2**32 - 1
 _SECONDS_END = 100_000_000_000  # a number below is in seconds: as milliseconds it would lie before March 1973
 _MILLISECONDS_END = 10_000_000_000_000  # 13 digits
 _LONGEST_NUMBER = 40  # characters
+_LONGEST_NAME = 1024  # characters; a longer one would make no entity, after a look at each of 256 KiB
 _HUGE = 10.0**300
 _DIGITS = re.compile(r"-?[0-9]+", re.ASCII)
 _ADDRESS = re.compile(r"[0-9a-f]{8}", re.ASCII)
-_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*", re.ASCII)
+_HEX = re.compile(r"[0-9A-Fa-f]*", re.ASCII)
 _LONGEST_SECRET = 40  # characters, with dashes between
 _CONTAINERS = (dict, list)  # what JSON has; a call for each number in it would take ten times as long
 _SECRETS = {
@@ -87,7 +88,7 @@ def hexadecimal(value: object, what: str) -> bytes:
     Raises:
         PayloadError: it is absent, or no such text.
     """
-    if not isinstance(value, str) or not _HEX.fullmatch(value):
+    if not isinstance(value, str) or len(value) % 2 or not _HEX.fullmatch(value):
         raise PayloadError(f"Expected bytes in hex as {what}, got {shown(value)}.")
     return bytes.fromhex(value)
 
@@ -188,7 +189,7 @@ def objects(value: object) -> list[dict[str, Any]]:
 def gateway(value: object) -> str | None:
     """Return a gateway's EUI in 16 lower-case hex digits, or the server's own name for it as it is."""
     name = text(value)
-    if name is None:
+    if name is None or len(name) > _LONGEST_NAME:
         return None
     try:
         return eui(name)

@@ -23,6 +23,9 @@ MOST_CONTAINERS = 3_000
 MOST_TEXTS = 8_000
 """Names and texts of a network server's message, each of which may be looked at; 256 KiB could hold 87,000."""
 
+MOST_VALUES = 16_000
+"""Values of a network server's message, most of them in arrays of numbers; 256 KiB could hold 130,000."""
+
 _MOST_NAMED = 2_000
 """Members among which the key that came twice is looked for: that takes five times as long as to see that one did."""
 
@@ -31,6 +34,7 @@ _TEXTS = re.compile(rb'"[^"]*"?')
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _NEITHER = bytes(set(range(256)) - set(b'[]{}"'))  # brackets nor quotes
+_NEITHER_COMMAS = bytes(set(range(256)) - set(b',"'))
 
 
 def parse(payload: bytes, loads: Any = orjson.loads) -> dict[str, Any]:  # noqa: ANN401 - a default saves a lookup
@@ -61,6 +65,9 @@ def document(payload: bytes) -> dict[str, Any]:
     _refuse_depth(payload)
     if (texts := payload.count(b'"') // 2) > MOST_TEXTS:
         detail = f"Expected at most {MOST_TEXTS} names and texts in one message, got {texts}."
+        raise _no_text(payload) or PayloadError(detail, Reason.TOO_EXPENSIVE)
+    if payload.count(b",") > MOST_VALUES and (values := len(_outside_texts(payload, _NEITHER_COMMAS))) > MOST_VALUES:
+        detail = f"Expected at most {MOST_VALUES} values in one message, got {values}."
         raise _no_text(payload) or PayloadError(detail, Reason.TOO_EXPENSIVE)
     try:
         fields = orjson.loads(payload)
@@ -100,11 +107,16 @@ def _refuse_depth(payload: bytes) -> None:
 
 
 def _brackets(payload: bytes) -> bytes:
-    """Return the brackets outside of texts, of one kind, by steps that are each one pass in C."""
+    """Return the brackets outside of texts, of one kind."""
+    return _outside_texts(payload, _NEITHER)
+
+
+def _outside_texts(payload: bytes, others: bytes) -> bytes:
+    """Return what stands outside of texts, without `others`, by steps that are each one pass in C."""
     if b"\\" in payload:
         payload = payload.replace(b"\\\\", b"").replace(b'\\"', b"")  # what is left of quotes begins and ends texts
-    # Two quotes are a text without a bracket, or the end of one text and the beginning of the next, which may be one.
-    return _TEXTS.sub(b"", payload.translate(_ONE_KIND, _NEITHER).replace(b'""', b""))
+    # Two quotes are a text without any, or the end of one text and the beginning of the next, which may be one.
+    return _TEXTS.sub(b"", payload.translate(_ONE_KIND, others).replace(b'""', b""))
 
 
 def _too_deep(payload: bytes) -> PayloadError:

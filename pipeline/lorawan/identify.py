@@ -30,6 +30,7 @@ Preference = Literal["server", "raw"]
 _UNWANTED: dict[Preference | None, bool] = {"server": True, "raw": False}
 _TAGS = ("connector", "headrace")
 _NO_WORD = re.compile(r"[^a-z0-9]+")
+_LONGEST_NAME = 200  # characters; no connector's name has as many, and a server's message may hold 256 KiB
 
 
 class ConnectorMatcher:
@@ -76,7 +77,7 @@ class ConnectorMatcher:
 
 def _slug(text: str) -> str:
     """Return a name in lower case, with a dash for whatever is no letter and no digit."""
-    return _NO_WORD.sub("-", text.lower()).strip("-")
+    return _NO_WORD.sub("-", text[:_LONGEST_NAME].lower()).strip("-")
 
 
 class UnknownDeviceSink(Protocol):

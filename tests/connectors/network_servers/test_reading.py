@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import process_time
+from timeit import repeat
 
 import pytest
 
@@ -128,3 +130,18 @@ def test_a_battery_has_a_level_only_where_the_device_measured_one() -> None:
 def test_keys_and_credentials_are_not_told() -> None:
     message = {"a": [{"AppSKey": "1", "b": 2}], "app_s_key": "3", "joinServerContext": {}, "fCnt": 4}
     assert reading.public(message) == {"a": [{"b": 2}], "fCnt": 4}
+
+
+def test_a_gateways_name_is_short() -> None:
+    assert reading.gateway("roof") == "roof"
+    assert reading.gateway("x" * 1025) is None
+
+
+def test_long_hex_takes_a_few_times_as_long_as_its_decoding() -> None:
+    """Five times were measured; 21, where each pair of digits was a group."""
+    text = "0" * 250_000
+
+    def cost(work: Callable[[], object]) -> float:
+        return min(repeat(work, number=1, repeat=9, timer=process_time))
+
+    assert cost(lambda: reading.hexadecimal(text, "data")) < 12 * cost(lambda: bytes.fromhex(text))

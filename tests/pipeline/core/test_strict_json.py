@@ -193,3 +193,12 @@ def test_a_servers_message_of_very_many_names_is_too_expensive() -> None:
         document(b"{" + members + b"}")
     assert caught.value.reason is Reason.TOO_EXPENSIVE
     assert len(document(b"{" + members[:-10] + b"}")) == 8_000
+
+
+def test_a_servers_message_of_very_many_numbers_is_too_expensive() -> None:
+    with pytest.raises(PayloadError) as caught:
+        document(b'{"tags":[' + b"1," * 130_000 + b"1]}")
+    assert caught.value.reason is Reason.TOO_EXPENSIVE
+    assert str(caught.value) == "Expected at most 16000 values in one message, got 130000."
+    of_text = b'{"csv":"' + b"1," * 30_000 + b'\\",,","a":[1,2]}'
+    assert document(of_text)["a"] == [1, 2]
