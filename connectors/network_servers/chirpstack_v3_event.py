@@ -10,8 +10,9 @@ from typing import Any
 from connectors.network_servers.chirpstack_event import battery, position, tags
 from connectors.network_servers.reading import clock, gateway, objects, public, text, time
 from pipeline.core.strict_json import document
+from pipeline.sdk.connector import Fields
 from pipeline.sdk.dialect import Event, EventKind
-from pipeline.sdk.uplink import Fields, Names, eui
+from pipeline.sdk.uplink import Names, eui
 
 KINDS: dict[str, EventKind] = {
     "up": "mac",

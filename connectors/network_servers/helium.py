@@ -15,8 +15,9 @@ from typing import Any
 
 from connectors.network_servers import reading
 from pipeline.core import strict_json as json_guard
+from pipeline.sdk.connector import Fields
 from pipeline.sdk.dialect import Dialect, Event, Reader, Said
-from pipeline.sdk.uplink import Fields, LazyDetails, Names, Reception, Uplink, eui
+from pipeline.sdk.uplink import LazyDetails, Names, Reception, Uplink, eui
 
 
 def _read(payload: bytes, received_at: int) -> Sequence[Said]:

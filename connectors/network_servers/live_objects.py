@@ -19,8 +19,9 @@ from typing import Any
 from connectors.network_servers import reading
 from pipeline.core import strict_json as json_guard
 from pipeline.core.errors import PayloadError
+from pipeline.sdk.connector import Fields
 from pipeline.sdk.dialect import Dialect, Event, EventKind, Reader, Said
-from pipeline.sdk.uplink import Fields, LazyDetails, Names, Uplink, eui
+from pipeline.sdk.uplink import LazyDetails, Names, Uplink, eui
 
 _SOURCE = "urn:lo:nsid:lora:"
 

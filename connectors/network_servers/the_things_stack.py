@@ -37,8 +37,9 @@ from connectors.network_servers.reading import (
 )
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.strict_json import document
+from pipeline.sdk.connector import Fields
 from pipeline.sdk.dialect import Dialect, Event, EventKind, Reader, Said
-from pipeline.sdk.uplink import Fields, LazyDetails, Names, Reception, Uplink, eui
+from pipeline.sdk.uplink import LazyDetails, Names, Reception, Uplink, eui
 
 KINDS: dict[str, EventKind] = {
     "uplink_message": "mac",

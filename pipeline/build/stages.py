@@ -14,7 +14,7 @@ from pipeline.encode.dead_letter import Refusals
 from pipeline.lorawan.dedupe import Dedupe
 from pipeline.lorawan.device_events import DeviceEvents
 from pipeline.lorawan.identify import ConnectorMatcher, Identify, Rules
-from pipeline.lorawan.sessions import Policy, Sessions
+from pipeline.lorawan.sessions import Sessions
 from pipeline.lorawan.statistics import FrameStatistics, RadioSampler, RadioStatistics
 from pipeline.lorawan.unwrap import Heard, Outputs, Told, Unwrap
 from pipeline.normalise.normalise import UplinkStage
@@ -97,15 +97,7 @@ def _frames(
         shared.store,
         uplinks=uplinks,
         events=events,
-        policy=Policy(
-            unknown=policy.unknown,
-            invalid=policy.invalid,
-            mic=policy.wrong_mic,
-            replay=policy.replay,
-            reset=policy.reset,
-            joins=policy.joins,
-            hold=policy.unkept == "hold",
-        ),
+        policy=policy,
         ledger=ledger,
         frames=shared.frames,
         refusals=refusals,

@@ -29,9 +29,10 @@ from pipeline.config.values import (
     durations,
     sizes,
 )
-from pipeline.core.errors import PayloadError
+from pipeline.core.errors import PayloadError, Refused
 from pipeline.core.field_path import told
 from pipeline.core.strict_json import parse
+from pipeline.devices.registry import Preference
 from pipeline.plugins import discovery
 from pipeline.plugins.registry import ConnectorCatalogue, OwnFormat
 from pipeline.sdk.connector import Example, Fields, Format
@@ -120,9 +121,6 @@ def _dialects_listed(schema: dict[str, Any]) -> None:
 
 
 DialectName = Annotated[str, AfterValidator(check_dialect), Field(json_schema_extra=_dialects_listed)]
-
-Preference = Literal["server", "raw"]
-Refused = Literal["filter", "dead_letter"]
 
 
 class DeduplicateConfig(Section):

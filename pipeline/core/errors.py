@@ -13,6 +13,7 @@ A message that cannot be used is no exception to anyone downstream: it becomes a
 from __future__ import annotations
 
 from enum import Enum
+from typing import Literal
 
 
 class HeadraceError(Exception):
@@ -92,6 +93,10 @@ class Reason(Enum):
         member._value_ = value
         member.explanation = explanation
         return member
+
+
+Refused = Literal["filter", "dead_letter"]
+"""What becomes of something that is refused: it is counted, and as a dead letter it is kept, too."""
 
 
 class PayloadError(HeadraceError):

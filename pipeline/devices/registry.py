@@ -19,6 +19,8 @@ from weakref import WeakMethod
 
 Lifecycle = Literal["planned", "active", "maintenance", "retired"]
 LIFECYCLES: tuple[Lifecycle, ...] = get_args(Lifecycle)
+Preference = Literal["server", "raw"]
+"""Which uplinks of a device that is heard through a network server and raw are published."""
 
 _KEY_BYTES = 16
 _EUI_LENGTHS = {16, 23}  # characters: plain, and with a dash or colon between each two
@@ -91,7 +93,7 @@ class Device:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     sessions: tuple[Session, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
-    prefer: Literal["server", "raw"] | None = None
+    prefer: Preference | None = None
     interval: float | None = None
     lifecycle: Lifecycle = "active"
     line: int = 0

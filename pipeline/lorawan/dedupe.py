@@ -13,20 +13,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from operator import attrgetter
-from typing import Literal
 
 from msgspec import Struct
 
 from pipeline.core.budgets import Slice
 from pipeline.core.delivery import Batch, Delivery, Fate, Message, Stage, copy_fates, merge_copies, sub_delivery
-from pipeline.core.errors import PayloadError, Reason
+from pipeline.core.errors import PayloadError, Reason, Refused
 from pipeline.encode.dead_letter import Refusals
 from pipeline.lorawan.phy_payload import LONGEST
 from pipeline.lorawan.statistics import FrameOutcome, FrameStatistics
 from pipeline.lorawan.unwrap import Caught
 from pipeline.sdk.uplink import Reception
 
-Refused = Literal["filter", "dead_letter"]
 """What becomes of a frame that is not used: counted only, or kept as a dead letter, too."""
 
 _REMEMBER_SECONDS = 60.0

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from pipeline.core.delivery import Batch, Delivery, Fate, Message, Stage
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import told
 from pipeline.core.recent import MOST_NAMES, Recent, Room
-from pipeline.devices.registry import CurrentRegistry, Device, DeviceRegistry
+from pipeline.devices.registry import CurrentRegistry, Device, DeviceRegistry, Preference
 from pipeline.encode.dead_letter import Refusals
 from pipeline.lorawan.statistics import DeviceFrameStatistics, FrameCounts
 from pipeline.lorawan.unwrap import Heard
@@ -25,7 +25,6 @@ from pipeline.sdk.uplink import Names, Uplink
 
 DEVICES = MOST_NAMES
 """How many devices of networks are always known, of all feeds together."""
-Preference = Literal["server", "raw"]
 
 _UNWANTED: dict[Preference | None, bool] = {"server": True, "raw": False}
 _TAGS = ("connector", "headrace")

@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Any, Literal, Protocol
 
 from pipeline.core.budgets import Allowance
 from pipeline.core.delivery import Batch, Delivery, Fate, Message, Stage, copy_fates, sub_delivery
-from pipeline.core.errors import PayloadError, Reason
+from pipeline.core.errors import PayloadError, Reason, Refused
 from pipeline.encode.dead_letter import Refusals
-from pipeline.lorawan.dedupe import Copies, Refused
+from pipeline.lorawan.dedupe import Copies
 from pipeline.lorawan.frame_counter import Counter, Verdict
 from pipeline.lorawan.journal import Keeper
 from pipeline.lorawan.phy_payload import DataUp, JoinRequest, parse
@@ -47,25 +46,39 @@ class Written(Keeper, Protocol):
         """Call back once all that was put so far is in the file; insist: not before, whatever is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What becomes of frames that are no uplinks of ours.
+class FramePolicy(Protocol):
+    """What becomes of frames that are no uplinks of ours, as the feed's section `frames` says; it has the defaults."""
 
-    unknown: no session has that DevAddr; most are other people's, who have not asked to be recorded. invalid: no frame
-    that a device sends. mic: of a DevAddr of ours, but no key fits. replay: the counter went back. reset: whether a
-    counter that went back is a device's that was reset (`accept`: an ABP device without memory, but then a recorded
-    frame that is sent again is accepted as well), or is dealt with as `replay` says. hold: whether frames wait, and are
-    not acknowledged, while their counters cannot be kept. joins: how many of a device are told in an hour, since
-    nothing proves that they are its own.
-    """
+    @property
+    def unknown(self) -> Refused:
+        """No session has that DevAddr; most are other people's, who have not asked to be recorded."""
 
-    unknown: Refused = "filter"
-    invalid: Refused = "dead_letter"
-    mic: Refused = "dead_letter"
-    replay: Refused = "dead_letter"
-    reset: Literal["accept", "refuse"] = "refuse"
-    hold: bool = False
-    joins: int = 20
+    @property
+    def wrong_mic(self) -> Refused:
+        """The DevAddr is one of ours, but no key fits."""
+
+    @property
+    def invalid(self) -> Refused:
+        """The bytes are no frame that a device sends."""
+
+    @property
+    def replay(self) -> Refused:
+        """The counter went back."""
+
+    @property
+    def reset(self) -> Literal["accept", "refuse"]:
+        """Whether a counter that went back is a device's that was reset, or is dealt with as `replay` says.
+
+        `accept` is for an ABP device without memory, but then a recorded frame that is sent again is accepted as well.
+        """
+
+    @property
+    def joins(self) -> int:
+        """How many join requests of a device are told in an hour, since nothing proves that they are its own."""
+
+    @property
+    def unkept(self) -> Literal["accept", "hold"]:
+        """Whether frames wait, and are not acknowledged, while their counters cannot be kept."""
 
 
 class Sessions(Stage[Copies]):
@@ -78,7 +91,7 @@ class Sessions(Stage[Copies]):
         *,
         uplinks: Stage[Heard],
         events: Stage[Told],
-        policy: Policy,
+        policy: FramePolicy,
         ledger: FrameStatistics,
         frames: DeviceFrameStatistics,
         refusals: Refusals,
@@ -89,6 +102,7 @@ class Sessions(Stage[Copies]):
         self._uplinks = uplinks
         self._events = events
         self._policy = policy
+        self._hold = policy.unkept == "hold"
         self._counters_repeat = policy.reset == "accept"
         self._ledger = ledger
         self._frames = frames
@@ -101,7 +115,7 @@ class Sessions(Stage[Copies]):
 
     def put(self, batch: Batch[Copies]) -> None:
         """Pass on what each transmission says, in order; or hold it, while its counter cannot be kept."""
-        if self._policy.hold and (self._held or self._store.trouble):
+        if self._hold and (self._held or self._store.trouble):
             self._held.append(batch)
             if len(self._held) == 1:
                 self._store.when_written(self._go_on, insist=True)
@@ -259,7 +273,7 @@ class Sessions(Stage[Copies]):
             refusal = PayloadError(
                 f"No session of the DevAddr {frame.dev_addr} has keys that fit the MIC.", Reason.MIC_INVALID
             )
-            self._refuse(self._policy.mic, FrameOutcome.MIC_INVALID, delivery, message, refusal)
+            self._refuse(self._policy.wrong_mic, FrameOutcome.MIC_INVALID, delivery, message, refusal)
         else:
             refusal = PayloadError(
                 f"The registry has no session of the DevAddr {frame.dev_addr}.", Reason.DEVICE_UNKNOWN
@@ -281,7 +295,7 @@ class Sessions(Stage[Copies]):
 
     def _confirmed(self, parent: Delivery, accepted: Accepted, settled: Delivery) -> None:
         self._counters.confirm(accepted)
-        self._store.when_written(partial(self._written, parent, accepted, settled), insist=self._policy.hold)
+        self._store.when_written(partial(self._written, parent, accepted, settled), insist=self._hold)
 
     def _written(self, parent: Delivery, accepted: Accepted, settled: Delivery) -> None:
         copy_fates(parent, settled)

@@ -14,7 +14,8 @@ from typing import Any
 import orjson
 
 from pipeline.core.errors import PayloadError, Reason
-from pipeline.sdk.uplink import Fields, Uplink
+from pipeline.core.field_path import Fields
+from pipeline.sdk.uplink import Uplink
 
 __all__ = [
     "Attribute",

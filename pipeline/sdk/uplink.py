@@ -12,11 +12,8 @@ import orjson
 from msgspec import Struct
 
 from pipeline.core.errors import PayloadError, Reason
-from pipeline.core.field_path import told
+from pipeline.core.field_path import Fields, told
 from pipeline.core.recent import MOST_NAMES
-
-Fields = Mapping[str, Any]
-"""What a payload decodes to: names lead to values, or to deeper fields."""
 
 _LONGEST_FRAME = 255
 _LONGEST_EUI = 23  # characters: eight bytes in hex, a dash or colon between each

@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.config.feeds import FramePolicyConfig
 from pipeline.core.budgets import Allowance
 from pipeline.core.delivery import Batch, Delivery, Fate, Lane, Ledger, Message, Stage
-from pipeline.core.errors import Reason
+from pipeline.core.errors import Reason, Refused
 from pipeline.core.record import Record
 from pipeline.devices.registry import CurrentRegistry, Device, DeviceRegistry
 from pipeline.encode.dead_letter import DeadLetters, Refusals
-from pipeline.lorawan.dedupe import Dedupe, Refused
+from pipeline.lorawan.dedupe import Dedupe
 from pipeline.lorawan.session_table import SessionTable
-from pipeline.lorawan.sessions import Policy, Sessions
+from pipeline.lorawan.sessions import FramePolicy, Sessions
 from pipeline.lorawan.statistics import DeviceFrameStatistics, FrameStatistics
 from pipeline.lorawan.tries import Tries
 from pipeline.sdk.dialect import Event, Frame
@@ -173,7 +174,7 @@ class Worker:
         devices: Sequence[Device],
         file: File | None = None,
         *,
-        policy: Policy | None = None,
+        policy: FramePolicy | None = None,
         crc: Refused = "filter",
         late: bool = False,
         feeds: int = 1,
@@ -187,9 +188,9 @@ class Worker:
         self.dead = Dead()
         letters = DeadLetters("acme", "acme.dead-letter.v1")
         refusals = Refusals("bridge", letters, self.letters, self.dead)
-        self.feeds = [self._feed(policy or Policy(), crc, refusals) for _ in range(feeds)]
+        self.feeds = [self._feed(policy or FramePolicyConfig(), crc, refusals) for _ in range(feeds)]
 
-    def _feed(self, policy: Policy, crc: Refused, refusals: Refusals) -> Feed:
+    def _feed(self, policy: FramePolicy, crc: Refused, refusals: Refusals) -> Feed:
         raw = FrameStatistics()
         sessions = Sessions(
             self.counters,

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from pipeline.config.feeds import FramePolicyConfig
 from pipeline.core.delivery import Fate
 from pipeline.core.errors import Reason
 from pipeline.devices.registry import Device
 from pipeline.lorawan.frame_counter import REMEMBERED, meanings
 from pipeline.lorawan.journal import ROWS
 from pipeline.lorawan.session_table import place_of
-from pipeline.lorawan.sessions import Policy
 from pipeline.lorawan.statistics import FrameOutcome
 from pipeline.sdk.uplink import Reception
 from tests.pipeline.lorawan.rig import WINDOW, Clock, File, Worker, heard
@@ -64,7 +64,7 @@ def test_two_gateways_one_uplink(clock: Clock) -> None:
 
 
 def test_frames_wait_while_their_counters_cannot_be_kept(clock: Clock) -> None:
-    worker = Worker([DEVICE], policy=Policy(hold=True))
+    worker = Worker([DEVICE], policy=FramePolicyConfig(unkept="hold"))
     feed = worker.feeds[0]
     up(worker, clock, 1)
     worker.file.trouble = "The disk is full."
@@ -80,7 +80,7 @@ def test_frames_wait_while_their_counters_cannot_be_kept(clock: Clock) -> None:
 
 
 def test_a_frame_that_is_confirmed_while_the_disk_fails_is_not_acknowledged(clock: Clock) -> None:
-    worker = Worker([DEVICE], policy=Policy(hold=True), late=True)
+    worker = Worker([DEVICE], policy=FramePolicyConfig(unkept="hold"), late=True)
     up(worker, clock, 1)
     worker.file.trouble = "The disk is full."
     worker.uplinks.confirm()
@@ -261,7 +261,10 @@ def test_a_counter_is_kept_after_its_record_is_confirmed(clock: Clock) -> None:
 
 
 def test_a_counter_that_goes_back(clock: Clock) -> None:
-    for policy, fate in ((Policy(), Fate.DEAD_LETTERED), (Policy(replay="filter"), Fate.FILTERED)):
+    for policy, fate in (
+        (FramePolicyConfig(), Fate.DEAD_LETTERED),
+        (FramePolicyConfig(replay="filter"), Fate.FILTERED),
+    ):
         worker = Worker([DEVICE], policy=policy)
         up(worker, clock, 1000, 1)
         assert [uplink.f_cnt for uplink in worker.uplinks.uplinks()] == [1000]
@@ -278,7 +281,7 @@ def test_another_frame_of_the_same_counter(clock: Clock) -> None:
 
 
 def test_a_device_that_was_reset(clock: Clock) -> None:
-    worker = Worker([DEVICE], policy=Policy(reset="accept"))
+    worker = Worker([DEVICE], policy=FramePolicyConfig(reset="accept"))
     up(worker, clock, 1000, 0, 1, 2)
     assert [uplink.f_cnt for uplink in worker.uplinks.uplinks()] == [1000, 0, 1, 2]
     counted = worker.frames.find(EUI)
@@ -290,21 +293,21 @@ def test_a_device_that_was_reset(clock: Clock) -> None:
 
 
 def test_counters_that_come_again_after_a_reset_make_other_ids(clock: Clock) -> None:
-    worker = Worker([DEVICE], policy=Policy(reset="accept"))
+    worker = Worker([DEVICE], policy=FramePolicyConfig(reset="accept"))
     for f_cnt, payload in ((0, b"first life"), (1000, b"late"), (0, b"second life")):
         worker.feeds[0].hear(heard(data_up(KEYS, f_cnt, payload)), token=payload)
         clock.advance(WINDOW * 2)
     ids = [uplink.id for uplink in worker.uplinks.uplinks()]
     assert len(set(ids)) == 3
     assert all(each is not None and each.startswith(b"01ab23cd-") for each in ids)
-    again = Worker([DEVICE], policy=Policy(reset="accept"))
+    again = Worker([DEVICE], policy=FramePolicyConfig(reset="accept"))
     again.feeds[0].hear(heard(data_up(KEYS, 0, b"first life")), token="again")
     clock.advance(WINDOW * 2)
     assert [uplink.id for uplink in again.uplinks.uplinks()] == ids[:1], "a frame that is sent again has its id"
 
 
 def test_a_reset_whose_predecessor_is_confirmed_later(clock: Clock) -> None:
-    worker = Worker([DEVICE], policy=Policy(reset="accept"), late=True)
+    worker = Worker([DEVICE], policy=FramePolicyConfig(reset="accept"), late=True)
     up(worker, clock, 1000, 0)
     worker.uplinks.confirm(1)
     worker.uplinks.confirm(0)
@@ -336,7 +339,7 @@ def test_frames_that_are_not_ours(clock: Clock) -> None:
     assert worker.feeds[0].ledger.fates[Fate.FILTERED] == 1
     assert worker.feeds[0].ledger.conserved()
 
-    strict = Worker([DEVICE], policy=Policy("dead_letter", "filter", "filter"))
+    strict = Worker([DEVICE], policy=FramePolicyConfig(unknown="dead_letter", invalid="filter", wrong_mic="filter"))
     strict.feeds[0].hear(
         heard(data_up(session("01ab23ce"), 1, b"foreign")),
         heard(good[:-1] + b"?"),
@@ -369,7 +372,7 @@ def test_joins(clock: Clock) -> None:
 
 def test_forged_joins_make_no_more_records_than_are_allowed(clock: Clock) -> None:
     """Nobody but the network server can verify a join request, and a rejoin of type 1 neither."""
-    worker = Worker([DEVICE], policy=Policy(joins=5))
+    worker = Worker([DEVICE], policy=FramePolicyConfig(joins=5))
     for nonce in range(1, 201):
         worker.feeds[0].hear(heard(join_request(EUI, "1112131415161718", nonce)))
         clock.advance(WINDOW * 2)
