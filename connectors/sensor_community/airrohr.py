@@ -21,12 +21,17 @@ NAMES = {
     "pressure": "pressure",
 }
 
+MOST_VALUES = 200
+"""A station with all its sensors sends some 30."""
+
 
 def decode(uplink: Uplink) -> dict[str, Any]:
     """Return one reading; pressure is in pascal, `signal` in dBm."""
     station = uplink.json()
     if not isinstance(station, dict) or not isinstance(station.get("sensordatavalues"), list):
         raise PayloadError("expected an object with a list `sensordatavalues`")
+    if len(station["sensordatavalues"]) > MOST_VALUES:
+        raise PayloadError(f"expected at most {MOST_VALUES} values, got {len(station['sensordatavalues'])}")
     fields: dict[str, Any] = {}
     for entry in station["sensordatavalues"]:
         kind, number = pair(entry)
@@ -44,7 +49,7 @@ def pair(entry: object) -> tuple[str, float]:
     kind = entry.get("value_type") if isinstance(entry, dict) else None
     value = entry.get("value") if isinstance(entry, dict) else None
     if not isinstance(kind, str) or not isinstance(value, str | int | float):
-        raise PayloadError(f"expected `value_type` and `value` in each entry, got {json.dumps(entry)[:60]}")
+        raise PayloadError("expected a text as `value_type` and a number as `value` in each entry")
     try:
         number = float(value)
     except (ValueError, OverflowError):

@@ -20,7 +20,7 @@ def decode(uplink: Uplink) -> dict[str, Any]:
         raise PayloadError(f"expected an object whose `method` is {' or '.join(METHODS)}")
     status = message.get("params")
     if not isinstance(status, dict):
-        raise PayloadError(f"expected an object in `params`, got {json.dumps(status)[:60]}")
+        raise PayloadError(f"expected an object in `params`, got {said(status)}")
     power = part(status, "devicepower:0")
     fields = {
         "temperature": part(status, "temperature:0").get("tC"),
@@ -37,8 +37,13 @@ def part(status: dict[str, Any], name: str) -> dict[str, Any]:
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise PayloadError(f"expected an object in `{name}`, got {json.dumps(found)[:60]}")
+        raise PayloadError(f"expected an object in `{name}`, got {said(found)}")
     return found
+
+
+def said(value: object) -> str:
+    """Return a value for a sentence; of a list, which may be very long, only that it is one."""
+    return "a list" if isinstance(value, list) else json.dumps(value)[:60]
 
 
 connector = Connector(

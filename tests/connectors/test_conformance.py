@@ -6,7 +6,12 @@ import json
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from time import process_time
+from timeit import repeat
 from types import ModuleType
 from typing import Any
 
@@ -214,3 +219,40 @@ def test_it_imports_the_standard_library_and_the_surface_only(module: str, conne
 def test_no_family_of_lorawan_walks_through_more_than_a_frame(connector: ModuleType) -> None:
     with pytest.raises(PayloadError, match="expected at most 255 bytes, got 200000"):
         connector.connector.decode(Uplink(b"\x01" * 200_000, 85))
+
+
+def places(value: Any, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if before:
+        yield before
+    if isinstance(value, dict | list):
+        for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(inner, (*before, step))
+
+
+def with_a_long_list(document: Any, place: tuple[Any, ...]) -> bytes:
+    changed = json.loads(json.dumps(document))
+    inner = changed
+    for step in place[:-1]:
+        inner = inner[step]
+    inner[place[-1]] = [1] * 60_000
+    return json.dumps(changed, separators=(",", ":")).encode()
+
+
+JSON_OBJECTS = [
+    (connector, example) for connector, example in GOOD if example.payload().startswith(b"{") and example.hex is None
+]
+
+
+@pytest.mark.parametrize(("connector", "example"), JSON_OBJECTS, ids=[f"{c.vendor}-{e.name}" for c, e in JSON_OBJECTS])
+def test_a_long_list_in_the_place_of_any_value_is_not_written_out(connector: Connector, example: Example) -> None:
+    """A sentence that shows it made the message cost 1.4 times as much as json.loads; 0.2 were measured without."""
+    document = json.loads(example.payload())
+    for place in places(document):
+        payload = with_a_long_list(document, place)
+
+        def decode(payload: bytes = payload) -> None:
+            with suppress(PayloadError):
+                connector.decode(Uplink(payload, example.port, received_at=1))
+
+        baseline = min(repeat(partial(json.loads, payload), number=1, repeat=3, timer=process_time))
+        assert min(repeat(decode, number=1, repeat=3, timer=process_time)) < 0.8 * baseline, place
