@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from errno import EDQUOT, ENOSPC
@@ -34,12 +35,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given[:1] != ["run"]:
         return _main(given)
+    _heed_sigterm()
     with logs.in_background():  # a worker ends although the reader of its output has stopped; other commands wait
         try:
             return _main(given)
         except Exception:  # noqa: BLE001 - its text may quote what a device sent
             _LOG.bug("The worker ended by a bug of ours. Please report it.")
             return commands.START_ERROR
+
+
+def _heed_sigterm() -> None:
+    """Let SIGTERM end a worker that still reads its configuration: the first process of a container would ignore it.
+
+    Any other process has the kernel's own way to end, until the event loop takes over here and there.
+    """
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
 
 
 def _main(given: Sequence[str]) -> int:
