@@ -333,7 +333,7 @@ class Plan:
                 continue
             parts.append(slot.opening() + text + slot.closing() + moment + PROPERTY_CLOSING)
             measured = measured or slot.measured
-        if self.slots and not measured:
+        if self.slots and not measured and not self.binding.stated:  # a Device is there, whatever it tells
             raise _nothing_left(flags, self.slots, fields) if seen else nothing_measured([self.slots], [fields])
         return parts
 

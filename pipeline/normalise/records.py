@@ -166,7 +166,7 @@ class CompiledConnector:
         if self.device is None or self.states is None:
             return False
         heard = self.states.heard(fields)
-        if heard:
+        if heard or outcome.records:  # what was measured refers to the Device, whatever that tells
             self.learn(name, heard, fields, outcome)
         return bool(heard)
 
@@ -175,6 +175,8 @@ class CompiledConnector:
         if self.device is None or self.states is None:
             return
         key, arrival = f"{self.device.provenance} {self.device.known(name).id}", outcome.message.arrival
+        if not heard and not self.states.due(key, arrival):
+            return
         learned = self.states.learn(key, dict(heard), arrival)
         outcome.changed = outcome.changed or learned.changed
         if not learned.due:
@@ -183,7 +185,7 @@ class CompiledConnector:
         state = {**learned.whole, **known}
         if "deviceState" in state and FRAMES in state:
             state[FRAMES] = f"{state['deviceState']}; {state[FRAMES]}"
-        if state:
+        if state or outcome.records:
             self._family(self.states, outcome)
             outcome.add(self.device, name, {**fields, STATE: state})
             self.states.published(key, arrival)

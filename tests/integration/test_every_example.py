@@ -96,9 +96,9 @@ def entities(bench: WorkerBench) -> Entities:
             entity = simplified(entity_of(record))
             beside = {*BESIDES, *MODELS[model].time, *MODELS[model].relations, "controlledProperty", "refDevice"}
             assert "ce_quality" not in headers_of(record)
-            made[entity["id"].rsplit(":", 1)[1], model].append(
-                {name: value for name, value in entity.items() if name not in beside}
-            )
+            told = {name: value for name, value in entity.items() if name not in beside}
+            if told or model != "Device":  # a Device that tells nothing of itself is there to be referred to
+                made[entity["id"].rsplit(":", 1)[1], model].append(told)
     return made
 
 

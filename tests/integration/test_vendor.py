@@ -54,11 +54,13 @@ def test_binary_payloads_become_entities(bench: WorkerBench) -> None:
     assert not any(name.endswith((":1", ":2")) for name in of_one_second), "what they say tells them apart"
     assert {headers_of(record)["ce_connector"] for record, _ in weather} == {"acme/th-1@1"}
 
-    [(record, device)] = of(bench, "Device")
+    [(record, device), (_, untold)] = sorted(of(bench, "Device"), key=lambda each: "batteryLevel" not in each[1])
+    assert untold["id"] == f"urn:ngsi-ld:Device:{bench.tenant}:0A1B", "its readings refer to it"
     assert device["id"] == f"urn:ngsi-ld:Device:{bench.tenant}:7"
     assert device["batteryLevel"]["value"] == 0.8
     assert record.key == device["id"].encode()
-    [(_, family)] = of(bench, "DeviceModel")
+    [(_, family), (_, same)] = of(bench, "DeviceModel")
+    assert family["id"] == same["id"], "each of the two connectors tells of it"
     assert device["refDeviceModel"] == {"type": "Relationship", "object": family["id"]}
     for model in ("Device", "DeviceModel"):
         assert bench.client.configs(f"{bench.tenant}.{model}.v1")["cleanup.policy"] == "compact"
