@@ -166,4 +166,4 @@ def shown(value: object, place: Place) -> str:
     if _USER_INFO.search(text):
         text = _USER_INFO.sub("://***@", text)
     text = _cut(text, _LONGEST)
-    return f"`{text.encode('unicode_escape', 'backslashreplace').decode() if not text.isprintable() else text}`"
+    return f"`{printable(text)}`"

@@ -57,7 +57,7 @@ class DeadLetters:
         payload, source = message.payload, message.topic
         if isinstance(payload, Broken):
             source = source.removeprefix(INVALID_TOPIC)
-        topic = _printable(source[:_LONGEST_TOPIC])[:_LONGEST_TOPIC]
+        topic = _escaped(source[:_LONGEST_TOPIC])[:_LONGEST_TOPIC]
         digest = sha256(message.topic.encode() + b"\0" + payload).hexdigest()[:16]
         index = self.names.index(f"{feed}:{message.arrival}:{digest}")
         pairs = [
@@ -74,7 +74,7 @@ class DeadLetters:
             ("ce_sourcetopic", topic.encode()),
             ("ce_stage", stage.encode()),
             ("ce_reason", reason.value.encode()),
-            ("ce_detail", _printable(detail[:_LONGEST_DETAIL]).encode()),
+            ("ce_detail", _escaped(detail[:_LONGEST_DETAIL]).encode()),
         ]
         size = payload.size if isinstance(payload, Cut) else len(payload)
         if self.keep == "hash" and size == len(payload):  # of a payload that was cut there is no hash
@@ -100,8 +100,8 @@ class DeadLetters:
         )
 
 
-def _printable(text: str) -> str:
-    """Escape what would break a log line or is no UTF-8."""
+def _escaped(text: str) -> str:
+    """Escape a text that is not printable as a whole, so that it can be undone: `printable` of the log cannot."""
     if text.isprintable():
         return text
     return text.encode("unicode_escape", "backslashreplace").decode("ascii")

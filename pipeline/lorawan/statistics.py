@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import accumulate
 from time import monotonic
 
 from pipeline.core.delivery import Batch, Stage
@@ -96,9 +97,15 @@ class FrameOutcome(Enum):
 
 
 class Histogram:
-    """A histogram's counts: how many values were at most each bound, each value counted once."""
+    """A histogram's counts: how many values were at most each bound, each value counted once.
 
-    def __init__(self, bounds: Sequence[int]) -> None:
+    Attributes:
+        bounds: The upper bounds of all buckets but the last, which has none.
+        counts: How many values fell into each bucket.
+        total: The sum of all values.
+    """
+
+    def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
@@ -107,8 +114,24 @@ class Histogram:
         """Count values; where there is none, nothing. Equal ones are sorted in at once: radios tell few."""
         for value, times in Counter(values).items():
             if value is not None:
-                self.counts[bisect_left(self.bounds, value)] += times
-                self.total += value * times
+                self.observe(value, times)
+
+    def observe(self, value: float, times: int = 1) -> None:
+        """Count one value, or as many that are equal."""
+        self.counts[bisect_left(self.bounds, value)] += times
+        self.total += value * times
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """Return the buckets as the exposition format wants them: each counts all that is at most its bound."""
+        bounds = [*(str(float(bound)) for bound in self.bounds), "+Inf"]
+        return [(bound, float(count)) for bound, count in zip(bounds, accumulate(self.counts), strict=True)]
+
+    def __add__(self, other: Histogram) -> Histogram:
+        """Return the counts of both, which have the same bounds."""
+        both = Histogram(self.bounds)
+        both.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
+        both.total = self.total + other.total
+        return both
 
 
 class FrameStatistics:

@@ -6,7 +6,6 @@ configuration and closed lists: never a device, a topic of MQTT, or a text of an
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 
@@ -31,7 +30,7 @@ from pipeline.core import logs
 from pipeline.core.clock import Clock
 from pipeline.core.delivery import Fate, Ledger
 from pipeline.core.errors import Reason
-from pipeline.lorawan.statistics import DeviceFrameStatistics, FrameStatistics, RadioStatistics
+from pipeline.lorawan.statistics import DeviceFrameStatistics, FrameStatistics, Histogram, RadioStatistics
 from pipeline.observe import metrics_devices
 from pipeline.observe.health import ConfigStatus
 
@@ -40,38 +39,15 @@ AGE_BUCKETS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0,
 CHUNK_BUCKETS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 
 
-class Buckets:
-    """A histogram's counts; many equal observations are one addition."""
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.total = 0.0
-
-    def observe(self, value: float, n: int = 1) -> None:
-        """Count `value` n times."""
-        self.counts[bisect_left(self.bounds, value)] += n
-        self.total += value * n
-
-    def cumulative(self) -> list[tuple[str, float]]:
-        """Return the buckets as the exposition format wants them: each counts all that is below its bound."""
-        running = 0
-        found: list[tuple[str, float]] = []
-        for bound, count in zip([*map(str, self.bounds), "+Inf"], self.counts, strict=True):
-            running += count
-            found.append((bound, running))
-        return found
-
-
 class TopicMetrics:
     """What happens to the records of one Kafka topic."""
 
     def __init__(self) -> None:
         self.records = 0
         self.size = 0
-        self.latency = Buckets(LATENCY_BUCKETS)
-        self.chunks = Buckets(CHUNK_BUCKETS)
-        self.age = Buckets(AGE_BUCKETS)
+        self.latency = Histogram(LATENCY_BUCKETS)
+        self.chunks = Histogram(CHUNK_BUCKETS)
+        self.age = Histogram(AGE_BUCKETS)
 
 
 class PublishMetrics:

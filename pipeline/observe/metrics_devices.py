@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from pipeline.devices.silence import SilenceCounts
-from pipeline.lorawan.statistics import DeviceFrameStatistics, FrameStatistics, Histogram, RadioStatistics
+from pipeline.lorawan.statistics import DeviceFrameStatistics, FrameStatistics, RadioStatistics
 
 _RSSI = "How strongly gateways heard raw frames, and of what network servers tell a sample."
 _SNR = "Signal to noise at gateways of raw frames, and of what network servers tell a sample."
@@ -41,9 +40,10 @@ def collect_frames(
             outcomes.add_metric([feed, outcome.value], count)
         gateways.add_metric([feed], len(ledger.gateways))
     for feed in dict.fromkeys([*raw, *radio]):
-        heard = [ledgers[feed] for ledgers in (raw, radio) if feed in ledgers]
-        _add(rssi, feed, [each.rssi for each in heard])
-        _add(snr, feed, [each.snr for each in heard])
+        heard = [ledgers[feed] for ledgers in (raw, radio) if feed in ledgers]  # from gateways, and as a server tells
+        for family, counts in ((rssi, [each.rssi for each in heard]), (snr, [each.snr for each in heard])):
+            both = sum(counts[1:], counts[0])
+            family.add_metric([feed], both.cumulative(), both.total)
     yield from (outcomes, rssi, snr, gateways, packets, limited)
     counted = CounterMetricFamily(
         "headrace_device_frames",
@@ -56,14 +56,6 @@ def collect_frames(
     yield counted
     missing = "LoRaWAN frames that devices have counted and nobody has heard; one that comes late is taken off."
     yield GaugeMetricFamily("headrace_device_frames_missing", missing, value=total.missing)
-
-
-def _add(family: HistogramMetricFamily, feed: str, spreads: Sequence[Histogram]) -> None:
-    """Add a feed's sample: what came straight from gateways, and what a server has told, together."""
-    bounds = [*(f"{bound:.1f}" for bound in spreads[0].bounds), "+Inf"]
-    counts = accumulate(map(sum, zip(*(each.counts for each in spreads), strict=True)))
-    buckets = [(bound, float(count)) for bound, count in zip(bounds, counts, strict=True)]
-    family.add_metric([feed], buckets, sum(each.total for each in spreads))
 
 
 class _Group(Protocol):

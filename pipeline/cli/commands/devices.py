@@ -302,7 +302,7 @@ def _silent(loaded: Loaded) -> tuple[object, list[str]]:
         last = _time(each.last) if each.last else "never"
         waited = spell_seconds(_coarse((now - each.since) / 1000))
         what = connector or ("(gateway)" if each.kind == "gateway" else "")
-        rows.append([_printable(each.name), last, waited, every, what, called or ""])
+        rows.append([printable(each.name), last, waited, every, what, called or ""])
         plain.append({**asdict(each), "connector": connector, "called": called})
     return plain, _table(rows)
 
@@ -323,14 +323,10 @@ def _told(called: Mapping[str, str | Mapping[str, str]]) -> str:
     parts: list[str] = []
     for what, told in called.items():
         if isinstance(told, str):
-            parts.append(f"{what} {_printable(told)}")
+            parts.append(f"{what} {printable(told)}")
         else:
-            parts += [f"{_printable(key)}={_printable(value)}" for key, value in told.items()]
+            parts += [f"{printable(key)}={printable(value)}" for key, value in told.items()]
     return ", ".join(parts)
-
-
-def _printable(text: str) -> str:
-    return text if text.isprintable() else repr(text)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -108,7 +108,7 @@ def raw_frames(place: Place, ledger: FrameStatistics | None) -> Iterator[Finding
 
 def _called(names: Names) -> str:
     told = [names.name, names.profile or names.model]
-    texts = [text[:_LONGEST] if text.isprintable() else ascii(text)[:_LONGEST] for text in told if text]
+    texts = [printable(text)[:_LONGEST] for text in told if text]
     return f" ({', '.join(texts)})" if texts else ""
 
 

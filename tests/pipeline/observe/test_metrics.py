@@ -8,8 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline.core.delivery import Fate, Lane, Ledger
 from pipeline.core.errors import Reason
 from pipeline.core.recent import Room
-from pipeline.lorawan.statistics import FrameStatistics
-from pipeline.observe.metrics import LATENCY_BUCKETS, Buckets, Metrics
+from pipeline.lorawan.statistics import FrameStatistics, Histogram
+from pipeline.observe.metrics import LATENCY_BUCKETS, Metrics
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "metrics.catalogue"
 
@@ -187,7 +187,7 @@ def test_the_publishers_gauges_are_read_at_the_scrape() -> None:
 
 
 def test_a_value_on_a_bound_counts_below_it() -> None:
-    buckets = Buckets([1.0, 3.0])
+    buckets = Histogram([1.0, 3.0])
     for value in (1.0, 1.1, 3.0, 3.1):
         buckets.observe(value)
     assert buckets.cumulative() == [("1.0", 1), ("3.0", 3), ("+Inf", 4)]
