@@ -17,6 +17,7 @@ PACKAGES = ("pipeline", "connectors")
 LONGEST_FILE = 600
 SHORTEST_MODULE = 60
 MOST_MODULES = 175
+LONGEST_PHRASE = 80  # characters of a function that may stand twice: a phrase is no helper
 
 SHORT_MODULES = {
     "pipeline/cli/commands/": "one file a command",
@@ -234,6 +235,43 @@ def test_functions_are_short() -> None:
     assert quantiles(lengths.values(), n=10)[8] <= 35
     longest_allowed = {"packets.py:_sound"}  # one loop over bytes, in which each call would cost a fifth
     assert {name for name, length in lengths.items() if length > 45} <= longest_allowed
+
+
+def written(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield what stands in a module: of functions their code without the docstring, of types what they stand for."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            documented = isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
+            code = [ast.unparse(each) for each in (node.body[1:] if documented else node.body)]
+            names = ", ".join(each.arg for each in node.args.args)
+            yield "\n".join([names, *code]), f"{path.relative_to(ROOT)}:{node.name}"
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript):
+            said = ast.unparse(node.value)
+            if said.startswith("Literal["):
+                yield said, f"{path.relative_to(ROOT)}:{ast.unparse(node.targets[0])}"
+
+
+def test_nothing_is_written_twice() -> None:
+    """A helper, or a closed list of words, that two modules need has one home, which both import."""
+    places: dict[str, set[str]] = {}
+    for path in sources("pipeline"):
+        for said, where in written(path):
+            if len(said) > LONGEST_PHRASE or said.startswith("Literal["):
+                places.setdefault(said, set()).add(where)
+    assert [sorted(found) for found in places.values() if len(found) > 1] == []
+
+
+@pytest.mark.parametrize("name", ["Device", "DeviceModel"])
+def test_the_models_of_devices_themselves_are_named_once(name: str) -> None:
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in sources("pipeline")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value == name
+    ]
+    assert found == ["pipeline/core/record.py"]
 
 
 def test_every_test_folder_is_a_package() -> None:

@@ -22,18 +22,13 @@ from pipeline.config.connectors import (
 from pipeline.config.feeds import find
 from pipeline.config.judge_connectors import declared, period
 from pipeline.config.root import AnyConnector, Config
-from pipeline.config.used_connectors import (
-    DEVICE,
-    DEVICE_INTERVAL,
-    DEVICE_MODEL,
-    PayloadSourceConfig,
-    UsedConnectorConfig,
-)
+from pipeline.config.used_connectors import DEVICE_INTERVAL, PayloadSourceConfig, UsedConnectorConfig
 from pipeline.config.values import field_path
 from pipeline.core.clock import CLOCK
 from pipeline.core.delivery import Message
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import Fields, Path
+from pipeline.core.record import DEVICE, DEVICE_MODEL
 from pipeline.devices.registry import CurrentRegistry, Device
 from pipeline.devices.state import FRAMES, LATITUDE, LONGITUDE, SIGNAL, STATE, DeviceStates
 from pipeline.encode.headers import device_key

@@ -16,12 +16,12 @@ from pipeline.config.feeds import MqttFeedConfig as FeedConfig
 from pipeline.config.feeds import SemtechUdpFeedConfig as UdpConfig
 from pipeline.config.kafka import SaslConfig, TlsConfig, read_secret
 from pipeline.config.root import Config
-from pipeline.config.used_connectors import DEVICE, DEVICE_MODEL, UsedConnectorConfig
+from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.core.addresses import Tls, host_port
 from pipeline.core.delivery import Message, Stage
 from pipeline.core.errors import StartError
 from pipeline.core.mqtt_topics import TopicPattern
-from pipeline.core.record import Record
+from pipeline.core.record import DEVICE, DEVICE_MODEL, Record
 from pipeline.devices.registry import CurrentRegistry
 from pipeline.devices.silence import SilencePolicy
 from pipeline.encode.dead_letter import DeadLetters, RefusalEvents, Refusals

@@ -22,12 +22,11 @@ from pipeline.config.judge_inline import judge_attribute
 from pipeline.config.values import field_path
 from pipeline.core.errors import PayloadError
 from pipeline.core.field_path import Steps, spelled
+from pipeline.core.record import DEVICE
 from pipeline.models import MODELS
 from pipeline.models.base import Model
 from pipeline.sdk.connector import Attribute, Connector, Format, Uplink
 
-DEVICE = "Device"
-"""The model of what a connector tells of the device itself."""
 _DEEPEST = 8
 _SHOWN = 40
 _ARRIVAL = 1_795_000_000_000  # when the examples' payloads arrive

@@ -14,9 +14,10 @@ from pipeline.config.connectors import AttributeSourceConfig
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of, sentence, shown
 from pipeline.config.judge_inline import judge_attribute
 from pipeline.config.root import Config
-from pipeline.config.used_connectors import DEVICE, PayloadSourceConfig, UsedConnectorConfig
+from pipeline.config.used_connectors import PayloadSourceConfig, UsedConnectorConfig
 from pipeline.config.values import VENDOR_NAME, field_path
 from pipeline.core.errors import ConfigError
+from pipeline.core.record import DEVICE
 from pipeline.core.times import SCALES
 from pipeline.models import MODELS
 from pipeline.models.base import Model

@@ -11,8 +11,9 @@ from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, mod
 from pipeline.config.connectors import Area, InlineConnectorConfig
 from pipeline.config.feeds import FEED_KINDS, MqttFeedConfig, RouteConfig, SemtechUdpFeedConfig
 from pipeline.config.kafka import KafkaConfig, topic
-from pipeline.config.used_connectors import DEVICE, DEVICE_MODEL, UsedConnectorConfig, connector_kind
+from pipeline.config.used_connectors import UsedConnectorConfig, connector_kind
 from pipeline.config.values import INTERVALS, Duration, FileName, Iri, Listen, Name, Section, Tenant, durations
+from pipeline.core.record import DEVICE, DEVICE_MODEL
 from pipeline.devices.registry import DeviceRegistry
 from pipeline.plugins.registry import ConnectorCatalogue
 

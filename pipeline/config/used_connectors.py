@@ -7,17 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
 
 from pipeline.config.connectors import AttributeSourceConfig, DeviceSourceConfig, Location, Observed, Period
-from pipeline.config.extended import DEVICE, extended
+from pipeline.config.extended import extended
 from pipeline.config.findings import did_you_mean
 from pipeline.config.values import Duration, FieldPath, Section, VendorDevice, durations
+from pipeline.core.record import DEVICE, DEVICE_MODEL
 from pipeline.plugins.registry import ConnectorCatalogue
 from pipeline.sdk.connector import Connector
 
-__all__ = ["DEVICE", "DEVICE_INTERVAL", "DEVICE_MODEL", "PayloadSourceConfig", "UsedConnectorConfig", "connector_kind"]
-
 DEVICE_INTERVAL = 3600.0  # seconds; also of connectors without an entry of their own, and of gateways
-DEVICE_MODEL = "DeviceModel"
-"""The model of what is known of the device's family; a Device refers to it."""
 
 
 class FieldSourceConfig(Section):

@@ -15,7 +15,7 @@ from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.core.delivery import Message
 from pipeline.core.errors import ConfigError, PayloadError, Reason
 from pipeline.core.field_path import Fields
-from pipeline.core.record import Record, decode_headers
+from pipeline.core.record import DEVICE, DEVICE_MODEL, Record, decode_headers
 from pipeline.models import MODELS
 from pipeline.normalise.records import CompiledConnector, MessageRecords, listed
 from pipeline.plugins.registry import ConnectorCatalogue, FoundConnector
@@ -89,8 +89,7 @@ def outcome(fan: CompiledConnector, reading: Fields, payload: bytes) -> MessageR
     return fan.records([reading], Message("bench/device", payload, ARRIVAL), lambda _topic, _fields: "device")
 
 
-DEVICE = "Device"
-_ABOUT = {DEVICE, "DeviceModel"}
+_ABOUT = {DEVICE, DEVICE_MODEL}
 _CLOSE = 1e-9  # relative: values are rounded to twelve digits
 _SHOWN = 300
 

@@ -12,11 +12,13 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from pipeline.core.times import EARLIEST, LATEST
+
+T = TypeVar("T")
 
 Moment = Annotated[int, Field(ge=EARLIEST, le=LATEST)]
 """A time that a file tells, in milliseconds since 1970 UTC; none that no calendar has."""
@@ -114,6 +116,14 @@ def _irregular(mode: int) -> str:
 
 def _size(number: int) -> str:
     return f"{number // 1024**2} MiB" if number >= 1024**2 else f"{number} bytes"
+
+
+def rows(file: Path, form: TypeAdapter[list[T]]) -> list[T]:
+    """Return the rows that a worker has noted in a file of its state folder; none where there is no usable file."""
+    try:
+        return form.validate_json(content(file), strict=True)
+    except (OSError, ValueError):
+        return []
 
 
 def document(file: Path) -> Any:  # noqa: ANN401 - a file holds anything

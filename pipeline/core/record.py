@@ -21,6 +21,11 @@ KEPT: Final = "ce_payloadkept"
 OMITTED: Final = "ce_valueomitted"
 """Header of a dead letter that Kafka refused too, and that was sent again without its value: why."""
 
+DEVICE: Final = "Device"
+"""The type of the entities that are devices themselves: what is known of each, published whole."""
+DEVICE_MODEL: Final = "DeviceModel"
+"""The type of the entities that are families of devices."""
+
 _TABLE_SIZE = 16_384
 _SEVEN_BITS = 0x7F
 _MORE = 0x80

@@ -168,7 +168,8 @@ class Kind:
     connector: str | None = None
 
 
-def _iso(now: int) -> str:
+def iso(now: int) -> str:
+    """Write a time as most devices and servers do."""
     return datetime.fromtimestamp(now / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -193,7 +194,7 @@ def _air_station(device: CityDevice, now: int) -> Reading:
 def _air_box(device: CityDevice, now: int) -> Reading:
     return {
         "id": device.name,
-        "time": _iso(now),
+        "time": iso(now),
         "pos": _place(device),
         "pm": {"p1": device.near(20, 10, 2), "p2": device.near(10, 5, 2)},
         "env": {"temp_f": fahrenheit(device, now)},
@@ -216,7 +217,7 @@ def _weather_mast(device: CityDevice, now: int) -> Reading:
 
 def _noise_meter(device: CityDevice, now: int) -> Reading:
     level = device.near(58, 9)
-    return {"t": _iso(now), **_place(device), "laeq": level, "lamax": round(level + abs(device.near(0, 12)), 1)}
+    return {"t": iso(now), **_place(device), "laeq": level, "lamax": round(level + abs(device.near(0, 12)), 1)}
 
 
 def _room(device: CityDevice, now: int) -> Reading:

@@ -15,6 +15,7 @@ from typing import Final
 from pipeline.build import options as wiring
 from pipeline.config.root import Config
 from pipeline.core.delivery import Fate
+from pipeline.core.record import DEVICE, DEVICE_MODEL
 from pipeline.demo.processes import LOOPBACK, until_true
 from pipeline.publish.consumer import StoredRecord, TopicReader
 from pipeline.publish.options import KafkaOptions
@@ -35,7 +36,7 @@ class DemoTopics:
     def of(cls, config: Config) -> DemoTopics:
         """Return those that the worker writes to."""
         made = wiring.topics(config)
-        about = tuple(made.pop(model) for model in ("Device", "DeviceModel"))
+        about = tuple(made.pop(model) for model in (DEVICE, DEVICE_MODEL))
         return cls(tuple(made.values()), config.device_events_topic, about, config.dead_letter_topic)
 
     @property

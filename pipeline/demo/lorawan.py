@@ -8,7 +8,6 @@ import struct
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import Enum
 from operator import itemgetter
 from pathlib import Path
@@ -21,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 
-from pipeline.demo.devices import COPY, PUBLISHED, CityDevice, ExpectedOutcome, Spoken
+from pipeline.demo.devices import COPY, PUBLISHED, CityDevice, ExpectedOutcome, Spoken, iso
 from pipeline.devices.registry import Key, Session
 
 _MIC = 4
@@ -261,7 +260,7 @@ class ChirpStack:
 def _json(node: CityNode, now: int, said: dict[str, Any]) -> bytes:
     info = {"applicationId": _APPLICATION, "applicationName": "city", "deviceName": node.device.name}
     info |= {"deviceProfileName": node.device.kind.name, "devEui": node.dev_eui}
-    message = {"deduplicationId": _APPLICATION, "time": _iso(now), "deviceInfo": info, **said}
+    message = {"deduplicationId": _APPLICATION, "time": iso(now), "deviceInfo": info, **said}
     if "data" in said:
         lora = {"lora": {"bandwidth": 125_000, "spreadingFactor": 7, "codeRate": "CR_4_5"}}
         message |= {"txInfo": {"frequency": 868_100_000, "modulation": lora}}
@@ -300,7 +299,7 @@ class TheThingsStack:
             now += _TWO_HOURS
         topic = f"v3/city@ghent/devices/{node.device.name}"
         if node.turn == 0:
-            joined = {"join_accept": {"session_key_id": "AXA50tHUGUucuzS/bCGMNw==", "received_at": _iso(now)}}
+            joined = {"join_accept": {"session_key_id": "AXA50tHUGUucuzS/bCGMNw==", "received_at": iso(now)}}
             yield Spoken(f"{topic}/join", _things(node, now, joined), PUBLISHED)
         uplink = {
             "f_port": node.device.kind.port,
@@ -311,7 +310,7 @@ class TheThingsStack:
                 "data_rate": {"lora": {"bandwidth": 125_000, "spreading_factor": 7}},
                 "frequency": "868100000",
             },
-            "received_at": _iso(now),
+            "received_at": iso(now),
         }
         yield Spoken(f"{topic}/up", _things(node, now, {"uplink_message": uplink}), outcome)
 
@@ -323,11 +322,7 @@ def _things(node: CityNode, now: int, said: dict[str, Any]) -> bytes:
         "dev_eui": node.dev_eui.upper(),
         "dev_addr": node.session.dev_addr.upper(),
     }
-    return orjson.dumps({"end_device_ids": ids, "received_at": _iso(now), **said})
-
-
-def _iso(now: int) -> str:
-    return datetime.fromtimestamp(now / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return orjson.dumps({"end_device_ids": ids, "received_at": iso(now), **said})
 
 
 _OWNER_ONLY: Final = 0o600

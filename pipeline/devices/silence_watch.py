@@ -24,7 +24,7 @@ from pydantic import TypeAdapter
 from pipeline.core import times
 from pipeline.core.clock import CLOCK
 from pipeline.core.delivery import Batch, Lane, Message, Stage
-from pipeline.core.files import content, replace
+from pipeline.core.files import content, replace, rows
 from pipeline.core.logs import Log
 from pipeline.core.record import Record
 from pipeline.core.threads import run_detached
@@ -299,10 +299,7 @@ def unreadable(folder: Path) -> str:
 
 def read(folder: Path) -> list[SilentDevice]:
     """Return what a worker has noted in its state folder, those of late first; nothing without a usable file."""
-    try:
-        return _ROWS.validate_json(content(folder / _FILE), strict=True)
-    except (OSError, ValueError):
-        return []
+    return rows(folder / _FILE, _ROWS)
 
 
 def _first(keys: list[str]) -> list[str]:

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, TypeAdapter
 
-from pipeline.core.files import Moment, content, replace
+from pipeline.core.files import Moment, replace, rows
 from pipeline.core.logs import Log
 from pipeline.core.threads import run_detached
 from pipeline.devices.registry import DeviceRegistry
@@ -148,10 +148,7 @@ class UnknownDevices:
 
 def read(folder: Path) -> list[UnknownDevice]:
     """Return what a worker has noted in its state folder, those of late last; nothing where there is no usable file."""
-    try:
-        return _ROWS.validate_json(content(folder / _FILE), strict=True)
-    except (OSError, ValueError):
-        return []
+    return rows(folder / _FILE, _ROWS)
 
 
 def _called(names: Names) -> dict[str, Any]:

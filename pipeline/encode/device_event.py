@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.core import times
 from pipeline.core.delivery import Message
-from pipeline.core.record import Destination, Record, encode_headers
+from pipeline.core.record import DEVICE, Destination, Record, encode_headers
 from pipeline.encode import headers as cloudevents
 from pipeline.encode.headers import entity_id
 
@@ -32,7 +32,7 @@ class About:
     @property
     def subject(self) -> str:
         """The id of the Device entity."""
-        return entity_id("Device", self.tenant, self.key)
+        return entity_id(DEVICE, self.tenant, self.key)
 
 
 def event_record(about: About, value: bytes, discriminator: str, message: Message, *, arrived: bool = False) -> Record:

@@ -16,7 +16,7 @@ from pipeline.core import times
 from pipeline.core.budgets import Allowance
 from pipeline.core.delivery import Batch, Fate, Message, Stage
 from pipeline.core.errors import PayloadError
-from pipeline.core.record import Record
+from pipeline.core.record import DEVICE, Record
 from pipeline.devices.registry import CurrentRegistry
 from pipeline.devices.state import LATITUDE, LONGITUDE, DeviceStates, plain
 from pipeline.encode.dead_letter import Refusals
@@ -28,7 +28,6 @@ from pipeline.normalise.records import CompiledConnector, MessageRecords, Record
 from pipeline.sdk.dialect import Event
 from pipeline.sdk.uplink import Names, Uplink
 
-_DEVICE = "Device"
 _OWN_WORDS = {"gateway_stats", "gateway_ack"}  # a gateway's own; its state is its server's word
 _GATEWAY_AN_HOUR = 360  # a packet forwarder tells of itself each 30 s as it is delivered, each 10 s at its fastest
 
@@ -151,7 +150,7 @@ class DeviceEvents(Stage[Told]):
         who = event.device or event.gateway
         registered = None if event.device is None else self._directory.find(event.device)
         key = quote(who or message.topic, safe="") if registered is None else quote(registered.key, safe="")
-        subject = entity_id(_DEVICE, self._tenant, key)
+        subject = entity_id(DEVICE, self._tenant, key)
         observed = message.arrival if event.time is None else event.time
         value = orjson.dumps(_value(event, subject, observed))
         about = About(self._tenant, self._topic, self._refusals.feed, event.kind, key, observed, event.verified)

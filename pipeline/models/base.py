@@ -95,6 +95,11 @@ class ModelAttribute(BaseModel):
         return self
 
 
+def text_attribute(name: str, what: str, *choices: str, measured: bool = True) -> ModelAttribute:
+    """Return an attribute that is a text: one of the choices, if there are any."""
+    return ModelAttribute(name=name, kind="text", description=what, choices=choices, measured=measured)
+
+
 class Model(BaseModel):
     """One common data model.
 

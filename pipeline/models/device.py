@@ -20,16 +20,11 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.models.base import Bounds, Model, ModelAttribute, between
+from pipeline.core import record
+from pipeline.models.base import Bounds, Model, ModelAttribute, between, text_attribute
 from pipeline.models.context import DEVICE_SUBJECT, context_urls, schema_url
 from pipeline.models.context import DEVICE_SUBJECT as SUBJECT
 from pipeline.models.units import UNITS, resolve
-
-_DEVICE = "Device"
-
-
-def _text(name: str, what: str, *choices: str) -> ModelAttribute:
-    return ModelAttribute(name=name, kind="text", description=what, choices=choices)
 
 
 def _metres(name: str, what: str) -> ModelAttribute:
@@ -38,11 +33,11 @@ def _metres(name: str, what: str) -> ModelAttribute:
 
 
 DEVICE = Model(
-    name=_DEVICE,
+    name=record.DEVICE,
     subject=SUBJECT,
     version="0.0.9",
     context=context_urls(SUBJECT),
-    schema_url=schema_url(SUBJECT, _DEVICE),
+    schema_url=schema_url(SUBJECT, record.DEVICE),
     time=("dateLastValueReported",),
     device=None,
     relations=("refDeviceModel",),
@@ -64,17 +59,17 @@ DEVICE = Model(
             allowed=Bounds(),
             plausible={"DBM": between(-200, 30)},
         ),
-        _text("deviceState", "State of the device, in its vendor's words."),
-        _text("hardwareVersion", "Version of the hardware."),
-        _text("softwareVersion", "Version of the software."),
-        _text("firmwareVersion", "Version of the firmware."),
-        _text("osVersion", "Version of the operating system."),
-        _text("serialNumber", "Serial number that the manufacturer gave."),
-        _text("provider", "Who provides the device."),
-        _text("mcc", "Mobile country code."),
-        _text("mnc", "Mobile network code."),
-        _text("direction", "Which way the device looks.", "Inlet", "Outlet", "Entry", "Exit"),
-        _text("relativePosition", "Where the device is, in coordinates of its own surroundings."),
+        text_attribute("deviceState", "State of the device, in its vendor's words."),
+        text_attribute("hardwareVersion", "Version of the hardware."),
+        text_attribute("softwareVersion", "Version of the software."),
+        text_attribute("firmwareVersion", "Version of the firmware."),
+        text_attribute("osVersion", "Version of the operating system."),
+        text_attribute("serialNumber", "Serial number that the manufacturer gave."),
+        text_attribute("provider", "Who provides the device."),
+        text_attribute("mcc", "Mobile country code."),
+        text_attribute("mnc", "Mobile network code."),
+        text_attribute("direction", "Which way the device looks.", "Inlet", "Outlet", "Entry", "Exit"),
+        text_attribute("relativePosition", "Where the device is, in coordinates of its own surroundings."),
         _metres("distance", "Where the device is, as a distance from a starting point."),
         _metres("depth", "Where the device is, as a depth below a starting point."),
         ModelAttribute(name="dstAware", kind="boolean", description="Whether its clock follows daylight saving time."),
@@ -155,14 +150,12 @@ def controlled_properties(
     return tuple(sorted(told))
 
 
-_DEVICE_MODEL = "DeviceModel"
-
 DEVICE_MODEL = Model(
-    name=_DEVICE_MODEL,
+    name=record.DEVICE_MODEL,
     subject=SUBJECT,
     version="0.0.3",
     context=context_urls(SUBJECT),
-    schema_url=schema_url(SUBJECT, _DEVICE_MODEL),
+    schema_url=schema_url(SUBJECT, record.DEVICE_MODEL),
     time=(),
     device=None,
     location_required=False,

@@ -20,7 +20,7 @@ relations to other entities.
 
 from __future__ import annotations
 
-from pipeline.models.base import Bounds, Model, ModelAttribute, between
+from pipeline.models.base import Bounds, Model, ModelAttribute, between, text_attribute
 from pipeline.models.context import ENVIRONMENT, context_urls, schema_url
 
 _AIR = "AirQualityObserved"
@@ -227,10 +227,6 @@ def _level(name: str, what: str) -> ModelAttribute:
     return ModelAttribute(name=name, kind="number", description=what, units=("2N",), plausible={"2N": between(10, 160)})
 
 
-def _text(name: str, what: str, *choices: str) -> ModelAttribute:
-    return ModelAttribute(name=name, kind="text", description=what, choices=choices, measured=False)
-
-
 NOISE_LEVEL_OBSERVED = Model(
     name=_NOISE,
     subject=ENVIRONMENT,
@@ -245,9 +241,9 @@ NOISE_LEVEL_OBSERVED = Model(
         _level("LAmax", "Highest level of the period, A-weighted."),
         _level("LAS", "Level with slow time weighting, A-weighted."),
         _level("LAeq_d", "Equivalent level of the day, A-weighted."),
-        _text("sonometerClass", "Class of the sound level meter.", "0", "1", "2"),
-        _text("obstacles", "What stands between the sensor and the sources of noise."),
-        _text("heightAverage", "Height of the sensor in metres, as a text."),
-        _text("distanceAverage", "Distance of the sources of noise in metres, as a text."),
+        text_attribute("sonometerClass", "Class of the sound level meter.", "0", "1", "2", measured=False),
+        text_attribute("obstacles", "What stands between the sensor and the sources of noise.", measured=False),
+        text_attribute("heightAverage", "Height of the sensor in metres, as a text.", measured=False),
+        text_attribute("distanceAverage", "Distance of the sources of noise in metres, as a text.", measured=False),
     ),
 )

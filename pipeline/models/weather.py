@@ -11,7 +11,7 @@ Left out: airTemperatureTSA (an object), the relations to other entities, and wh
 
 from __future__ import annotations
 
-from pipeline.models.base import Bounds, Model, ModelAttribute, between
+from pipeline.models.base import Bounds, Model, ModelAttribute, between, text_attribute
 from pipeline.models.context import WEATHER, context_urls, schema_url
 
 _NAME = "WeatherObserved"
@@ -37,19 +37,15 @@ def _fraction(name: str, what: str, allowed: Bounds) -> ModelAttribute:
     )
 
 
-def _text(name: str, what: str, *choices: str) -> ModelAttribute:
-    return ModelAttribute(name=name, kind="text", description=what, choices=choices)
-
-
 _AIR = (
     _measured("temperature", "CEL", between(-90, 60), "Temperature of the air.", _ANY),
     _measured("feelsLikeTemperature", "CEL", between(-100, 90), "Temperature as a person feels it.", _ANY),
     _measured("dewPoint", "CEL", between(-100, 40), "Temperature at which dew forms.", _ANY),
     _fraction("relativeHumidity", "Relative humidity of the air, a fraction from 0 to 1.", between(0, 1)),
     _measured("atmosphericPressure", "A97", between(500, 1100), "Atmospheric pressure at the station."),
-    _text("pressureTendency", "Whether the pressure falls or rises.", "falling", "raising", "steady"),
+    text_attribute("pressureTendency", "Whether the pressure falls or rises.", "falling", "raising", "steady"),
     _measured("visibility", "MTR", between(0, 100_000), "How far one sees."),
-    _text("weatherType", "The weather in words."),
+    text_attribute("weatherType", "The weather in words."),
 )
 
 _WIND_AND_WATER = (
@@ -81,8 +77,8 @@ _LIGHT = (
 _AIR_QUALITY_AND_FORECAST = (
     _measured("airQualityIndex", "", between(0, 1000), "Air quality index, by the rules of whoever computes it.", _ANY),
     _measured("airQualityIndexForecast", "", between(0, 1000), "Forecast air quality index.", _ANY),
-    _text("aqiMajorPollutant", "Which pollutant decides the air quality index."),
-    _text("aqiMajorPollutantForecast", "Which pollutant will decide the air quality index."),
+    text_attribute("aqiMajorPollutant", "Which pollutant decides the air quality index."),
+    text_attribute("aqiMajorPollutantForecast", "Which pollutant will decide the air quality index."),
     _measured("airTemperatureForecast", "CEL", between(-90, 60), "Forecast temperature of the air.", _ANY),
     _measured("precipitationForecast", "MMT", between(0, 500), "Forecast rain.", _ANY),
     _fraction("relativeHumidityForecast", "Forecast relative humidity, a fraction from 0 to 1.", _ANY),

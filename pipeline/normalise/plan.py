@@ -18,7 +18,7 @@ from pipeline.core.delivery import Message
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import Fields, Path, lack, lacking, told
 from pipeline.core.recent import MOST_NAMES, Recent, Room
-from pipeline.core.record import Record, header, varint
+from pipeline.core.record import DEVICE, Record, header, varint
 from pipeline.devices.registry import Device
 from pipeline.devices.silence import UNSEEN, LastSeen
 from pipeline.encode import headers as cloudevents
@@ -164,7 +164,7 @@ class Plan:
         """Return the relation to the Device entity where that is published; elsewhere it would lead nowhere."""
         if not self._presented or self.model.device is None:
             return ""
-        return related({self.model.device: entity_id("Device", self.tenant, key)})
+        return related({self.model.device: entity_id(DEVICE, self.tenant, key)})
 
     def _constants(self, device: Device | None) -> str:
         """Return what the registry says of a device, but not of what it measures itself."""

@@ -15,6 +15,7 @@ from pipeline.config import connector_folders, extended
 from pipeline.config.findings import did_you_mean
 from pipeline.core.errors import ConfigError, StartError
 from pipeline.core.logs import printable
+from pipeline.core.record import DEVICE
 from pipeline.plugins.registry import BrokenConnector, ConnectorCatalogue, FoundConnector, OwnFormat
 from pipeline.sdk.connector import Connector, Observation
 
@@ -227,7 +228,7 @@ def _models(connector: Connector) -> list[str]:
 
 
 def _device(connector: Connector) -> list[Observation]:
-    return [Observation("Device", connector.device)] if connector.device else []
+    return [Observation(DEVICE, connector.device)] if connector.device else []
 
 
 def _time(connector: Connector) -> str:

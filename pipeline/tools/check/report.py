@@ -21,9 +21,10 @@ from pipeline.config.feeds import (
 from pipeline.config.findings import Finding, Place
 from pipeline.config.root import AnyConnector, Config
 from pipeline.config.rules import raw
-from pipeline.config.used_connectors import DEVICE, UsedConnectorConfig
+from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.config.values import Section, spell_seconds
 from pipeline.core.files import HANDMADE, content_and_mode
+from pipeline.core.record import DEVICE
 from pipeline.models import MODELS
 from pipeline.models.base import ModelAttribute
 from pipeline.models.units import Conversion

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from pipeline.build import options as wiring
 from pipeline.config.findings import Place
 from pipeline.config.root import Config
-from pipeline.config.used_connectors import DEVICE, DEVICE_MODEL
 from pipeline.config.values import spell_seconds
 from pipeline.core.clock import TOLERATED as CORRECTED
+from pipeline.core.record import DEVICE, DEVICE_MODEL
 from pipeline.publish.accumulator import MAX_VALUE
 from pipeline.publish.options import BY_KAFKA, STAMPED
 from pipeline.publish.survey import ClockFacts, ClusterFacts, TopicFacts

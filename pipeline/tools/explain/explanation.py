@@ -10,12 +10,11 @@ from typing import Any
 
 from pipeline.build import options as wiring
 from pipeline.config.root import Config
-from pipeline.config.used_connectors import DEVICE_MODEL
 from pipeline.core import event_loop, times
 from pipeline.core.delivery import Batch, Delivery, Fate, Message, Stage
 from pipeline.core.errors import Reason
 from pipeline.core.field_path import Fields
-from pipeline.core.record import Record, decode_headers
+from pipeline.core.record import DEVICE_MODEL, Record, decode_headers
 from pipeline.encode import headers as cloudevents
 from pipeline.encode.dead_letter import DeadLetters
 from pipeline.normalise.plan import Plan

@@ -13,12 +13,11 @@ from typing import Any
 
 from pipeline.build import options as wiring
 from pipeline.config.root import Config
-from pipeline.config.used_connectors import DEVICE, DEVICE_MODEL
 from pipeline.core import times
 from pipeline.core.budgets import LEAVE_SECONDS
 from pipeline.core.delivery import INVALID_TOPIC, Batch, Delivery, Fate, Message, Stage
 from pipeline.core.errors import Reason
-from pipeline.core.record import KEPT, Record, decode_headers
+from pipeline.core.record import DEVICE, DEVICE_MODEL, KEPT, Record, decode_headers
 from pipeline.encode.dead_letter import TYPE, DeadLetters
 from pipeline.publish import Publisher
 from pipeline.publish.consumer import StoredRecord, TopicReader

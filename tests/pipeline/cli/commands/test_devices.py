@@ -71,7 +71,7 @@ def test_unknown_devices_are_listed_until_the_registry_knows_them(
     out = capsys.readouterr().out.splitlines()
     assert out[:2] == [
         "device            uplinks  last seen             the server calls it",
-        f"{EUI}  2        2026-01-21 12:53:21Z  name 'Hall\\x1b[2J', site=hall",
+        f"{EUI}  2        2026-01-21 12:53:21Z  name Hall\\x1b[2J, site=hall",
     ]
     assert f'dev_eui: "{EUI}"' in out[4]
     assert "\x1b" not in "".join(out)
@@ -110,9 +110,9 @@ def test_silent_devices_are_listed(city: Path, capsys: pytest.CaptureFixture[str
         for later in (0, 1000)
     )
     assert capsys.readouterr().out.splitlines() == [
-        "silent         last seen             for  expected every  connector  name",
-        f"'gate\\x1b[2J'  {first}  4h   1h (assumed)    (gateway)",
-        f"th-17          {second}  4h   90s             th         Hall, third floor",
+        "silent       last seen             for  expected every  connector  name",
+        f"gate\\x1b[2J  {first}  4h   1h (assumed)    (gateway)",
+        f"th-17        {second}  4h   90s             th         Hall, third floor",
     ]
     assert main(["devices", "silent", str(city), "--format", "json"]) == 0
     _, told = json.loads(capsys.readouterr().out)
