@@ -25,7 +25,8 @@ __all__ = ["check_connector", "located"]
 def check_connector(connector: Connector, *, level: str = "checked") -> Proof:
     """Prove a connector, and return what was proved.
 
-    level: what it must reach at least: draft, checked or field.
+    Args:
+        level: What it must reach at least: draft, checked or field.
 
     Raises:
         AssertionError: it does not; the text lists every fault with file and line, expected and got.

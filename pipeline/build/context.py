@@ -57,10 +57,19 @@ class DeviceWatch(Protocol):
     """Whoever takes note of devices and gateways that speak."""
 
     def find(self, key: str, called: tuple[str, ...]) -> LastSeen:
-        """Return where it is noted that a device speaks. key: as in entity ids. called: its connector and model."""
+        """Return where it is noted that a device speaks.
+
+        Args:
+            key: As in entity ids.
+            called: Its connector and model.
+        """
 
     def gateway(self, name: str, arrival: int) -> None:
-        """Take note that a gateway told of itself. arrival: milliseconds since 1970 UTC."""
+        """Take note that a gateway told of itself.
+
+        Args:
+            arrival: Milliseconds since 1970 UTC.
+        """
 
 
 class NoDeviceWatch:
@@ -75,15 +84,21 @@ class NoDeviceWatch:
 
 
 class WorkerContext:
-    """One for each worker. store: None for a run that shall leave no trace. strangers: who notes unknown devices.
+    """One for each worker.
 
-    raw: what is counted of the frames of each feed that brings any. radio: how well a sample of uplinks was heard, of
-    each feed on which a network server speaks. frames: what the counters of all devices tell.
-    watch: who notes that devices and gateways speak; to be set before any feed's stages are made.
-    rooms: for what is looked up by name.
-    costs: seconds of processor time by connector. slow: messages of each that took too long.
-    names: those that were made of an arrival lately. joins: how often devices are told to have asked to join, and
-    gateway_events: gateways to have spoken of themselves, where nothing proves that it was them.
+    Attributes:
+        store: None for a run that shall leave no trace.
+        strangers: Who notes unknown devices.
+        raw: What is counted of the frames of each feed that brings any.
+        radio: How well a sample of uplinks was heard, of each feed on which a network server speaks.
+        frames: What the counters of all devices tell.
+        watch: Who notes that devices and gateways speak; to be set before any feed's stages are made.
+        rooms: For what is looked up by name.
+        costs: Seconds of processor time by connector.
+        slow: Messages of each that took too long.
+        names: Those that were made of an arrival lately.
+        joins: How often devices are told to have asked to join, and gateway_events: gateways to have spoken of
+            themselves, where nothing proves that it was them.
     """
 
     def __init__(

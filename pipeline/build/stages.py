@@ -45,7 +45,8 @@ def unwrap(
 ) -> Unwrap:
     """Return the first stage of the feed, with all behind it up to the publisher.
 
-    watch: stands before the stages of uplinks, frames and events.
+    Args:
+        watch: Stands before the stages of uplinks, frames and events.
     """
     identify = Identify(
         shared.directory,

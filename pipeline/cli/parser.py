@@ -17,7 +17,12 @@ _EXAMPLES = "examples:\n"
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument or option. names: `--key`, or empty for an argument. value: its placeholder; empty for a switch."""
+    """One argument or option.
+
+    Attributes:
+        names: `--key`, or empty for an argument.
+        value: Its placeholder; empty for a switch.
+    """
 
     names: tuple[str, ...]
     value: str
@@ -36,7 +41,12 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command. path: its words behind `headrace`. epilog: examples, notes, exit codes."""
+    """One command.
+
+    Attributes:
+        path: Its words behind `headrace`.
+        epilog: Examples, notes, exit codes.
+    """
 
     path: tuple[str, ...]
     description: str

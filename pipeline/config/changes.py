@@ -18,7 +18,12 @@ _FIXED = ("tenant", "kafka", "state_dir")
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Names of feeds. reconnected: their connection is another; rewired: only what becomes of their messages is."""
+    """Names of feeds.
+
+    Attributes:
+        reconnected: Their connection is another.
+        rewired: Only what becomes of their messages is.
+    """
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()

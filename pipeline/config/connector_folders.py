@@ -101,7 +101,8 @@ class FolderConnectorConfig(Section):
 def folder(place: Path, own: ConnectorCatalogue | None = None) -> Iterator[FoundConnector | BrokenConnector]:
     """Yield the connectors of every `connector.yaml` in a folder and below it; a file stands for itself.
 
-    own: has the formats of the operator's own.
+    Args:
+        own: Has the formats of the operator's own.
     """
     for file in [place] if place.is_file() else sorted(place.rglob(FILE)):
         if file.name == FILE and file.is_file():
@@ -228,7 +229,11 @@ def _python(path: Path) -> Iterator[FoundConnector | BrokenConnector | OwnFormat
 
 
 def _marked(every: Iterable[Declared], more: str = "") -> Iterator[Declared]:
-    """Give each the digest of its file. more: of what it rests on besides."""
+    """Give each the digest of its file.
+
+    Args:
+        more: Of what it rests on besides.
+    """
     for each in every:
         if isinstance(each, BrokenConnector):
             yield each

@@ -191,10 +191,13 @@ _KINDS: dict[Kind, tuple[type, ...]] = {"number": (int, float), "integer": (int,
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One connector, perhaps with another model than its own. faults: what is wrong with it, at `connector` or `model`.
+    """One connector, perhaps with another model than its own.
 
-    models: of the entities that it makes. placed: whether it has a location of its own. lacks: required attributes that
-    the payload does not bring, each with its model.
+    Attributes:
+        faults: What is wrong with it, at `connector` or `model`.
+        models: Of the entities that it makes.
+        placed: Whether it has a location of its own.
+        lacks: Required attributes that the payload does not bring, each with its model.
     """
 
     connector: str | None = None
@@ -225,7 +228,8 @@ class _Declared:
 class Uses:
     """The connectors that devices may name: those of the configuration, and every vendor's.
 
-    unread: names under `connectors` that could not be read, which the configuration's own findings explain.
+    Attributes:
+        unread: Names under `connectors` that could not be read, which the configuration's own findings explain.
     """
 
     def __init__(

@@ -46,7 +46,12 @@ class _OtherError(Exception):
 
 
 class _Device:
-    """The device under way. at, line: where it begins."""
+    """The device under way.
+
+    Args:
+        at: Where it begins.
+        line: Where it begins.
+    """
 
     __slots__ = ("_json", "_word", "at", "line", "lines", "values")
 
@@ -99,7 +104,9 @@ def _mapping(text: str, read: Word) -> dict[str, Any]:
 def plain(text: str, word: Word, json: Word) -> Generator[Line, None, tuple[int, int]]:
     """Yield each device; return where the parser is to go on, and how many lines stand before.
 
-    word, json: read words, those of constant attributes as JSON.
+    Args:
+        word: Read words, those of constant attributes as JSON.
+        json: Read words, those of constant attributes as JSON.
     """
     device: _Device | None = None
     at = line = 0
@@ -151,7 +158,11 @@ _HEX = re.compile(r"[0-9A-Fa-f]{24,}")
 
 @dataclass(slots=True)
 class Row:
-    """One device as it stands in the file: texts, lists and mappings by key. lines: where each key stands, if known."""
+    """One device as it stands in the file: texts, lists and mappings by key.
+
+    Attributes:
+        lines: Where each key stands, if known.
+    """
 
     line: int
     values: dict[str, Any]

@@ -36,7 +36,12 @@ def is_csv(path: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RegistryText:
-    """The text of a registry's file. name: of the file, for a person. text: without a byte order mark."""
+    """The text of a registry's file.
+
+    Attributes:
+        name: Of the file, for a person.
+        text: Without a byte order mark.
+    """
 
     name: str
     text: str = ""
@@ -126,7 +131,8 @@ def rows_of(is_csv: bool, text: str) -> Iterator[Row]:  # noqa: FBT001 - as the 
 def of(path: str | None) -> RegistryText:
     """Return the text of a registry's file as it is now; of one that cannot be read, as of a new one.
 
-    path: as the configuration names it; None: no registry, for which YAML is shown.
+    Args:
+        path: As the configuration names it; None: no registry, for which YAML is shown.
     """
     if path is None:
         return RegistryText("devices.yaml")

@@ -213,9 +213,11 @@ _NOTHING: dict[str, Any] = {}  # shared by 100,000 devices; never written to
 class DevicesFile:
     """One file, judged.
 
-    devices: all, if there are no errors; else none. findings: with lines and the file's name, of each kind the first
-    200, and then how many more there are. supplies: by connector, what any of its devices supplies: `location`, and
-    constant attributes. models: of the connectors that devices name.
+    Attributes:
+        devices: All, if there are no errors; else none.
+        findings: With lines and the file's name, of each kind the first 200, and then how many more there are.
+        supplies: By connector, what any of its devices supplies: `location`, and constant attributes.
+        models: Of the connectors that devices name.
     """
 
     devices: DeviceRegistry = field(default_factory=DeviceRegistry)

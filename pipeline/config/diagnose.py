@@ -109,7 +109,12 @@ def place_of(error: ErrorDetails) -> Place:
 
 
 class Sentences:
-    """Makes findings of pydantic's errors. shape: what the file is held against; document: the file."""
+    """Makes findings of pydantic's errors.
+
+    Args:
+        shape: What the file is held against.
+        document: The file.
+    """
 
     def __init__(self, shape: type[Section], document: Document) -> None:
         self._shape = shape
@@ -218,8 +223,10 @@ Shape = TypeVar("Shape", bound=Section)
 class Draft:
     """The file's content under repair.
 
-    value: the content, without what was found wrong. settled: places that need no further finding. findings: in the
-    order they were found.
+    Attributes:
+        value: The content, without what was found wrong.
+        settled: Places that need no further finding.
+        findings: In the order they were found.
     """
 
     def __init__(self, shape: type[Section], document: Document) -> None:

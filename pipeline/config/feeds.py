@@ -54,7 +54,11 @@ def _json(payload: bytes, received_at: int) -> Fields:  # noqa: ARG001 - all par
 
 
 def find(name: str, registry: ConnectorCatalogue) -> Format:
-    """Return the format of that name. registry: has those of the operator's own."""
+    """Return the format of that name.
+
+    Args:
+        registry: Has those of the operator's own.
+    """
     own = registry.formats.get(name)
     return formats()[name] if own is None else own.format
 

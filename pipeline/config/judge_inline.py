@@ -31,7 +31,8 @@ def judge_inline(
 ) -> Iterator[Finding]:
     """Yield everything that is wrong with a connector: its model, attributes, units, time and location.
 
-    supplied: what devices of the registry supply that have this connector: `location`, or attributes.
+    Args:
+        supplied: What devices of the registry supply that have this connector: `location`, or attributes.
     """
     place: Place = ("connectors", name)
     model = models.get(config.model)

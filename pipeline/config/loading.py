@@ -71,9 +71,12 @@ class _Partial(Config):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration that can be used. warnings: what works, but most likely not as meant; in order of lines.
+    """A configuration that can be used.
 
-    devices: the device registry, empty without one. connectors: every device connector that was found.
+    Attributes:
+        warnings: What works, but most likely not as meant; in order of lines.
+        devices: The device registry, empty without one.
+        connectors: Every device connector that was found.
     """
 
     file: str
@@ -111,9 +114,10 @@ def read(
 ) -> Loaded:
     """Return the configuration in the file, with warnings. Relative files in it are taken from its folder.
 
-    devices: a device registry in place of the one that the file names.
-
     Raises ConfigError; its text lists everything that is wrong.
+
+    Args:
+        devices: A device registry in place of the one that the file names.
     """
     return parse(_text(File(path)), str(path), environment, devices)
 
@@ -197,7 +201,11 @@ def _judged(draft: Draft, folder: str, registry: ConnectorCatalogue) -> tuple[Co
 
 
 def _devices(config: Config, registry: ConnectorCatalogue, names: frozenset[str]) -> DevicesFile:
-    """Read the device registry; names: every connector that the file names, also those that could not be read."""
+    """Read the device registry.
+
+    Args:
+        names: Every connector that the file names, also those that could not be read.
+    """
     if config.devices is None:
         return DevicesFile()
     try:

@@ -77,7 +77,11 @@ def spell_size(value: int) -> str:
 
 
 class Broker(NamedTuple):
-    """Where an MQTT broker listens. path: of a websocket; else empty."""
+    """Where an MQTT broker listens.
+
+    Attributes:
+        path: Of a websocket; else empty.
+    """
 
     scheme: str
     host: str

@@ -17,7 +17,11 @@ _SHOWN = 60
 
 @dataclass(slots=True)
 class FormatProof:
-    """The result. tried: payloads."""
+    """The result.
+
+    Attributes:
+        tried: payloads.
+    """
 
     found: OwnFormat
     faults: list[ExampleFault] = field(default_factory=list)

@@ -19,7 +19,14 @@ field: an example says in `source` where what a device sends was published or ca
 
 @dataclass(slots=True)
 class Proof:
-    """The result. examples_fail, others_fail: what is wrong; missing: what the next level asks for; tried: payloads."""
+    """The result.
+
+    Attributes:
+        examples_fail: What is wrong.
+        others_fail: What is wrong.
+        missing: What the next level asks for.
+        tried: payloads.
+    """
 
     found: FoundConnector
     examples_fail: list[ExampleFault] = field(default_factory=list)

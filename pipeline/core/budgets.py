@@ -18,7 +18,11 @@ _SMALLEST = 256
 
 
 class Slice:
-    """The size of the next slice, learned from those before: bytes, or whatever else is counted. clock: seconds."""
+    """The size of the next slice, learned from those before: bytes, or whatever else is counted.
+
+    Args:
+        clock: seconds.
+    """
 
     def __init__(
         self, largest: int = LARGEST, smallest: int = _SMALLEST, clock: Callable[[], float] = perf_counter

@@ -25,7 +25,12 @@ _FIX: Final = "Set it (`timedatectl set-ntp true`), or Kafka's, if that one is w
 
 
 class Clock:
-    """Milliseconds since 1970 UTC. wall: this machine's clock, in seconds. steady: the monotonic one."""
+    """Milliseconds since 1970 UTC.
+
+    Args:
+        wall: This machine's clock, in seconds.
+        steady: The monotonic one.
+    """
 
     def __init__(self, wall: Callable[[], float] = time, steady: Callable[[], float] = monotonic) -> None:
         self._wall = wall

@@ -25,11 +25,13 @@ INVALID_TOPIC: Final = "\ufffd"
 class Message(NamedTuple):
     """One message of a feed.
 
-    topic: the MQTT topic, or what the feed has instead. payload: the bytes as they came; a `Cut` is never decoded.
-    arrival: when it was read, in milliseconds since 1970 UTC; also the Kafka timestamp, where Kafka does not
-    stamp records itself.
-    retained: the broker kept it (MQTT 3.1.1 section 3.3.1.3): an old value sent anew.
-    traceparent: the W3C trace context that came with it (an MQTT 5 user property), or None.
+    Attributes:
+        topic: The MQTT topic, or what the feed has instead.
+        payload: The bytes as they came; a `Cut` is never decoded.
+        arrival: When it was read, in milliseconds since 1970 UTC; also the Kafka timestamp, where Kafka does not stamp
+            records itself.
+        retained: The broker kept it (MQTT 3.1.1 section 3.3.1.3): an old value sent anew.
+        traceparent: The W3C trace context that came with it (an MQTT 5 user property), or None.
     """
 
     topic: str
@@ -131,7 +133,8 @@ def _unweighed(_: int) -> None:
 class Delivery:
     """The unit of acknowledgement: how many messages of one batch still have no fate.
 
-    made: the bytes that its messages have become, which its lane holds until the delivery settles.
+    Attributes:
+        made: The bytes that its messages have become, which its lane holds until the delivery settles.
     """
 
     __slots__ = ("_settled", "_weighed", "fates", "left", "made", "received_at", "size")

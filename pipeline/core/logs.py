@@ -40,7 +40,8 @@ _AT_ONCE: Final = 64 * 1024
 class LogWriter:
     """Takes lines on any thread and never waits. The order of lines is kept.
 
-    tell: called from the writing thread with the number of lines that were dropped, once those before are written.
+    Attributes:
+        tell: Called from the writing thread with the number of lines that were dropped, once those before are written.
     """
 
     def __init__(self, descriptor: int, tell: Callable[[int], None], most: int = _MOST_BYTES) -> None:
@@ -260,9 +261,12 @@ class Limit(logging.Filter):
 
 
 def begin(form: Form | Literal["auto"] = "auto", level: str | None = None) -> None:
-    """Write the log from now on. level: one of `LEVELS`; None leaves it at warnings.
+    """Write the log from now on.
 
     Libraries are heard from `warning` on, whatever the level: what they tell of single requests would hold credentials.
+
+    Args:
+        level: One of `LEVELS`; None leaves it at warnings.
     """
     root = logging.getLogger()
     for handler in [each for each in root.handlers if isinstance(each, Lines)]:

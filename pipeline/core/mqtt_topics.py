@@ -50,7 +50,10 @@ class TopicPattern:
 class _Node:
     """Where filters that begin alike part. Filters are told by their numbers, the lowest of each kind is kept.
 
-    end: the filter that ends here. rest: the one that has `#` next. least: of all that come through here.
+    Attributes:
+        end: The filter that ends here.
+        rest: The one that has `#` next.
+        least: Of all that come through here.
     """
 
     end: int = _NONE

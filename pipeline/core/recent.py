@@ -109,7 +109,11 @@ class Recent(Generic[K, V]):
         return found
 
     def put(self, name: K, value: V, characters: int | None = None) -> None:
-        """Remember a value. characters: how long what is kept of the name is, if longer than the name."""
+        """Remember a value.
+
+        Args:
+            characters: How long what is kept of the name is, if longer than the name.
+        """
         self.young[name] = value
         self._room.taken(len(str(name)) if characters is None else characters)
 

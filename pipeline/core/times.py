@@ -47,7 +47,8 @@ SECONDS = _seconds
 def parse(value: Any, form: str) -> int | None:  # noqa: ANN401 - a payload holds anything
     """Return the milliseconds since 1970 that `value` means, or None if it is no time of that form.
 
-    form: `iso` (RFC 3339 with a zone; a text without one has no instant), or a unit of SCALES.
+    Args:
+        form: `iso` (RFC 3339 with a zone; a text without one has no instant), or a unit of SCALES.
     """
     if form == "iso":
         return _parse_iso(value)

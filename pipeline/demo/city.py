@@ -36,10 +36,15 @@ def sound(reading: Reading | bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to be broken. kind: which devices; outcome: what is to become of its messages.
+    """One way to be broken.
 
-    spoil: makes the payload. topic: instead of the device's own. silent_after: so many messages, and then no more.
-    quirk: what is odd about the network that brings it.
+    Attributes:
+        kind: Which devices.
+        outcome: What is to become of its messages.
+        spoil: Makes the payload.
+        topic: Instead of the device's own.
+        silent_after: So many messages, and then no more.
+        quirk: What is odd about the network that brings it.
     """
 
     name: str
@@ -157,7 +162,13 @@ class Speaker(Protocol):
 
 @dataclass(slots=True)
 class Citizen:
-    """A device in the city's round. turns: how many it has had. node, network: of LoRaWAN devices."""
+    """A device in the city's round.
+
+    Attributes:
+        turns: How many it has had.
+        node: Of LoRaWAN devices.
+        network: Of LoRaWAN devices.
+    """
 
     device: CityDevice
     fault: Fault | None = None
@@ -187,7 +198,11 @@ class Citizen:
 
 
 class City:
-    """All devices and gateways, in one round that takes `INTERVAL`. books: what they have said."""
+    """All devices and gateways, in one round that takes `INTERVAL`.
+
+    Attributes:
+        books: What they have said.
+    """
 
     def __init__(self) -> None:
         self.books = Books()

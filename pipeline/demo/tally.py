@@ -26,9 +26,15 @@ _SHOWN: Final = {
 class Tally:
     """What each side has counted by itself.
 
-    sent: what the MQTT broker has confirmed to the city. fates, reasons: what is to become of that, as the city knows.
-    worker: the worker's figures. records, dead_letters: what a consumer has read, by topic and by reason. about: what
-    it has read of devices, beside the records of messages. worker_exit: the worker's exit code.
+    Attributes:
+        sent: What the MQTT broker has confirmed to the city.
+        fates: What is to become of that, as the city knows.
+        reasons: What is to become of that, as the city knows.
+        worker: The worker's figures.
+        records: What a consumer has read, by topic and by reason.
+        dead_letters: What a consumer has read, by topic and by reason.
+        about: What it has read of devices, beside the records of messages.
+        worker_exit: The worker's exit code.
     """
 
     sent: int

@@ -54,8 +54,12 @@ class Key(bytes):
 class Session:
     """The keys of one LoRaWAN session (LoRaWAN 1.1, clause 6.1.2; 1.0.4, clause 6.1).
 
-    dev_addr: 8 lower-case hex digits. app_s_key: of application payloads. f_nwk_s_int_key, s_nwk_s_int_key: of the MIC;
-    nwk_s_enc_key: of payloads on FPort 0 and of FOpts. A session of version 1.0 has its NwkSKey as all three.
+    Attributes:
+        dev_addr: 8 lower-case hex digits.
+        app_s_key: Of application payloads.
+        f_nwk_s_int_key: Of the MIC.
+        s_nwk_s_int_key: Of the MIC.
+        nwk_s_enc_key: Of payloads on FPort 0 and of FOpts. A session of version 1.0 has its NwkSKey as all three.
     """
 
     dev_addr: str
@@ -75,12 +79,19 @@ class Session:
 class Device:
     """One device, as the operator knows it.
 
-    key: the asset, stable while hardware is replaced; the device's part of entity ids. dev_eui: 16 lower-case hex
-    digits. aliases: other names in topics and payloads. name: for people. connector: `vendor/device`, or a name under
-    `connectors`. model: instead of the connector's. location: longitude, latitude (, altitude in metres), WGS84.
-    attributes: constant attributes of the entity, JSON values in the model's canonical units. prefer: whom to publish
-    when it is heard through a server and raw. interval: seconds between two readings, as a rule. lifecycle: only an
-    active one is missed when it is silent. line: where it stands in its file.
+    Attributes:
+        key: The asset, stable while hardware is replaced; the device's part of entity ids.
+        dev_eui: 16 lower-case hex digits.
+        aliases: Other names in topics and payloads.
+        name: For people.
+        connector: `vendor/device`, or a name under `connectors`.
+        model: Instead of the connector's.
+        location: Longitude, latitude (, altitude in metres), WGS84.
+        attributes: Constant attributes of the entity, JSON values in the model's canonical units.
+        prefer: Whom to publish when it is heard through a server and raw.
+        interval: Seconds between two readings, as a rule.
+        lifecycle: Only an active one is missed when it is silent.
+        line: Where it stands in its file.
     """
 
     key: str

@@ -26,10 +26,14 @@ Kind = Literal["device", "gateway"]
 
 @dataclass(frozen=True, slots=True)
 class SilentDevice:
-    """One that is overdue. name: its key in the registry, or what messages call it.
+    """One that is overdue.
 
-    last: when it spoke, in milliseconds since 1970 UTC; 0: never. since: from when on its silence counts. interval:
-    seconds that may lie between two readings; known: who says so, `assumed` where nobody does.
+    Attributes:
+        name: Its key in the registry, or what messages call it.
+        last: When it spoke, in milliseconds since 1970 UTC; 0: never.
+        since: From when on its silence counts.
+        interval: Seconds that may lie between two readings.
+        known: Who says so, `assumed` where nobody does.
     """
 
     kind: Kind
@@ -58,11 +62,15 @@ class Standing(Enum):
 class LastSeen:
     """What is known of one device.
 
-    last: when a record of it was made, in milliseconds since 1970 UTC; 0: never. looked: the same at the last look.
-    since: from when on its silence counts: then, or when it was first expected. interval: seconds that are configured;
-    0: learn them. called: the connector and the model by which it spoke first. standing: what the
-    device registry says of it. silent: whether it was overdue at the last look. written: when it
-    was last kept, in milliseconds since 1970 UTC; 0: never.
+    Attributes:
+        last: When a record of it was made, in milliseconds since 1970 UTC; 0: never.
+        looked: The same at the last look.
+        since: From when on its silence counts: then, or when it was first expected.
+        interval: Seconds that are configured; 0: learn them.
+        called: The connector and the model by which it spoke first.
+        standing: What the device registry says of it.
+        silent: Whether it was overdue at the last look.
+        written: When it was last kept, in milliseconds since 1970 UTC; 0: never.
     """
 
     __slots__ = (
@@ -115,9 +123,13 @@ class LastSeen:
         self.looked = self.since = self.last
 
     def set_clock(self, by: int, now: int) -> None:
-        """Move all times, since the clock was set. by: milliseconds, forward. now: by the clock as it is now.
+        """Move all times, since the clock was set.
 
         Whether it spoke before or after that is not known, where it spoke since the last look: a moment ago it was.
+
+        Args:
+            by: Milliseconds, forward.
+            now: By the clock as it is now.
         """
         self.last = now if self.last != self.looked else self.last and max(1, self.last + by)
         self.looked = self.looked and max(1, self.looked + by)
@@ -173,7 +185,10 @@ _SHORTEST = 10_000.0  # ms; twice the time between two looks, or one could miss 
 class SilencePolicy:
     """How long one may be silent.
 
-    after: intervals. interval: seconds, of whom nothing else is known. intervals: seconds, by connector or model.
+    Attributes:
+        after: intervals.
+        interval: Seconds, of whom nothing else is known.
+        intervals: Seconds, by connector or model.
     """
 
     after: float = 3.0
@@ -198,12 +213,22 @@ class SilenceCounts:
 
 
 class SilenceDetector:
-    """The devices, or the gateways, of one worker. table: of the store. clock: milliseconds since 1970 UTC.
+    """The devices, or the gateways, of one worker.
 
-    counts: as of the last look. silent: those that are, of late last. gone, back: who became so, and who spoke again,
-    until somebody takes the lists away. changed: whether others are silent than before, until somebody says otherwise.
-    turned: told of each that becomes silent or speaks again. kind, places, young, forgotten: as a `Room` has them, of
-    those that no registry has. made_room: called when some were forgotten, so that each that speaks is found anew.
+    Attributes:
+        table: Of the store.
+        clock: Milliseconds since 1970 UTC.
+        counts: As of the last look.
+        silent: Those that are, of late last.
+        gone: Who became so, and who spoke again, until somebody takes the lists away.
+        back: Who became so, and who spoke again, until somebody takes the lists away.
+        changed: Whether others are silent than before, until somebody says otherwise.
+        turned: Told of each that becomes silent or speaks again.
+        kind: As a `Room` has them, of those that no registry has.
+        places: As a `Room` has them, of those that no registry has.
+        young: As a `Room` has them, of those that no registry has.
+        forgotten: As a `Room` has them, of those that no registry has.
+        made_room: Called when some were forgotten, so that each that speaks is found anew.
     """
 
     def __init__(self, table: str, store: Store, clock: Callable[[], int], most: int = _MOST) -> None:
@@ -231,7 +256,12 @@ class SilenceDetector:
         return self.places - self._room
 
     def find(self, key: str, called: tuple[str, ...] = ()) -> LastSeen:
-        """Return what is known of a device that speaks. key: as in entity ids. called: its connector and model."""
+        """Return what is known of a device that speaks.
+
+        Args:
+            key: As in entity ids.
+            called: Its connector and model.
+        """
         seen = self._seen.get(key)
         if seen is None:
             if self._room <= 0 or self._key_room < len(key):
@@ -314,7 +344,11 @@ class SilenceDetector:
             self.made_room()
 
     def set_clock(self, by: int) -> Iterator[None]:
-        """Judge as if the clock had always been as it is now. by: milliseconds that it was set forward."""
+        """Judge as if the clock had always been as it is now.
+
+        Args:
+            by: Milliseconds that it was set forward.
+        """
         everybody = list(self._seen.values())
         for start in range(0, len(everybody), _SLICE):
             now = self._clock()

@@ -35,8 +35,10 @@ class Learned(NamedTuple):
 class DeviceStates:
     """The states of the devices of one connector, as they came: kept over a restart, after which each is published.
 
-    paths: where in a reading each attribute of the Device stands. interval: seconds after which an unchanged state is
-    published again; in milliseconds from then on. store: what keeps them.
+    Args:
+        paths: Where in a reading each attribute of the Device stands.
+        interval: Seconds after which an unchanged state is published again; in milliseconds from then on.
+        store: What keeps them.
     """
 
     def __init__(
@@ -61,8 +63,9 @@ class DeviceStates:
     def learn(self, key: str, heard: Values, arrival: int) -> Learned:
         """Add what was heard to what is known.
 
-        key: the device, and the connector that read it, for another may mean another unit by the same number. arrival:
-        in milliseconds since 1970.
+        Args:
+            key: The device, and the connector that read it, for another may mean another unit by the same number.
+            arrival: In milliseconds since 1970.
         """
         kept = self._store.get(_TABLE, key)
         whole = heard if kept is None else {**orjson.loads(kept), **heard}

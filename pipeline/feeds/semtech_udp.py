@@ -44,8 +44,10 @@ _KNOWN = {each.value: each for each in Identifier}
 class Datagram(NamedTuple):
     """What a gateway sent.
 
-    gateway: its EUI in 16 lower-case hex digits. answer: the bytes that acknowledge it; empty where none are due. body:
-    JSON, or nothing; not looked at.
+    Attributes:
+        gateway: Its EUI in 16 lower-case hex digits.
+        answer: The bytes that acknowledge it; empty where none are due.
+        body: JSON, or nothing; not looked at.
     """
 
     identifier: Identifier
@@ -107,7 +109,11 @@ class UdpEvents(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UdpOptions:
-    """Where to listen, and to whom. gateways: EUIs in 16 lower-case hex digits; empty, as networks, allows any."""
+    """Where to listen, and to whom.
+
+    Attributes:
+        gateways: EUIs in 16 lower-case hex digits; empty, as networks, allows any.
+    """
 
     host: str = "127.0.0.1"
     port: int = 1700

@@ -22,7 +22,11 @@ class NoAnswerError(OSError):
 def get(
     host: str, port: int, path: str, *, token: str | None = None, patience: float = 5.0, largest: int = 16 * 1024**2
 ) -> tuple[int, bytes]:
-    """Return status and body of a GET. patience: seconds for all of it. largest: bytes of the body.
+    """Return status and body of a GET.
+
+    Args:
+        patience: Seconds for all of it.
+        largest: Bytes of the body.
 
     Raises:
         NoAnswerError: no such answer came.
@@ -93,7 +97,11 @@ def fetch_snapshot(host: str, port: int, token: str | None) -> dict[str, Any]:
 
 
 def no_worker(host: str, port: int, why: str) -> StartError:
-    """Return what is to be raised when somebody else answers. why: a few words."""
+    """Return what is to be raised when somebody else answers.
+
+    Args:
+        why: A few words.
+    """
     return StartError(f"What listens on {host}:{port} is no worker of this version ({why}).")
 
 

@@ -50,14 +50,22 @@ _ELSEWHERE: Answer = (
 
 
 class Page(NamedTuple):
-    """What stands at one address. guarded: not for everybody who can reach it."""
+    """What stands at one address.
+
+    Attributes:
+        guarded: Not for everybody who can reach it.
+    """
 
     answer: Callable[[], Answer]
     guarded: bool = False
 
 
 def probe(reasons: Callable[[], Sequence[str]], degraded: Callable[[], Sequence[str]] = tuple) -> Page:
-    """Return a page that says ok, or (503) why not, a sentence a line. degraded: what wants mending all the same."""
+    """Return a page that says ok, or (503) why not, a sentence a line.
+
+    Args:
+        degraded: What wants mending all the same.
+    """
 
     def answer() -> Answer:
         found, beside = reasons(), degraded()
@@ -87,10 +95,12 @@ class Mounted(Protocol):
 
 
 class AdminServer:
-    """Answers GET by address. A key `/path?word` is the page where the query has that word. mounted: the status page.
+    """Answers GET by address. A key `/path?word` is the page where the query has that word.
 
-    token: gives what a caller must send as `Authorization: Bearer` (RFC 6750, section 2.1) for guarded pages; None:
-    nobody needs one. It is read at each such request, so that a new one counts at once.
+    Args:
+        mounted: The status page.
+        token: Gives what a caller must send as `Authorization: Bearer` (RFC 6750, section 2.1) for guarded pages; None:
+            nobody needs one. It is read at each such request, so that a new one counts at once.
     """
 
     def __init__(

@@ -40,8 +40,12 @@ Key = tuple[bytes, int, str]
 class Copies(Struct, gc=False):
     """One transmission.
 
-    phy: PHYPayload. receptions: how each gateway heard it, in order of arrival. message: what brought the first. owed:
-    a delivery for each copy. due: when they are waited for no more.
+    Attributes:
+        phy: PHYPayload.
+        receptions: How each gateway heard it, in order of arrival.
+        message: What brought the first.
+        owed: A delivery for each copy.
+        due: When they are waited for no more.
     """
 
     phy: bytes
@@ -54,7 +58,11 @@ class Copies(Struct, gc=False):
 
 @dataclass(slots=True)
 class _Gone:
-    """The transmissions that went on at one time. late: what their copies owe that came since, while fates are open."""
+    """The transmissions that went on at one time.
+
+    Attributes:
+        late: What their copies owe that came since, while fates are open.
+    """
 
     until: float
     settled: bool = False
@@ -62,7 +70,11 @@ class _Gone:
 
 
 class Dedupe(Stage[Caught]):
-    """Makes one of the copies of each transmission. window: seconds to wait for other gateways' copies."""
+    """Makes one of the copies of each transmission.
+
+    Args:
+        window: Seconds to wait for other gateways' copies.
+    """
 
     def __init__(
         self, window: float, out: Stage[Copies], *, crc: Refused, ledger: FrameStatistics, refusals: Refusals

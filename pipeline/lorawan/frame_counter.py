@@ -35,7 +35,9 @@ class Verdict(Enum):
 def meanings(last: int | None, f_cnt: int, rolls: int = FIRST_ROLLS) -> Sequence[int]:
     """Return the counters that 16 bits may stand for, the likeliest first.
 
-    last: the highest accepted so far. rolls: how many times 16 bits to try where nothing was accepted.
+    Args:
+        last: The highest accepted so far.
+        rolls: How many times 16 bits to try where nothing was accepted.
     """
     if last is None:
         return range(f_cnt, f_cnt + (rolls << 16), 1 << 16)
@@ -53,11 +55,15 @@ def meanings(last: int | None, f_cnt: int, rolls: int = FIRST_ROLLS) -> Sequence
 class Counter:
     """One session's counter, as accepted in this life and as kept for the next.
 
-    key, place: what the session is called where its counter is kept, as text and in bytes. kept: how many of the frames
-    were perhaps not acknowledged when that was written (`told`), and the frames, those as the last. pending: the mark
-    (`Keys.mark`) of each accepted frame whose record is not confirmed, or not in the file yet. waiting: what lets the
-    duplicates of those go, where there are any. before: the counter in whose place this one came, until it has a frame.
-    saved: how many frames the journal had when all of this one was written (pipeline/lorawan/journal.py).
+    Attributes:
+        key: What the session is called where its counter is kept, as text and in bytes.
+        place: What the session is called where its counter is kept, as text and in bytes.
+        kept: How many of the frames were perhaps not acknowledged when that was written (`told`), and the frames, those
+            as the last.
+        pending: The mark (`Keys.mark`) of each accepted frame whose record is not confirmed, or not in the file yet.
+        waiting: What lets the duplicates of those go, where there are any.
+        before: The counter in whose place this one came, until it has a frame.
+        saved: How many frames the journal had when all of this one was written (pipeline/lorawan/journal.py).
     """
 
     __slots__ = (
@@ -102,8 +108,10 @@ class Counter:
     def judge(self, f_cnt: int, mark: bytes) -> Verdict:
         """Say what a frame is that the session's keys verify, and that is not above `last`, as nearly all are.
 
-        mark: what tells it from another of the same counter. A lower counter is no replay if it was never accepted and
-        everything near it is remembered: then two gateways' frames, or two connections, overtook each other.
+        Args:
+            mark: What tells it from another of the same counter. A lower counter is no replay if it was never accepted
+                and everything near it is remembered: then two gateways' frames, or two connections, overtook each
+                other.
         """
         pending = self.pending.get(f_cnt)
         if pending is not None:

@@ -35,8 +35,11 @@ _HEADER = struct.Struct("<x4sBH").unpack_from  # DevAddr, FCtrl, FCnt
 class JoinRequest:
     """A device asks to join (clauses 6.2.5 and 6.2.4.1). Nothing proves who it is: its server alone has the MIC's key.
 
-    dev_eui, join_eui: 16 lower-case hex digits; a rejoin-request of type 0 or 2 names its NetID instead of a JoinEUI.
-    nonce: DevNonce, or the RJcount of a rejoin-request. rejoin: its type, None for a join-request.
+    Attributes:
+        dev_eui: 16 lower-case hex digits; a rejoin-request of type 0 or 2 names its NetID instead of a JoinEUI.
+        join_eui: 16 lower-case hex digits; a rejoin-request of type 0 or 2 names its NetID instead of a JoinEUI.
+        nonce: DevNonce, or the RJcount of a rejoin-request.
+        rejoin: Its type, None for a join-request.
     """
 
     dev_eui: str
@@ -49,8 +52,13 @@ class JoinRequest:
 class DataUp(Struct, gc=False):
     """Data of a device, still encrypted (clause 4.3).
 
-    phy: the whole frame. address: DevAddr as it travels, its last byte first. f_cnt: the lower 16 bits of the counter.
-    f_opts: MAC commands, encrypted in LoRaWAN 1.1. port: FPort, None without one. payload: FRMPayload.
+    Attributes:
+        phy: The whole frame.
+        address: DevAddr as it travels, its last byte first.
+        f_cnt: The lower 16 bits of the counter.
+        f_opts: MAC commands, encrypted in LoRaWAN 1.1.
+        port: FPort, None without one.
+        payload: FRMPayload.
     """
 
     phy: bytes

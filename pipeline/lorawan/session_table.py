@@ -26,8 +26,11 @@ from pipeline.lorawan.tries import FREE, MOST, Tries
 class Known:
     """A device's session, ready for its frames.
 
-    name: what the engine knows the device by: its DevEUI, or else its key. dev_addr: 8 lower-case hex digits. counter:
-    another one after a reset. counted: where the ledger counts the device's frames, once it does.
+    Attributes:
+        name: What the engine knows the device by: its DevEUI, or else its key.
+        dev_addr: 8 lower-case hex digits.
+        counter: Another one after a reset.
+        counted: Where the ledger counts the device's frames, once it does.
     """
 
     name: str

@@ -43,7 +43,11 @@ class Written(Keeper, Protocol):
         """Why nothing outlives the process now; empty while it does."""
 
     def when_written(self, call: Callable[[], None], *, insist: bool = False) -> None:
-        """Call back once all that was put so far is in the file; insist: not before, whatever is wrong."""
+        """Call back once all that was put so far is in the file.
+
+        Args:
+            insist: Not before, whatever is wrong.
+        """
 
 
 class FramePolicy(Protocol):
@@ -82,7 +86,13 @@ class FramePolicy(Protocol):
 
 
 class Sessions(Stage[Copies]):
-    """Makes uplinks and events of one feed's transmissions. counters, frames, joins: shared by all feeds."""
+    """Makes uplinks and events of one feed's transmissions.
+
+    Args:
+        counters: Shared by all feeds.
+        frames: Shared by all feeds.
+        joins: Shared by all feeds.
+    """
 
     def __init__(
         self,

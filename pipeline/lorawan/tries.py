@@ -31,7 +31,11 @@ _KEPT = 4096  # DevAddrs
 
 
 class PutOffError(Exception):
-    """A frame cannot be tried now: its DevAddr has had its share. address: the DevAddr as it travels."""
+    """A frame cannot be tried now: its DevAddr has had its share.
+
+    Args:
+        address: The DevAddr as it travels.
+    """
 
     def __init__(self, address: bytes) -> None:
         super().__init__(address.hex())
@@ -39,7 +43,12 @@ class PutOffError(Exception):
 
 
 class Tries:
-    """What is left to each DevAddr, and to all. clock: seconds. unbounded: set where there is no time to put off."""
+    """What is left to each DevAddr, and to all.
+
+    Attributes:
+        clock: seconds.
+        unbounded: Set where there is no time to put off.
+    """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self.unbounded = False

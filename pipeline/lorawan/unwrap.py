@@ -29,7 +29,11 @@ _LONGEST_KEPT = 200  # characters; a longer topic is resolved each time, so that
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Where what is unwrapped goes. frames: None where no dialect of the feed brings any."""
+    """Where what is unwrapped goes.
+
+    Attributes:
+        frames: None where no dialect of the feed brings any.
+    """
 
     uplinks: Stage[Heard]
     events: Stage[Told]
@@ -45,7 +49,11 @@ def _nothing() -> Sorted:
 
 
 class Unwrap(Stage[Message]):
-    """Unwraps one feed's messages. dialects: the feed's one, or those among which each topic's is recognised."""
+    """Unwraps one feed's messages.
+
+    Args:
+        dialects: The feed's one, or those among which each topic's is recognised.
+    """
 
     def __init__(
         self,

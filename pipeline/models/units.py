@@ -28,8 +28,11 @@ class UnitError(HeadraceError):
 class Unit:
     """One unit of measure: a value in SI is `(value + offset) * multiplier`, exactly.
 
-    code: UN/CEFACT Rec 20. symbol: as people write it. dimension: only units of one dimension convert into each other.
-    aliases: what people type for it besides code and symbol.
+    Attributes:
+        code: UN/CEFACT Rec 20.
+        symbol: As people write it.
+        dimension: Only units of one dimension convert into each other.
+        aliases: What people type for it besides code and symbol.
     """
 
     code: str
@@ -208,8 +211,10 @@ ALIASES: dict[str, str] = {text: unit.code for unit in UNITS.values() for text i
 class Conversion:
     """The way from one unit to another of the same dimension: `value * multiplier + offset`.
 
-    identity: nothing is to be done, and `apply` returns the value as it came. decimals: where an offset is added, how
-    many decimals still mean something; without that, 32 °F would be 3.6e-15 °C.
+    Attributes:
+        identity: Nothing is to be done, and `apply` returns the value as it came.
+        decimals: Where an offset is added, how many decimals still mean something; without that, 32 °F would be 3.6e-15
+            °C.
     """
 
     source: Unit

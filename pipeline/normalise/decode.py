@@ -22,9 +22,13 @@ _PORTS = range(256)
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Where the bytes are. field: None, and the message itself is the payload; else JSON wraps it. port: in the JSON.
+    """Where the bytes are.
 
     Both paths lead into the wrapping object.
+
+    Attributes:
+        field: None, and the message itself is the payload; else JSON wraps it.
+        port: In the JSON.
     """
 
     encoding: Encoding = "raw"

@@ -25,7 +25,8 @@ _LONGEST_KEPT = 200  # characters; a longer topic is resolved each time, so that
 class Route:
     """A topic pattern and the stage that takes its messages; None: they are filtered, as the config says.
 
-    models: of the entities that become of them, Device among them where messages tell something of the device.
+    Attributes:
+        models: Of the entities that become of them, Device among them where messages tell something of the device.
     """
 
     pattern: TopicPattern

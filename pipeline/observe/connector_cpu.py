@@ -82,7 +82,11 @@ class MeteredRoute(Stage[Message]):
 
 
 class MeteredUplinks(Stage[Heard]):
-    """Before the stage of uplinks. connector: the name of the one that read a device's last uplink, or None."""
+    """Before the stage of uplinks.
+
+    Args:
+        connector: The name of the one that read a device's last uplink, or None.
+    """
 
     def __init__(
         self, out: Stage[Heard], connector: Callable[[str], str | None], costs: Costs, slow: Slow | None = None

@@ -20,7 +20,11 @@ from pipeline.http.server import Answer, Page, probe
 
 @dataclass(slots=True)
 class ConfigStatus:
-    """Times are seconds since 1970 UTC. refused: what was wrong with the file at the last reload; empty if nothing."""
+    """Times are seconds since 1970 UTC.
+
+    Attributes:
+        refused: What was wrong with the file at the last reload; empty if nothing.
+    """
 
     file: str = ""
     hash: str = ""
@@ -99,7 +103,11 @@ class FeedHealth:
 
 
 class Health:
-    """Looks at the parts when asked. kafka: why Kafka takes nothing now; empty when it does."""
+    """Looks at the parts when asked.
+
+    Args:
+        kafka: Why Kafka takes nothing now; empty when it does.
+    """
 
     def __init__(self, version: str, lag: LoopLag, kafka: Callable[[], str]) -> None:
         self.feeds: dict[str, FeedHealth] = {}
@@ -189,7 +197,11 @@ class Health:
 
 
 def pages(exposition: Callable[[], tuple[str, bytes]], health: Health) -> dict[str, Page]:
-    """Return what the admin server serves. exposition: the metrics as content type and text."""
+    """Return what the admin server serves.
+
+    Args:
+        exposition: The metrics as content type and text.
+    """
 
     def metrics() -> Answer:
         kind, body = exposition()

@@ -14,9 +14,12 @@ from pipeline.sdk.connector import Connector, Format
 
 @dataclass(frozen=True, slots=True)
 class FoundConnector:
-    """A connector and where it stands. examples: the line of each, by its name; origin: how it was found.
+    """A connector and where it stands.
 
-    digest: of its file as it was read; empty for one that does not change while the process runs.
+    Attributes:
+        examples: The line of each, by its name.
+        origin: How it was found.
+        digest: Of its file as it was read; empty for one that does not change while the process runs.
     """
 
     connector: Connector
@@ -39,7 +42,12 @@ class FoundConnector:
 
 @dataclass(frozen=True, slots=True)
 class BrokenConnector:
-    """A connector that cannot be used. names: as far as they are known; error: a sentence."""
+    """A connector that cannot be used.
+
+    Attributes:
+        names: As far as they are known.
+        error: A sentence.
+    """
 
     file: str
     line: int

@@ -59,7 +59,8 @@ class Chunk:
     def retime(self, at: Callable[[float], int | None]) -> None:
         """Let every record have the time at which its message was received, or none.
 
-        at: gives that in milliseconds since 1970 UTC for a moment of the monotonic clock, or None if it is unknown.
+        Args:
+            at: Gives that in milliseconds since 1970 UTC for a moment of the monotonic clock, or None if it is unknown.
         """
         ends = [start for _, _, start in self.runs[1:]]
         ends.append(len(self.records))

@@ -129,8 +129,10 @@ def encode_batch(
 ) -> tuple[bytes, bytes]:
     """Encode at least one record as one batch: its head and its body, apart to spare a copy.
 
-    producer: id and epoch that Kafka gave. sequence: the number of the first record in its partition, 0 to 2^31 - 1.
-    What compression does not make smaller is sent as it is.
+    Args:
+        producer: Id and epoch that Kafka gave.
+        sequence: The number of the first record in its partition, 0 to 2^31 - 1. What compression does not make smaller
+            is sent as it is.
     """
     parts, latest = encode_records(records)
     attributes = 0

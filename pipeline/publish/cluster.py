@@ -46,7 +46,8 @@ class Connection(AIOKafkaConnection):  # type: ignore[misc]
     def produce(self, batches: Batches, timeout: float) -> asyncio.Future[Any]:
         """Write a produce request for acks=all; the future gives aiokafka's ProduceResponse.
 
-        timeout: seconds that the broker may wait for its replicas.
+        Args:
+            timeout: Seconds that the broker may wait for its replicas.
 
         Raises:
             KafkaConnectionError: nothing was written.
@@ -107,8 +108,9 @@ def _credentials(sasl: Sasl) -> dict[str, Any]:
 async def connect(options: KafkaOptions, host: str, port: int, lost: Callable[[], None] | None = None) -> Connection:
     """Open a connection: versions known, authenticated. Certificates and passwords are read now.
 
-    lost: called when it ends otherwise than by us, once it is open: who asks anew because of one that does not open
-    would ask without a pause.
+    Args:
+        lost: Called when it ends otherwise than by us, once it is open: who asks anew because of one that does not open
+            would ask without a pause.
 
     Raises:
         OSError, KafkaError, ValueError, AssertionError: as aiokafka and the files raise them.
@@ -150,7 +152,9 @@ _NO_TRANSACTION: Final = 60_000
 class LinkError(HeadraceError):
     """A request got no answer, or the answer that it cannot be done.
 
-    uncertain: the request was written, so Kafka may have obeyed. code: the error code of Kafka's answer, or None.
+    Args:
+        uncertain: The request was written, so Kafka may have obeyed.
+        code: The error code of Kafka's answer, or None.
     """
 
     def __init__(self, text: str, *, uncertain: bool = False, code: int | None = None) -> None:
@@ -162,7 +166,8 @@ class LinkError(HeadraceError):
 class Produced(NamedTuple):
     """The answer to a produce request: topic, partition and error code of each batch; seconds to hold back.
 
-    stored_at: Kafka's time in milliseconds since 1970 UTC, where a topic is stamped by it (LogAppendTime); else -1.
+    Attributes:
+        stored_at: Kafka's time in milliseconds since 1970 UTC, where a topic is stamped by it (LogAppendTime); else -1.
     """
 
     answers: list[tuple[str, int, int]]

@@ -112,7 +112,11 @@ class Sasl:
 
 @dataclass(frozen=True, slots=True)
 class CreateTopics:
-    """Make topics that are not there. replication_factor -1: the broker's default. configs: topic -> name -> value."""
+    """Make topics that are not there. replication_factor -1: the broker's default.
+
+    Attributes:
+        configs: Topic -> name -> value.
+    """
 
     partitions: int
     replication_factor: int = -1
@@ -123,8 +127,10 @@ class CreateTopics:
 class KafkaOptions:
     """All that the publisher is told. Times are seconds, sizes bytes.
 
-    linger: how long an open chunk waits for company. chunk_bytes: the most of one batch, before compression.
-    idempotent: False only for brokers without it; a lost answer may then store a batch twice.
+    Attributes:
+        linger: How long an open chunk waits for company.
+        chunk_bytes: The most of one batch, before compression.
+        idempotent: False only for brokers without it; a lost answer may then store a batch twice.
     """
 
     bootstrap_servers: Sequence[str]

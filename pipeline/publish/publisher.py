@@ -46,8 +46,10 @@ def _unseen(_: Record) -> None:
 class Publisher:
     """A stage that keeps records until Kafka confirmed them. Make it, `start` it and use it on one event loop.
 
-    dead_letter: see `DeadLetter`. failpoint: called with "after_put", "after_chunk_sent" (written, not answered),
-    "after_confirm" (answered, not sealed) and "during_rebuild", for tests that kill the process there.
+    Args:
+        dead_letter: See `DeadLetter`.
+        failpoint: Called with "after_put", "after_chunk_sent" (written, not answered), "after_confirm" (answered, not
+            sealed) and "during_rebuild", for tests that kill the process there.
     """
 
     def __init__(
@@ -86,7 +88,8 @@ class Publisher:
     async def start(self, topics: Collection[str]) -> None:
         """Connect, see that every topic is there (or make it), and be ready for `put`.
 
-        topics: all that a record may ever name, the dead-letter topic among them.
+        Args:
+            topics: All that a record may ever name, the dead-letter topic among them.
 
         Raises:
             StartError: a sentence that names the broker or the topic, and what to do.
@@ -108,7 +111,10 @@ class Publisher:
         self._started = True
 
     async def include(self, topics: Collection[str], create: CreateTopics | None) -> None:
-        """Make further topics ready, while records flow. create: how to make those that are missing, or None.
+        """Make further topics ready, while records flow.
+
+        Args:
+            create: How to make those that are missing, or None.
 
         Raises:
             StartError: a sentence that names the broker or the topic, and what to do; those before stay in use.

@@ -44,7 +44,12 @@ class PublishEvents(Protocol):
     def confirmed(
         self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]], age: float | None
     ) -> None:
-        """Count a chunk that Kafka holds; waits: seconds since receipt, how many; age: since one was observed."""
+        """Count a chunk that Kafka holds.
+
+        Args:
+            waits: Seconds since receipt, how many.
+            age: Since one was observed.
+        """
 
     def failed(self, topic: str, error: str) -> None:
         """Count a try to send a chunk that failed; another follows."""

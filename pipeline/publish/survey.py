@@ -45,8 +45,10 @@ _RESOLUTION: Final = 0.001  # Kafka tells whole milliseconds
 class ClockFacts:
     """How this machine's clock stands against that of the quorum's leader.
 
-    ahead: seconds by which ours is ahead, negative if it is behind. round_trip: seconds that the answer took. node: id
-    of the leader.
+    Attributes:
+        ahead: Seconds by which ours is ahead, negative if it is behind.
+        round_trip: Seconds that the answer took.
+        node: Id of the leader.
     """
 
     ahead: float
@@ -61,7 +63,12 @@ class ClockFacts:
 
 @dataclass(frozen=True, slots=True)
 class Untold:
-    """Kafka's time is not known. why: a sentence. forbidden: a right is missing."""
+    """Kafka's time is not known.
+
+    Attributes:
+        why: A sentence.
+        forbidden: A right is missing.
+    """
 
     why: str
     forbidden: bool = False
@@ -156,7 +163,11 @@ class Asked(Protocol):
 
 
 async def told_time(cluster: Asked, clock: Callable[[], float]) -> ClockFacts | Untold:
-    """Ask some times, and take the answer that came soonest. clock: this machine's, seconds since 1970 UTC."""
+    """Ask some times, and take the answer that came soonest.
+
+    Args:
+        clock: This machine's, seconds since 1970 UTC.
+    """
     heard: list[ClockFacts] = []
     untold = Untold(f"Kafka did not answer in {_LONGEST:g} s.")
     try:
@@ -210,8 +221,12 @@ _OPERATIONS: Final = {3: "Read", 4: "Write", 5: "Create", 8: "Describe", 10: "De
 class TopicFacts:
     """One topic that is there.
 
-    replicas, in_sync: of its worst partition. leaderless: partitions that nobody leads. settings: by Kafka's names,
-    empty if we may not read them. operations: what we may do, None if Kafka does not say.
+    Attributes:
+        replicas: Of its worst partition.
+        in_sync: Of its worst partition.
+        leaderless: Partitions that nobody leads.
+        settings: By Kafka's names, empty if we may not read them.
+        operations: What we may do, None if Kafka does not say.
     """
 
     name: str
@@ -299,7 +314,10 @@ class _Metadata(Request[MetadataRequest_v5 | _MetadataRequest]):  # type: ignore
 
 
 async def survey(options: KafkaOptions, topics: Collection[str], clock: Callable[[], float] = time) -> ClusterFacts:
-    """Look at the cluster and at those of the topics that are there. clock: this machine's, seconds since 1970 UTC.
+    """Look at the cluster and at those of the topics that are there.
+
+    Args:
+        clock: This machine's, seconds since 1970 UTC.
 
     Raises:
         StartError: Kafka cannot be asked.

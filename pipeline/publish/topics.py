@@ -23,9 +23,11 @@ _LOOKS = 0.1
 class TopicState:
     """One topic as Kafka shows it.
 
-    partitions: 0 while it is not there. limit: its max.message.bytes. stamped: by Kafka, or
-    we may not know. problem: why no record can be written to it, with
-    what to do; empty when nothing is in the way.
+    Attributes:
+        partitions: 0 while it is not there.
+        limit: Its max.message.bytes.
+        stamped: By Kafka, or we may not know.
+        problem: Why no record can be written to it, with what to do; empty when nothing is in the way.
     """
 
     name: str

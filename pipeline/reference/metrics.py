@@ -37,7 +37,12 @@ alone: 100,000 devices and 50 connectors stay under 2,000.
 
 
 def values(troubles: Iterable[str], kinds: Iterable[str]) -> dict[str, str]:
-    """Return what each label may hold. troubles: why feeds reconnect; kinds: of datagrams."""
+    """Return what each label may hold.
+
+    Args:
+        troubles: Why feeds reconnect.
+        kinds: Of datagrams.
+    """
     return {
         "age": f"how long it has been silent: {_list(SilenceCounts().silent)}",
         "connector": "a name under `connectors`, or `vendor/device`",

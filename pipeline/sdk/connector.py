@@ -68,8 +68,10 @@ class FromArrival(int):
 class Format:
     """A form of payload that any device may use; routes and `connector.yaml` give its name as `format`.
 
-    parse: from a payload and its arrival (milliseconds since 1970 UTC) to readings; raises PayloadError. examples: of
-    payloads, with what is `decoded` of each, or `expect=PayloadError`; proved by `headrace connectors check`.
+    Attributes:
+        parse: From a payload and its arrival (milliseconds since 1970 UTC) to readings; raises PayloadError.
+        examples: Of payloads, with what is `decoded` of each, or `expect=PayloadError`; proved by `headrace connectors
+            check`.
     """
 
     name: str
@@ -99,8 +101,9 @@ def too_many(most: int, what: str, got: int) -> PayloadError:
 class Attribute:
     """One attribute of the model: the field of the decoded payload, and the unit that the device sends.
 
-    field: a name, or a dotted path (`pm.2_5`, `values[0].v`). unit: as people type it (`degC`, `%`, `ug/m3`), None
-    where the attribute has no dimension.
+    Attributes:
+        field: A name, or a dotted path (`pm.2_5`, `values[0].v`).
+        unit: As people type it (`degC`, `%`, `ug/m3`), None where the attribute has no dimension.
     """
 
     field: str
@@ -128,8 +131,10 @@ class Place:
 class Observation:
     """One entity that a reading makes: a model, and its attributes.
 
-    A reading without any of the attributes makes no such entity. period: seconds that a reading covers, for a model
-    with a beginning and an end.
+    A reading without any of the attributes makes no such entity.
+
+    Attributes:
+        period: Seconds that a reading covers, for a model with a beginning and an end.
     """
 
     model: str
@@ -141,10 +146,13 @@ class Observation:
 class Example:
     """A payload and what it must become: `expect` holds the attributes in the model's canonical units.
 
-    Exactly one of hex, text and json is the payload. expect: attributes of the one observation; by model where there
-    are several; a list where one uplink has several readings; or PayloadError for a payload that must be refused.
-    source: where the bytes come from, if not from the connector's data sheet. decoded: what decode returns, where an
-    example shows that instead of `expect`, or beside it.
+    Exactly one of hex, text and json is the payload.
+
+    Attributes:
+        expect: Attributes of the one observation; by model where there are several; a list where one uplink has several
+            readings; or PayloadError for a payload that must be refused.
+        source: Where the bytes come from, if not from the connector's data sheet.
+        decoded: What decode returns, where an example shows that instead of `expect`, or beside it.
     """
 
     name: str
@@ -174,12 +182,18 @@ class Example:
 class Connector:
     """One family of devices of one vendor.
 
-    vendor, devices: lower-case names with digits and dashes; `vendor/device` names each in a configuration. owner: who
-    answers for it. decode: bytes to fields; it raises PayloadError with a sentence (expected, got), and nothing else.
-    model, attributes: the one observation; or observations: several. device: attributes of the Device entity (battery,
-    firmware, signal). controls: what it measures, in the words of the Device's schema (`fillingLevel`), where
-    attributes and units do not tell. time: absent, the reading has arrival's time. place: absent, the registry or the
-    route has it.
+    Attributes:
+        vendor: Lower-case names with digits and dashes; `vendor/device` names each in a configuration.
+        devices: Lower-case names with digits and dashes; `vendor/device` names each in a configuration.
+        owner: Who answers for it.
+        decode: Bytes to fields; it raises PayloadError with a sentence (expected, got), and nothing else.
+        model: The one observation; or observations: several.
+        attributes: The one observation; or observations: several.
+        device: Attributes of the Device entity (battery, firmware, signal).
+        controls: What it measures, in the words of the Device's schema (`fillingLevel`), where attributes and units do
+            not tell.
+        time: Absent, the reading has arrival's time.
+        place: Absent, the registry or the route has it.
     """
 
     vendor: str

@@ -41,8 +41,11 @@ EventKind = Literal[
 class Frame(Struct, gc=False):
     """A raw LoRaWAN frame (PHYPayload), as one gateway heard it.
 
-    frequency: Hz. data_rate: `SF7BW125` (LoRa), `50000` (FSK, bit/s) or what tells others apart. crc_ok: None where the
-    gateway did not check. Copies of one transmission agree in phy_payload, frequency and data_rate.
+    Attributes:
+        frequency: Hz.
+        data_rate: `SF7BW125` (LoRa), `50000` (FSK, bit/s) or what tells others apart.
+        crc_ok: None where the gateway did not check. Copies of one transmission agree in phy_payload, frequency and
+            data_rate.
     """
 
     phy_payload: bytes
@@ -56,14 +59,19 @@ class Frame(Struct, gc=False):
 class Event:
     """What happened to a device or a gateway, beside an uplink.
 
-    device: the DevEUI in 16 lower-case hex digits; gateway: its EUI or the server's name; one of them at least, unless
-    the message names none. time: milliseconds since 1970 UTC, None for arrival. details: the message as its server
-    tells it, JSON values in the server's own words. state: attributes of the Device entity that the event tells, in the
-    model's canonical units (`batteryLevel` 0 to 1, `rssi` dBm, `deviceState`). location: of the device or gateway:
-    longitude, latitude (, altitude in metres). packets: how many a gateway has received since it last said so, and how
-    many of them with a right checksum. verified: False where nothing proves that it is from whom it names: a join
-    request without the root key, or a datagram. id: what tells it from others of its kind and device, the same when it
-    comes again; None where only its time and its words do.
+    Attributes:
+        device: The DevEUI in 16 lower-case hex digits.
+        gateway: Its EUI or the server's name; one of them at least, unless the message names none.
+        time: Milliseconds since 1970 UTC, None for arrival.
+        details: The message as its server tells it, JSON values in the server's own words.
+        state: Attributes of the Device entity that the event tells, in the model's canonical units (`batteryLevel` 0 to
+            1, `rssi` dBm, `deviceState`).
+        location: Of the device or gateway: longitude, latitude (, altitude in metres).
+        packets: How many a gateway has received since it last said so, and how many of them with a right checksum.
+        verified: False where nothing proves that it is from whom it names: a join request without the root key, or a
+            datagram.
+        id: What tells it from others of its kind and device, the same when it comes again; None where only its time and
+            its words do.
     """
 
     kind: EventKind
@@ -90,10 +98,13 @@ Reader = Callable[[bytes, int], Sequence[Said]]
 class Dialect:
     """One network server's or gateway bridge's way of speaking.
 
-    name: what a configuration calls it (`dialect: chirpstack`). reader: chosen by topic, once a topic, so that what
-    follows from the topic is not asked per message; it never raises. recognises: for `dialect: auto`; it gets the
-    topic, the payload, and the payload's JSON object or None, and says whether the message is of this dialect; at most
-    one dialect says yes to a message. raw: whether it brings frames straight from gateways.
+    Attributes:
+        name: What a configuration calls it (`dialect: chirpstack`).
+        reader: Chosen by topic, once a topic, so that what follows from the topic is not asked per message; it never
+            raises.
+        recognises: For `dialect: auto`; it gets the topic, the payload, and the payload's JSON object or None, and says
+            whether the message is of this dialect; at most one dialect says yes to a message.
+        raw: Whether it brings frames straight from gateways.
     """
 
     name: str

@@ -22,9 +22,13 @@ _LONGEST_EUI = 23  # characters: eight bytes in hex, a dash or colon between eac
 class Reception(Struct, gc=False, frozen=True):
     """How one gateway heard a transmission.
 
-    gateway: its EUI in 16 lower-case hex digits, or the server's name for it. rssi: dBm. snr: dB. time: the gateway's
-    own clock, in milliseconds since 1970 UTC; None without one. location: longitude, latitude (, altitude in metres).
-    gps: whether `time` is GPS's, and so worth more than arrival; of raw frames alone it is asked.
+    Attributes:
+        gateway: Its EUI in 16 lower-case hex digits, or the server's name for it.
+        rssi: DBm.
+        snr: DB.
+        time: The gateway's own clock, in milliseconds since 1970 UTC; None without one.
+        location: Longitude, latitude (, altitude in metres).
+        gps: Whether `time` is GPS's, and so worth more than arrival; of raw frames alone it is asked.
     """
 
     gateway: str
@@ -60,14 +64,20 @@ _NOTHING = LazyDetails()
 class Uplink(Struct):
     """One transmission of one device. A connector reads the first four, and never changes any.
 
-    payload: the application's bytes, decrypted (LoRaWAN: FRMPayload). port: the LoRaWAN FPort, or None without one;
-    connectors see 1 to 255. fields: what a network server has decoded already, or None. received_at: arrival here, in
-    milliseconds since 1970 UTC, for devices that tell times relative to it; a connector has no clock of its own.
-
-    device: the DevEUI in 16 lower-case hex digits. time: when the network heard it, in milliseconds since 1970 UTC.
-    dev_addr: 8 lower-case hex digits. f_cnt: the frame counter, all 32 bits of it. said, aside: what `receptions` and
-    `names` are made of and how, since most uplinks are published without them. raw: whether it came straight from
-    gateways. mark: the end of its `id` where DevAddr, counter and port may come again; else empty.
+    Attributes:
+        payload: The application's bytes, decrypted (LoRaWAN: FRMPayload).
+        port: The LoRaWAN FPort, or None without one; connectors see 1 to 255.
+        fields: What a network server has decoded already, or None.
+        received_at: Arrival here, in milliseconds since 1970 UTC, for devices that tell times relative to it; a
+            connector has no clock of its own.
+        device: The DevEUI in 16 lower-case hex digits.
+        time: When the network heard it, in milliseconds since 1970 UTC.
+        dev_addr: 8 lower-case hex digits.
+        f_cnt: The frame counter, all 32 bits of it.
+        said: What `receptions` and `names` are made of and how, since most uplinks are published without them.
+        aside: What `receptions` and `names` are made of and how, since most uplinks are published without them.
+        raw: Whether it came straight from gateways.
+        mark: The end of its `id` where DevAddr, counter and port may come again; else empty.
     """
 
     payload: bytes

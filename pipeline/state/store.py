@@ -44,8 +44,10 @@ Row = tuple[str, str, bytes | None]
 class Store:
     """Values by table and key, for use on the event loop's thread; nothing here waits for the disk but `close`.
 
-    folder: where `state.sqlite` is; None keeps all in memory. most: bytes in memory of one table, above which those put
-    longest ago are forgotten. Made at start: it blocks while it reads the file.
+    Args:
+        folder: Where `state.sqlite` is; None keeps all in memory.
+        most: Bytes in memory of one table, above which those put longest ago are forgotten. Made at start: it blocks
+            while it reads the file.
     """
 
     def __init__(self, folder: Path | None, most: int = _MOST_BYTES) -> None:
@@ -113,7 +115,8 @@ class Store:
     def when_written(self, call: Callable[[], None], *, insist: bool = False) -> None:
         """Call back once all that was put so far is in the file; at once if it is.
 
-        insist: if it cannot be written, wait until it can be, or for ever; else call back then, too.
+        Args:
+            insist: If it cannot be written, wait until it can be, or for ever; else call back then, too.
         """
         if insist and self.trouble:
             self._insisting.append(call)

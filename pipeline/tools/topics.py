@@ -25,7 +25,13 @@ _CLEANUP, _RETENTION = "cleanup.policy", "retention.ms"
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic. holds: what is in it. replicas: None for the broker's default. settings: by Kafka's names."""
+    """One topic.
+
+    Attributes:
+        holds: What is in it.
+        replicas: None for the broker's default.
+        settings: By Kafka's names.
+    """
 
     name: str
     holds: str
@@ -49,7 +55,11 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """What the principal must be allowed on a topic, or (without a name) on the cluster. why: a remark, or empty."""
+    """What the principal must be allowed on a topic, or (without a name) on the cluster.
+
+    Attributes:
+        why: A remark, or empty.
+    """
 
     topic: str | None
     operations: tuple[str, ...]
@@ -58,7 +68,12 @@ class Right:
 
 @dataclass(frozen=True, slots=True)
 class TopicsPlan:
-    """All of it. rights: of a worker. readers: of `tail` and `replay` on top."""
+    """All of it.
+
+    Attributes:
+        rights: Of a worker.
+        readers: Of `tail` and `replay` on top.
+    """
 
     file: str
     bootstrap: str

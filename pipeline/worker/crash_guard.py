@@ -37,7 +37,8 @@ class _Memory:
 class CrashGuard:
     """The memory of how earlier lives ended; one for each process.
 
-    folder: where it is kept; None: nothing is remembered, and there is no guard.
+    Attributes:
+        folder: Where it is kept; None: nothing is remembered, and there is no guard.
     """
 
     def __init__(self, folder: Path | None) -> None:

@@ -61,7 +61,11 @@ AnyFeed = MqttFeed | SemtechUdpFeed
 
 @dataclass(frozen=True, slots=True)
 class FeedContext:
-    """What all feeds share. state: the folder that outlives the process, or None."""
+    """What all feeds share.
+
+    Attributes:
+        state: The folder that outlives the process, or None.
+    """
 
     publisher: Publisher
     metrics: Metrics
@@ -74,7 +78,11 @@ class FeedContext:
 
 @dataclass(slots=True)
 class Running:
-    """One feed. first: what takes its messages; it leads to the switch, and that to the stages in force."""
+    """One feed.
+
+    Attributes:
+        first: What takes its messages; it leads to the switch, and that to the stages in force.
+    """
 
     source: AnyFeed
     events: FeedMetrics

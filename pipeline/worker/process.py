@@ -55,7 +55,11 @@ class Told(Protocol):
 
 
 class Systemd:
-    """The service's side of the notify protocol. environment: NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID."""
+    """The service's side of the notify protocol.
+
+    Args:
+        environment: NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID.
+    """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         address = environment.get("NOTIFY_SOCKET", "")

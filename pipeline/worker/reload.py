@@ -39,7 +39,12 @@ _PATIENCE = 60.0  # seconds; 100,000 devices are read in two
 
 @dataclass(frozen=True, slots=True)
 class ReloadTargets:
-    """What a reload may touch. devices: all that look devices up; taken: who else wants to know what is in force."""
+    """What a reload may touch.
+
+    Attributes:
+        devices: All that look devices up.
+        taken: Who else wants to know what is in force.
+    """
 
     feeds: FeedSupervisor
     publisher: Publisher
@@ -51,8 +56,9 @@ class ReloadTargets:
 class Reload:
     """Serves SIGHUP.
 
-    read: returns the configuration as its file is now, or raises HeadraceError with what is wrong. patience: seconds
-    that reading and judging may take.
+    Args:
+        read: Returns the configuration as its file is now, or raises HeadraceError with what is wrong.
+        patience: Seconds that reading and judging may take.
     """
 
     def __init__(

@@ -40,8 +40,9 @@ _MEANT: Final = {
 class ConnectionFailedError(HeadraceError):
     """A connection did not come about, or ended; `fatal` where only a person can mend the reason.
 
-    after: behind which packet of ours the broker closed it, None where it did not, or said why. filters: how many the
-    SUBSCRIBE had behind which it did.
+    Args:
+        after: Behind which packet of ours the broker closed it, None where it did not, or said why.
+        filters: How many the SUBSCRIBE had behind which it did.
     """
 
     def __init__(

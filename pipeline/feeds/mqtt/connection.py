@@ -36,7 +36,9 @@ class Connection:
 
     Messages go to `out` in batches of at most what the lane has room for. What was read beyond that waits unparsed, and
     nothing more is read until the lane resumes: the bytes then wait in the broker, whose connection is kept.
-    lenient: a packet that nobody understands is logged and read past, instead of ending the connection.
+
+    Attributes:
+        lenient: A packet that nobody understands is logged and read past, instead of ending the connection.
     """
 
     def __init__(
@@ -210,7 +212,11 @@ class Connection:
             self._closed("closed the connection", how)
 
     def _closed(self, what: str, how: str, *, told: bool = False) -> None:
-        """End because the broker did; what it still owed an answer may be why. told: it has given a reason."""
+        """End because the broker did; what it still owed an answer may be why.
+
+        Args:
+            told: It has given a reason.
+        """
         after, filters, behind, trouble = self._after(), len(self._asked), "", Trouble.CLOSED
         if after is After.CONNECT:
             behind, trouble = " right after CONNECT", Trouble.REFUSED

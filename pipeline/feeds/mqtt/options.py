@@ -31,10 +31,12 @@ class MqttOptions:
     """One broker, one session, its subscriptions.
 
     keepalive, connect_timeout, session_expiry (MQTT 5 only) and backoff (shortest and longest wait between attempts)
-    are seconds. max_payload is bytes: of a payload longer than that and than 1 MiB only the start is held. max_filters:
-    of one SUBSCRIBE; None: all of them, or what the broker turns out to take. password is called at each connection.
-    state_file remembers the session's filters, because MQTT cannot list them. clean: the broker keeps nothing of this
-    session, before and after.
+    are seconds. max_payload is bytes: of a payload longer than that and than 1 MiB only the start is held.
+
+    Attributes:
+        max_filters: Of one SUBSCRIBE; None: all of them, or what the broker turns out to take. password is called at
+            each connection. state_file remembers the session's filters, because MQTT cannot list them.
+        clean: The broker keeps nothing of this session, before and after.
     """
 
     host: str

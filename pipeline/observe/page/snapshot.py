@@ -26,8 +26,12 @@ _PATIENCE = 0.75  # seconds; with one until the next look, what is stuck shows w
 class ConfigSummary:
     """What is told of one configuration.
 
-    feeds: kind and source by name. connectors: models by name. called: a vendor's, by the operator's name for it.
-    patience: seconds by feed, after which a message that has no fate is late. samples: whether payloads may be shown.
+    Attributes:
+        feeds: Kind and source by name.
+        connectors: Models by name.
+        called: A vendor's, by the operator's name for it.
+        patience: Seconds by feed, after which a message that has no fate is late.
+        samples: Whether payloads may be shown.
     """
 
     tenant: str = ""
@@ -156,10 +160,14 @@ def _nobody(_: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the page looks. about: the configuration in force. not_ready: why messages do not flow.
+    """Where the page looks.
 
-    silent: some of those that are overdue, of late last. remarks: what wants mending though messages flow.
-    find: a device of the registry, by any name of it.
+    Attributes:
+        about: The configuration in force.
+        not_ready: Why messages do not flow.
+        silent: Some of those that are overdue, of late last.
+        remarks: What wants mending though messages flow.
+        find: A device of the registry, by any name of it.
     """
 
     about: Callable[[], ConfigSummary]
@@ -176,7 +184,10 @@ def snapshot(sources: Sources, history: FigureHistory, started: float) -> dict[s
     """Return what the page shows now, as JSON has it.
 
     Times are milliseconds since 1970, durations seconds, counts those of the process's life; `point` is the newest of
-    the history. started: seconds since 1970.
+    the history.
+
+    Args:
+        started: Seconds since 1970.
     """
     about, samples = sources.about(), Samples(sources.metrics.samples())
     told = {

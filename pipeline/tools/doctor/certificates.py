@@ -26,7 +26,12 @@ _SOON = timedelta(days=21)
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """One certificate. whose: for a person; until: its end, or None with the problem that stood before it."""
+    """One certificate.
+
+    Attributes:
+        whose: For a person.
+        until: Its end, or None with the problem that stood before it.
+    """
 
     whose: str
     place: Place

@@ -18,7 +18,11 @@ _SHOWN = 5
 
 
 def judge(loaded: Loaded, counters: Collection[str] | None) -> Iterator[Judgement]:
-    """Yield the holes of the registry; then the level of each connector. counters: as `devices` has them."""
+    """Yield the holes of the registry; then the level of each connector.
+
+    Args:
+        counters: As `devices` has them.
+    """
     config = loaded.config
     if config.devices is not None:
         yield from devices(config, loaded.devices, counters)
@@ -27,7 +31,11 @@ def judge(loaded: Loaded, counters: Collection[str] | None) -> Iterator[Judgemen
 
 
 def devices(config: Config, registered: DeviceRegistry, counters: Collection[str] | None) -> Iterator[Judgement]:
-    """Yield what is missing. counters: sessions with a frame counter in the state folder, None where it is held."""
+    """Yield what is missing.
+
+    Args:
+        counters: Sessions with a frame counter in the state folder, None where it is held.
+    """
     csv = is_csv(str(config.devices))
     place = "the columns longitude, latitude" if csv else "location: [lon, lat]"
     decoder = "vendor/x in the column connector" if csv else "connector: vendor/x"

@@ -30,7 +30,11 @@ _KAFKA = ("kafka", "bootstrap_servers")
 
 
 def examine(loaded: Loaded, rate: float | None) -> list[Judgement]:
-    """Return every judgement, the worst first. rate: messages a second that each feed shall bring, or None."""
+    """Return every judgement, the worst first.
+
+    Args:
+        rate: Messages a second that each feed shall bring, or None.
+    """
     config = loaded.config
     earlier = event_loop.run(worker.scrape(config))
     found = [*_configured(loaded), *_connected(config)]
@@ -62,7 +66,11 @@ def _connected(config: Config) -> Iterator[Judgement]:
 async def _measured(
     config: Config, rate: float | None, earlier: Scrape | None, away: Collection[Place]
 ) -> list[Judgement]:
-    """Measure. away: who has not answered, so that nobody waits for them again."""
+    """Measure.
+
+    Args:
+        away: Who has not answered, so that nobody waits for them again.
+    """
     feeds = config.mqtt_feeds
     cluster, shown, visits = await asyncio.gather(
         _nothing() if _KAFKA in away else _cluster(config),

@@ -20,9 +20,13 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("ok", "info", "warning", "critical")
 class Judgement:
     """One judgement.
 
-    check: what was looked at, such as `kafka.replication`. evidence: what was measured or read, a sentence. place:
-    where in the configuration the line to change stands. change: the text to write there, or the command to give.
-    file, line: where that is; file without a line is another program's file, none is the configuration's.
+    Attributes:
+        check: What was looked at, such as `kafka.replication`.
+        evidence: What was measured or read, a sentence.
+        place: Where in the configuration the line to change stands.
+        change: The text to write there, or the command to give.
+        file: Where that is; file without a line is another program's file, none is the configuration's.
+        line: Where that is; file without a line is another program's file, none is the configuration's.
     """
 
     check: str

@@ -25,9 +25,13 @@ _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The folder of state. exists, writable: by this user; free: bytes; kind: of the file system; feeds: whose files.
+    """The folder of state. exists, writable: by this user.
 
-    feeds: the name of each feed that has left a session there -> its client id.
+    Attributes:
+        free: bytes.
+        kind: Of the file system.
+        feeds: Whose files.
+        feeds: The name of each feed that has left a session there -> its client id.
     """
 
     path: Path

@@ -49,7 +49,10 @@ class Delay:
 def delay(config: Config, worker: float | None, kafka: float | None, broker: float | None) -> Delay | None:
     """Return the time to acknowledge, from what could be measured; None if nothing was.
 
-    worker: mean seconds from receipt to confirmation, by its own /metrics. kafka, broker: seconds of a round trip.
+    Args:
+        worker: Mean seconds from receipt to confirmation, by its own /metrics.
+        kafka: Seconds of a round trip.
+        broker: Seconds of a round trip.
     """
     way, linger = broker or 0.0, config.kafka.linger
     if worker is not None:
@@ -67,7 +70,12 @@ def delay(config: Config, worker: float | None, kafka: float | None, broker: flo
 def judge_window(
     config: Config, feed: str, waits: Delay | None, rate: float | None, broker: str
 ) -> Iterator[Judgement]:
-    """Say what one feed's window allows. rate: messages a second that are wanted; broker: its name, or empty."""
+    """Say what one feed's window allows.
+
+    Args:
+        rate: Messages a second that are wanted.
+        broker: Its name, or empty.
+    """
     place = ("feeds", feed, "max_in_flight")
     window = config.feeds[feed].max_in_flight
     if waits is None:
@@ -128,7 +136,12 @@ _VERSION = "$SYS/broker/version"
 
 @dataclass(frozen=True, slots=True)
 class BrokerFacts:
-    """One broker. round_trip: seconds until it answered SUBSCRIBE; tree: what `$SYS/broker/` says, by topic."""
+    """One broker.
+
+    Attributes:
+        round_trip: Seconds until it answered SUBSCRIBE.
+        tree: What `$SYS/broker/` says, by topic.
+    """
 
     round_trip: float
     tree: dict[str, str] = field(default_factory=dict)

@@ -29,7 +29,11 @@ Samples = Mapping[tuple[str, str], float]
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """One look at /metrics. at: monotonic seconds. reconnects: those that a broker has closed, by feed."""
+    """One look at /metrics.
+
+    Attributes:
+        at: Monotonic seconds. reconnects: those that a broker has closed, by feed.
+    """
 
     at: float
     sums: Samples

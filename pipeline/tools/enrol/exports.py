@@ -36,10 +36,13 @@ _ALL = ("app_s_key", "nwk_s_key", *_NEWER)
 class Newcomer:
     """A device that may be added.
 
-    dev_eui: 16 lower-case hex digits; as it came, if it is none. plain: it is the name of a device without one.
-    wanted: names for its key, the best first.
-    names: what its server calls it, from which its connector may be known. session: `dev_addr` and the keys of its
-    version of LoRaWAN, in hex digits. note: why a session that the export has is not taken.
+    Attributes:
+        dev_eui: 16 lower-case hex digits; as it came, if it is none.
+        plain: It is the name of a device without one.
+        wanted: Names for its key, the best first.
+        names: What its server calls it, from which its connector may be known.
+        session: `dev_addr` and the keys of its version of LoRaWAN, in hex digits.
+        note: Why a session that the export has is not taken.
     """
 
     dev_eui: str
@@ -56,7 +59,8 @@ class Newcomer:
 def read(text: str, source: str | None) -> tuple[str, list[Newcomer]]:
     """Return which system's export a text is, and the devices in it, those of one DevEUI joined.
 
-    source: which it must be; None: whichever it looks like.
+    Args:
+        source: Which it must be; None: whichever it looks like.
 
     Raises:
         ConfigError: it is none, or another one.
@@ -269,7 +273,11 @@ def _session(dev_addr: Any, keys: Mapping[str, Any], *, newer: bool = False) -> 
 
 
 def _versioned(made: dict[str, str], network: Mapping[str, str], *, newer: bool) -> tuple[dict[str, str], str]:
-    """Return a session of LoRaWAN 1.0, whose network keys are one, or of 1.1. newer: it says that it is of 1.1."""
+    """Return a session of LoRaWAN 1.0, whose network keys are one, or of 1.1.
+
+    Args:
+        newer: It says that it is of 1.1.
+    """
     several = all(name in network for name in _NEWER)
     if len({key.lower() for key in network.values()}) == 1 and (several or not newer):
         return {**made, "nwk_s_key": next(iter(network.values()))}, ""

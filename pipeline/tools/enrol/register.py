@@ -34,7 +34,12 @@ FOLDER = "keys"
 
 @dataclass(slots=True)
 class WrittenKeys:
-    """What was written of one device. row: `sessions` as the registry has it. files: that are new."""
+    """What was written of one device.
+
+    Attributes:
+        row: `sessions` as the registry has it.
+        files: That are new.
+    """
 
     row: Mapping[str, Any] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
@@ -42,7 +47,11 @@ class WrittenKeys:
 
 
 class Keys:
-    """Writes key files, and takes them back if their device is not added. folder: of the registry."""
+    """Writes key files, and takes them back if their device is not added.
+
+    Args:
+        folder: Of the registry.
+    """
 
     def __init__(self, folder: Path, *, dry_run: bool) -> None:
         self._folder = folder
@@ -105,7 +114,13 @@ _NEW = {True: "key,dev_eui,name,connector,longitude,latitude\n", False: "[]\n"}
 
 @dataclass(slots=True)
 class EnrolReport:
-    """What became of each device. added: as the file has it. there, left: with the reason."""
+    """What became of each device.
+
+    Attributes:
+        added: As the file has it.
+        there: With the reason.
+        left: With the reason.
+    """
 
     file: str
     added: list[dict[str, Any]] = field(default_factory=list)
@@ -211,7 +226,9 @@ def enrol(
 ) -> EnrolReport:
     """Add devices to the registry that a configuration names, and say what became of each.
 
-    given: what a person says of them, by the keys of the registry. otherwise: the same, where nothing else tells.
+    Args:
+        given: What a person says of them, by the keys of the registry.
+        otherwise: The same, where nothing else tells.
 
     Raises:
         ConfigError: the configuration cannot be used, or its registry cannot be added to.

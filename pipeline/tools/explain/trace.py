@@ -74,8 +74,9 @@ def _unusable(source: FromField | FromTopic, name: object, fields: Fields) -> st
 def explain(config: Config, message: Message, *, feed: str | None = None, partitions: int | None = None) -> Explanation:
     """Say what becomes of one message.
 
-    feed: which of several feeds brings it; None: the first whose subscription does. partitions: of the topics, where
-    the configuration does not create them.
+    Args:
+        feed: Which of several feeds brings it; None: the first whose subscription does.
+        partitions: Of the topics, where the configuration does not create them.
 
     Raises:
         ConfigError: there is no such feed.
