@@ -31,14 +31,15 @@ from pipeline.core.field_path import Fields, Path
 from pipeline.core.record import DEVICE, DEVICE_MODEL
 from pipeline.devices.registry import CurrentRegistry, Device
 from pipeline.devices.state import FRAMES, LATITUDE, LONGITUDE, SIGNAL, STATE, DeviceStates
+from pipeline.encode import FORMS
 from pipeline.encode.headers import device_key
 from pipeline.models import MODELS, device
 from pipeline.models.base import WORLD, Area, Model
 from pipeline.models.device import controlled_properties
-from pipeline.normalise.attribute import slots_of
-from pipeline.normalise.binding import Binding, Fixed, FromField, FromTopic, ObservedAt, Position, Source
+from pipeline.normalise.binding import Binding, Fixed, FromField, FromTopic, ObservedAt, Position, Source, slots_of
 from pipeline.normalise.decode import Envelope
-from pipeline.normalise.plan import Plan, StreamTerms
+from pipeline.normalise.entity import PlanSpec, StreamTerms
+from pipeline.normalise.plan import Plan
 from pipeline.normalise.records import CompiledConnector, listed
 from pipeline.plugins.registry import ConnectorCatalogue
 from pipeline.sdk.connector import Attribute, Decoded
@@ -324,7 +325,7 @@ class Compiler:
         stream = self._config.stream(model.name)
         nobody = binding is _GATEWAY or model.name == DEVICE_MODEL
         watch, called = NoDeviceWatch() if nobody else self._watch, (binding.name, model.name)
-        plan = Plan(
+        spec = PlanSpec(
             binding=binding,
             model=model,
             slots=slots_of(binding, model),
@@ -333,6 +334,10 @@ class Compiler:
             topic=self._config.topic(model.name),
             terms=StreamTerms(stream.classification, stream.licence, stream.category, stream.contact),
             area=WORLD if self._config.area is None or nobody else Area(*self._config.area),
+            encoder=FORMS[stream.format],
+        )
+        plan = Plan(
+            spec,
             lookup=_nobody if nobody else self._who,
             seen=lambda key: watch.find(key, called),
             room=self._room,

@@ -15,6 +15,7 @@ from pipeline.config.used_connectors import UsedConnectorConfig, connector_kind
 from pipeline.config.values import INTERVALS, Duration, FileName, Iri, Listen, Name, Section, Tenant, durations
 from pipeline.core.record import DEVICE, DEVICE_MODEL
 from pipeline.devices.registry import DeviceRegistry
+from pipeline.encode import Form
 from pipeline.plugins.registry import ConnectorCatalogue
 
 
@@ -44,8 +45,10 @@ class SilentDevicesConfig(Section):
 
 
 class StreamConfig(Section):
-    """The terms of use of one model's topic; they travel in the headers of its records."""
+    """The form of one model's records, and the terms of their use, which travel in their headers."""
 
+    format: Form = Field(default="normalised", examples=["flat"])
+    """NGSI-LD, `normalised` or `concise`, or one level of plain JSON, `flat`; `content-type` tells which."""
     classification: Literal["public", "internal", "confidential", "restricted"] = Field(
         default="internal", examples=["public"]
     )
@@ -127,7 +130,7 @@ class Config(Section):
     streams: dict[str, StreamConfig] = Field(
         default={}, examples=[{"AirQualityObserved": {"classification": "public"}}]
     )
-    """The terms of use, by model."""
+    """The form of the records and the terms of their use, by model."""
     dead_letters: DeadLettersConfig = DeadLettersConfig()
     """What is kept of a message that could not be used."""
     admin: AdminConfig = AdminConfig()

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
 import google_crc32c
 import orjson
 
+from pipeline.core import times
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import WRAPPER, Fields, told, unprintable
-from pipeline.core.record import header
+from pipeline.core.record import header, header_start
 from pipeline.sdk.connector import FromArrival
 
 crc32c: Final[Callable[[bytes], int]] = google_crc32c.value
 RULE = 2 << 32
 """Added to a digest: it has nine hex digits then, of which the first says which rule made the id."""
+_TIME_SIZE = len(times.text(0))
+TIME_START = header_start("ce_time", _TIME_SIZE)
+_RECORDED_START = header_start("ce_recordedtime", _TIME_SIZE)
 _KEPT_NAMES = 8192  # more than one read of a socket can hold
 _LONGEST_NAME = 200
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+", re.ASCII).fullmatch
@@ -101,7 +106,6 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - a decoder returns anything
     return plain(value)
 
 
-CONTENT_TYPE = "application/ld+json"
 SPEC_VERSION = "1.0"
 TYPE_PREFIX = "org.smartdatamodels"
 
@@ -125,3 +129,9 @@ def source(tenant: str) -> str:
 def shared(pairs: dict[str, str]) -> bytes:
     """Encode the headers that all records of a plan share."""
     return b"".join(header(name, value.encode()) for name, value in pairs.items())
+
+
+@lru_cache(maxsize=1)
+def recorded_header(arrival: int) -> bytes:
+    """Return the encoded header `ce_recordedtime`: the same for all messages of one read, so the last is kept."""
+    return _RECORDED_START + times.text(arrival)

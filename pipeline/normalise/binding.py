@@ -1,6 +1,7 @@
 """A device connector as the engine uses it: bound to a feed's way of naming devices, telling times and places.
 
-Plain data, made from the config's `connectors:` and, through them, from what vendors declare. Nothing here reads, waits
+Plain data, made from the config's `connectors:` and, through them, from what vendors declare. Beside it stand the rules
+of its attributes: from a field's value to what may be published, whatever the record's form. Nothing here reads, waits
 or remembers.
 """
 
@@ -8,12 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf, isfinite
 from typing import Any
 
+import orjson
+
+from pipeline.core.errors import ConfigError
 from pipeline.core.field_path import Fields, Path
+from pipeline.models.base import Bounds, Kind, Model
+from pipeline.models.units import UNITS, Conversion, choose, conversion, resolve
 
 MAX_AGE = 30 * 86_400.0
 """Seconds; an older time is a wrong clock's, unless the configuration says otherwise."""
+_LARGEST = 1.7976931348623157e308  # an integer beyond has no float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +101,137 @@ class Binding:
     decode: Callable[[bytes], Fields] | None = field(default=None)
     stated: Mapping[str, Any] = field(default_factory=dict)
     related: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+class ValueRefusedError(ValueError):
+    """A value cannot be published; the text is its flag in `ce_quality`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeRule:
+    """A mapped attribute. `low`..`high` is what the model's schema allows, in the canonical unit.
+
+    likely: what the physical world allows; outside it a value is published and flagged as implausible.
+    conversion: None when the device sends the canonical unit. code: the unitCode, or "" without one. measured: whether
+    it is what was measured, or says something of how.
+    """
+
+    name: str
+    path: Path
+    kind: Kind
+    code: str
+    conversion: Conversion | None
+    low: float = -inf
+    high: float = inf
+    likely: tuple[float, float] = (-inf, inf)
+    wrap: bool = False
+    choices: tuple[str, ...] = ()
+    shortest: int = 0
+    measured: bool = True
+
+    def allowed(self) -> str:
+        """Say to a person what the model allows."""
+        if self.kind == "text":
+            return f"{self.name} {' or '.join(self.choices) or 'a text'}"
+        if self.kind == "boolean":
+            return f"{self.name} true or false"
+        number = f"{self.name} a number"
+        if isfinite(self.low):
+            number += f" from {self.low:g}"
+        if isfinite(self.high):
+            number += f" up to {self.high:g}"
+        return f"{number} ({self.code})" if self.code else number
+
+    def render(self, value: Any, flags: list[str]) -> bytes:  # noqa: ANN401 - a payload holds anything
+        """Return the value as it stands in the entity; append to `flags` what is implausible.
+
+        Raises:
+            ValueRefusedError: the value is of a wrong type, or the model does not allow it.
+        """
+        if self.kind == "text":
+            return self._text(value)
+        if self.kind == "boolean":
+            return self._boolean(value)
+        number = self._within(self._number(value))
+        if not self.likely[0] <= number <= self.likely[1]:
+            flags.append(f"implausible:{self.name}")
+        if self.kind == "integer":
+            return str(value if isinstance(value, int) and self.conversion is None else int(number)).encode()
+        return orjson.dumps(number)
+
+    def _number(self, value: Any) -> float:  # noqa: ANN401 - a payload holds anything
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueRefusedError("type")
+        number = float(value) if abs(value) <= _LARGEST else inf
+        if not isfinite(number):
+            raise ValueRefusedError("type")
+        if self.conversion is not None:
+            number = self.conversion.apply(number)
+            if not isfinite(number):
+                raise ValueRefusedError("type")
+        if self.kind == "integer" and not number.is_integer():
+            raise ValueRefusedError("type")
+        return number
+
+    def _within(self, number: float) -> float:
+        if self.wrap and not self.low <= number <= self.high:
+            number = self.low + (number - self.low) % (self.high - self.low)
+        if not self.low <= number <= self.high:
+            raise ValueRefusedError("out_of_bounds")
+        return number
+
+    def _text(self, value: Any) -> bytes:  # noqa: ANN401 - a payload holds anything
+        text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+        if not isinstance(text, str):
+            raise ValueRefusedError("type")
+        if (self.choices and text not in self.choices) or len(text) < self.shortest:
+            raise ValueRefusedError("out_of_bounds")
+        try:
+            return orjson.dumps(text)
+        except TypeError:  # half of a surrogate pair, which a decoder may return
+            raise ValueRefusedError("type") from None
+
+    def _boolean(self, value: Any) -> bytes:  # noqa: ANN401 - a payload holds anything
+        if not isinstance(value, bool):
+            raise ValueRefusedError("type")
+        return b"true" if value else b"false"
+
+
+def slots_of(binding: Binding, model: Model) -> tuple[AttributeRule, ...]:
+    """Resolve a binding's attributes against its model, in the order of the binding.
+
+    Raises:
+        UnitError: a unit is unknown, or of a dimension that the attribute does not have.
+        ConfigError: the model has no such attribute.
+    """
+    return tuple(_slot(name, attribute, model) for name, attribute in binding.attributes.items())
+
+
+def _slot(name: str, attribute: Source, model: Model) -> AttributeRule:
+    known = model.attribute(name)
+    if known is None:
+        raise ConfigError(f"The model {model.name} has no attribute {name}.")
+    code, change = "", None
+    if attribute.unit is not None:
+        source = resolve(attribute.unit)
+        code = choose(known.units, source)
+        change = conversion(source, UNITS[code])
+    likely = known.plausible.get(code, Bounds())
+    return AttributeRule(
+        name=name,
+        path=attribute.path,
+        kind=known.kind,
+        code=code,
+        conversion=None if change is None or change.identity else change,
+        low=_or(known.allowed.minimum, -inf),
+        high=_or(known.allowed.maximum, inf),
+        likely=(_or(likely.minimum, -inf), _or(likely.maximum, inf)),
+        wrap=known.wrap,
+        choices=known.choices,
+        shortest=known.shortest,
+        measured=known.measured,
+    )
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value

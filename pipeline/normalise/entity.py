@@ -1,18 +1,173 @@
-"""Which entity a device's readings are: its id, and everything of its records that never changes."""
+"""What never changes of an entity's records: what all entities of a plan have in common, and what is one's own."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
-from pipeline.core.record import Destination, header, header_start
-from pipeline.encode.headers import RULE, entity_id, suffix
-
-if TYPE_CHECKING:
-    from pipeline.normalise.plan import Plan
+from pipeline.core import times
+from pipeline.core.delivery import Message
+from pipeline.core.field_path import Fields
+from pipeline.core.record import Destination, Record, header, header_start, varint
+from pipeline.devices.silence import LastSeen
+from pipeline.encode import headers as cloudevents
+from pipeline.encode.encoder import Encoder, Template
+from pipeline.encode.headers import (
+    RULE,
+    TIME_START,
+    GivenNames,
+    device_key,
+    entity_id,
+    recorded_header,
+    suffix,
+)
+from pipeline.encode.ngsi_ld import NORMALISED
+from pipeline.models.base import WORLD, Area, Model
+from pipeline.normalise.binding import AttributeRule, Binding
+from pipeline.sdk.uplink import Uplink
 
 TIME_DIGITS = 13 + len("-2") + 8  # every millisecond from 2001 to 2286 has thirteen
 _KEPT_LENGTHS = 128  # keys of one feed are of few lengths
 _KEPT_DIGITS = 64  # a network's names have nearly always between 8 and 30 characters
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTerms:
+    """Whose data it is and what may be done with it: what `streams:` says of a topic."""
+
+    classification: str = "internal"
+    licence: str | None = None
+    category: str | None = None
+    contact: str | None = None
+
+
+@dataclass(frozen=True)
+class PlanSpec:
+    """What a plan is made of, and the constant texts of its records, which the plan and its compiled form share.
+
+    Attributes:
+        binding: The device connector.
+        model: The data model of the records.
+        slots: The rules of the attributes, in the order of the binding.
+        tenant: Whose data it is.
+        feed: The feed that brings the readings.
+        topic: The topic of the records.
+        terms: What may be done with the data.
+        area: The box that places from payloads must lie in.
+        encoder: The form of the records.
+    """
+
+    binding: Binding
+    model: Model
+    slots: tuple[AttributeRule, ...]
+    tenant: str
+    feed: str
+    topic: str
+    terms: StreamTerms
+    area: Area = WORLD
+    encoder: Encoder = NORMALISED
+
+    @property
+    def provenance(self) -> str:
+        """The connector and its version."""
+        return f"{self.binding.name}@{self.binding.version}"
+
+    @cached_property
+    def key_start(self) -> int:
+        """Where the device's name begins in the key of an entity."""
+        return len(entity_id(self.model.name, self.tenant, ""))
+
+    @cached_property
+    def head(self) -> bytes:
+        """The text of each entity behind its id."""
+        binding, encoder = self.binding, self.encoder
+        targets = {name: entity_id(to, self.tenant, device_key(key)) for name, (to, key) in binding.related.items()}
+        return encoder.head(self.model.name) + encoder.stated(binding.stated) + encoder.related(targets)
+
+    @cached_property
+    def tail(self) -> bytes:
+        """The end of each entity."""
+        return self.encoder.tail(self.model.context)
+
+    @cached_property
+    def times(self) -> Template:
+        """The times of each entity."""
+        return self.encoder.times(self.model.time)
+
+    @cached_property
+    def places(self) -> tuple[Template, Template]:
+        """The text of a place that a reading tells, without an altitude and with one."""
+        without = self.encoder.location(altitude=False, observed=True)
+        return without, self.encoder.location(altitude=True, observed=True)
+
+    @cached_property
+    def attributes(self) -> tuple[tuple[AttributeRule, Template], ...]:
+        """The rules of the attributes, each with its text."""
+        return tuple((slot, self.encoder.attribute(slot.name, slot.code)) for slot in self.slots)
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """The headers that all records share."""
+        model, terms = self.model, self.terms
+        pairs = {
+            "content-type": self.encoder.content_type,
+            "ce_specversion": cloudevents.SPEC_VERSION,
+            "ce_source": cloudevents.source(self.tenant),
+            "ce_type": cloudevents.ce_type(model.subject, model.name),
+            "ce_dataschema": model.schema_url if self.encoder.conforms else None,
+            "ce_dataclassification": terms.classification,
+            "ce_feed": self.feed,
+            "ce_connector": self.provenance,
+            "ce_licence": terms.licence,
+            "ce_category": terms.category,
+            "ce_contact": terms.contact,
+        }
+        return {name: value for name, value in pairs.items() if value}
+
+    @cached_property
+    def _shared(self) -> bytes:
+        return cloudevents.shared(self.headers)
+
+    def headers_start(self, optional: int = 0) -> bytes:
+        """Return the count of a record's headers and those that all share; four more name the entity and its times."""
+        return varint(len(self.headers) + 4 + optional) + self._shared
+
+    @cached_property
+    def headers_size(self) -> int:
+        """How many bytes the headers of a record have that do not name its entity, where none is optional."""
+        return len(self.headers_start()) + len(TIME_START) + len(times.text(0)) + len(recorded_header(0))
+
+
+Fast = Callable[[Fields, "Entity", Message, bytes, int], Record | None]
+"""Fields, entity, message, the encoded header `ce_recordedtime` and the digest of what came, to the record."""
+FastUplink = Callable[[Fields, "Entity", Message, bytes, Uplink], Record | None]
+"""As `Fast`, of a reading whose network tells when it was heard (`received_at`) and what tells it apart: no digest."""
+
+
+class EntityPlan(Protocol):
+    """What makes the records of an entity, and is the origin of its `Destination`."""
+
+    spec: PlanSpec
+    names: GivenNames
+    topic: str
+    feed: str
+    connector: str
+    lasting: bool
+    fast: Fast
+    seen: Callable[[str], LastSeen]
+
+    @property
+    def provenance(self) -> str:
+        """The connector and its version."""
+
+    @property
+    def fast_uplink(self) -> FastUplink:
+        """The fast path of uplinks."""
+
+    def carefully(self, fields: Fields, entity: Entity, message: Message, recorded: bytes, digest: int) -> Record:
+        """Return the record of a reading that the fast path has declined."""
 
 
 class Entity(Destination):
@@ -27,10 +182,10 @@ class Entity(Destination):
     """
 
     __slots__ = ("head", "place", "registered", "seen")
-    origin: Plan
+    origin: EntityPlan
 
-    def __init__(self, plan: Plan, key: str, head: bytes, place: bytes = b"") -> None:
-        self.key = entity_id(plan.model.name, plan.tenant, key).encode()
+    def __init__(self, plan: EntityPlan, key: str, head: bytes, place: bytes = b"") -> None:
+        self.key = entity_id(plan.spec.model.name, plan.spec.tenant, key).encode()
         self.origin = plan
         self.head = head
         self.place = place
@@ -43,14 +198,14 @@ class Entity(Destination):
         return self.key.decode()
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> EntityPlan:
         """The plan of all such entities; the hot path takes it by its other name, which costs no call."""
         return self.origin
 
     @property
     def device(self) -> str:
         """The device's name, percent-encoded."""
-        return self.key[self.plan.key_start :].decode()
+        return self.key[self.plan.spec.key_start :].decode()
 
     def named(self, discriminator: bytes) -> bytes:
         """Return the headers that name the entity and a reading which the network tells apart: DevAddr, FCnt, FPort."""
@@ -78,7 +233,7 @@ class Entity(Destination):
 
     def id_prefix(self) -> str:
         """Return `ce_id` up to its discriminator: the type and the key."""
-        return f"{self.plan.model.name}:{self.device}:"
+        return f"{self.plan.spec.model.name}:{self.device}:"
 
 
 class Starts(dict[int, tuple[bytes, bytes, int]]):

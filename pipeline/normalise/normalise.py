@@ -19,8 +19,7 @@ from pipeline.core.delivery import Batch, Fate, Message, Stage
 from pipeline.core.errors import PayloadError
 from pipeline.core.field_path import Fields
 from pipeline.encode.dead_letter import Refusals
-from pipeline.encode.headers import crc32c
-from pipeline.encode.ngsi_ld import recorded_header
+from pipeline.encode.headers import crc32c, recorded_header
 from pipeline.normalise.decode import name_of, named, parser, too_large
 from pipeline.normalise.entity import Entity
 from pipeline.normalise.plan import Plan

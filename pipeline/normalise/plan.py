@@ -8,7 +8,6 @@ every one, in a third of the time, and returns None for any other. A property te
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import orjson
@@ -18,52 +17,23 @@ from pipeline.core.delivery import Message
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import Fields, Path, lack, lacking, told
 from pipeline.core.recent import MOST_NAMES, Recent, Room
-from pipeline.core.record import DEVICE, Record, header, varint
+from pipeline.core.record import DEVICE, Record, header
 from pipeline.devices.registry import Device
 from pipeline.devices.silence import UNSEEN, LastSeen
 from pipeline.encode import headers as cloudevents
-from pipeline.encode.headers import GivenNames, device_key, entity_id
-from pipeline.encode.ngsi_ld import (
-    ENTITY_OPENING,
-    LOCATION_MIDDLE,
-    LOCATION_OPENING,
-    PROPERTY_CLOSING,
-    TIME_CLOSING,
-    TIME_START,
-    fixed_location,
-    recorded_header,
-    related,
-    stated,
-    time_opening,
-)
-from pipeline.models.base import WORLD, Area, Model
-from pipeline.normalise.attribute import AttributeRule, ValueRefusedError
-from pipeline.normalise.binding import MAX_AGE, Binding, Fixed, ObservedAt, Position
-from pipeline.normalise.entity import Entity, StartsByDigits
-from pipeline.normalise.plan_compiled import (
-    AHEAD_MS,
-    SWAPPED_DEGREES,
-    Fast,
-    FastUplink,
-    compile_fast,
-    compile_fast_uplink,
-)
+from pipeline.encode.encoder import ALTITUDE, BEGINNING, LATITUDE, LONGITUDE, MOMENT, VALUE, Place, Template, fill
+from pipeline.encode.headers import TIME_START, GivenNames, device_key, entity_id
+from pipeline.normalise.binding import MAX_AGE, AttributeRule, Fixed, ObservedAt, Position, ValueRefusedError
+from pipeline.normalise.entity import Entity, Fast, FastUplink, PlanSpec, StartsByDigits
+from pipeline.normalise.plan_compiled import AHEAD_MS, SWAPPED_DEGREES, compile_fast, compile_fast_uplink
 from pipeline.sdk.connector import FromArrival
 from pipeline.sdk.uplink import Uplink
 
 ENTITIES = MOST_NAMES
 """How many entities are always known, of all connectors and feeds together."""
+_COORDINATES: tuple[Place, ...] = (LONGITUDE, LATITUDE, ALTITUDE)
+_FLAT = 2  # coordinates of a place without an altitude
 _LONGEST_LATITUDE, _LONGEST_LONGITUDE = 90.0, 180.0
-
-
-@dataclass(frozen=True, slots=True)
-class StreamTerms:
-    """Whose data it is and what may be done with it: what `streams:` says of a topic."""
-
-    classification: str = "internal"
-    licence: str | None = None
-    category: str | None = None
-    contact: str | None = None
 
 
 Lookup = Callable[[object], Device | None]
@@ -81,69 +51,44 @@ def _unseen(_: str) -> LastSeen:
 class Plan:
     """Everything known beforehand about the readings of one connector on one feed.
 
-    area: the box that places from payloads must lie in. lookup: who a device is. seen: where it is noted that a device
-    spoke, by its key. names: those that were made of an arrival lately. presented: whether the Device entity of each
-    device is published, too.
+    Attributes:
+        spec: What it is made of.
+        seen: Returns where it is noted that a device spoke, by its key.
+        names: The names that were made of an arrival lately.
+        fast: The compiled plan.
     """
 
     def __init__(
         self,
+        spec: PlanSpec,
         *,
-        binding: Binding,
-        model: Model,
-        slots: tuple[AttributeRule, ...],
-        tenant: str,
-        feed: str,
-        topic: str,
-        terms: StreamTerms,
-        area: Area = WORLD,
         lookup: Lookup = _nobody,
         seen: Callable[[str], LastSeen] = _unseen,
         names: GivenNames | None = None,
         presented: bool = False,
         room: Room | None = None,
     ) -> None:
-        self.binding = binding
-        self.model = model
-        self.slots = slots
-        self.tenant = tenant
-        self.feed = feed
-        self.topic = topic
-        self.area = area
+        """Compile the plan.
+
+        Args:
+            spec: What it is made of.
+            lookup: Finds a device in the registry.
+            seen: Returns where it is noted that a device spoke.
+            names: The names that were made of an arrival lately.
+            presented: Whether the Device entity of each device is published, too.
+            room: Holds the entities, with those of other plans.
+        """
+        self.spec = spec
+        self.binding, self.model, self.slots = spec.binding, spec.model, spec.slots
+        self.provenance = self.connector = spec.provenance
+        self.topic, self.feed, self.lasting = spec.topic, spec.feed, True  # the origin of its entities' records
         self._lookup = lookup
         self.seen = seen
         self.names = names or GivenNames()
         self._presented = presented
-        self.provenance = f"{binding.name}@{binding.version}"
-        self.connector, self.lasting = self.provenance, True  # as the origin of its entities' records
-        self.key_start = len(entity_id(model.name, tenant, ""))
-        self.starts = StartsByDigits(model.name, self.key_start)
-        self.shared, self._shared_count = self._shared_headers(terms)
-        self.headers_size = len(self.headers_start()) + len(TIME_START) + len(recorded_header(0)) + len(times.text(0))
-        targets = {name: entity_id(to, tenant, device_key(key)) for name, (to, key) in binding.related.items()}
-        self.head = f'","type":"{model.name}"{stated(binding.stated)}{related(targets)}'.encode()
-        self.tail = b',"@context":' + orjson.dumps(list(model.context)) + b"}"
-        self.fast: Fast = compile_fast(self)
+        self._starts = StartsByDigits(spec.model.name, spec.key_start)
+        self.fast: Fast = compile_fast(spec, self._starts)
         self._entities: Recent[str | int, Entity] = Recent(room or Room("entities", ENTITIES))
-
-    def _shared_headers(self, terms: StreamTerms) -> tuple[bytes, int]:
-        pairs = {
-            "content-type": cloudevents.CONTENT_TYPE,
-            "ce_specversion": cloudevents.SPEC_VERSION,
-            "ce_source": cloudevents.source(self.tenant),
-            "ce_type": cloudevents.ce_type(self.model.subject, self.model.name),
-            "ce_dataschema": self.model.schema_url,
-            "ce_dataclassification": terms.classification,
-            "ce_feed": self.feed,
-            "ce_connector": self.provenance,
-        }
-        said = {"ce_licence": terms.licence, "ce_category": terms.category, "ce_contact": terms.contact}
-        pairs.update({name: value for name, value in said.items() if value})
-        return cloudevents.shared(pairs), len(pairs)
-
-    def headers_start(self, optional: int = 0) -> bytes:
-        """Return the count of a record's headers and those that all share; four more name the entity and its times."""
-        return varint(self._shared_count + 4 + optional) + self.shared
 
     def entity(self, name: object) -> Entity:
         """Return the entity of the device of that name.
@@ -153,34 +98,37 @@ class Plan:
         """
         device = self._lookup(name)
         key = device_key(name if device is None else device.key)
-        constants = (self._device(key) + self._constants(device)).encode()
-        entity = Entity(self, key, self.head + constants if constants else self.head, self._place(device))
+        constants, head = self._device(key) + self._constants(device), self.spec.head
+        entity = Entity(self, key, head + constants if constants else head, self._place(device))
         entity.registered = None if device is None or device.location is None else device.location[:2]
         if isinstance(name, str | int):
             self._entities.put(name, entity, len(key))
         return entity
 
-    def _device(self, key: str) -> str:
+    def _device(self, key: str) -> bytes:
         """Return the relation to the Device entity where that is published; elsewhere it would lead nowhere."""
         if not self._presented or self.model.device is None:
-            return ""
-        return related({self.model.device: entity_id(DEVICE, self.tenant, key)})
+            return b""
+        return self.spec.encoder.related({self.model.device: entity_id(DEVICE, self.spec.tenant, key)})
 
-    def _constants(self, device: Device | None) -> str:
+    def _constants(self, device: Device | None) -> bytes:
         """Return what the registry says of a device, but not of what it measures itself."""
         known = {} if device is None else device.attributes
         if not known:
-            return ""
+            return b""
         measured = {slot.name for slot in self.slots}
         kept = {n: v for n, v in known.items() if n not in measured and self.model.attribute(n) is not None}
-        return stated(kept)
+        return self.spec.encoder.stated(kept)
 
     def _place(self, device: Device | None) -> bytes:
         """Return the location known beforehand: the registry's before the connector's; a Device entity has none."""
         place = self.binding.location
         if device is not None and device.location is not None and self.binding.located:
-            return fixed_location(device.location)
-        return fixed_location(place.coordinates) if isinstance(place, Fixed) else b""
+            return self._known(device.location)
+        return self._known(place.coordinates) if isinstance(place, Fixed) else b""
+
+    def _known(self, coordinates: tuple[float, ...]) -> bytes:
+        return _located(self.spec.encoder.location(altitude=len(coordinates) > _FLAT, observed=False), coordinates)
 
     def forget(self) -> None:
         """Look every device up again: the registry is a new one."""
@@ -189,7 +137,7 @@ class Plan:
     @cached_property
     def fast_uplink(self) -> FastUplink:
         """The fast path of readings whose network tells their time and what tells them apart."""
-        return compile_fast_uplink(self)
+        return compile_fast_uplink(self.spec, self._starts)
 
     def known(self, name: object) -> Entity:
         """Return the entity of the device of that name, seen before or not; raises as `entity` does."""
@@ -250,17 +198,13 @@ class Plan:
             PayloadError: nothing of the reading can be published; its `reason` says why.
         """
         flags: list[str] = []
+        spec = self.spec
         observed, own = self._observed(fields, message.arrival, flags, uplink)
         moment = times.text(observed)
-        parts = [
-            ENTITY_OPENING,
-            entity.key,
-            entity.head,
-            *self._times(observed),
-            self._location(fields, entity, moment, flags),
-        ]
+        parts = [spec.encoder.opening, entity.key, entity.head, *fill(spec.times, self._moments(observed, moment))]
+        parts.append(self._location(fields, entity, moment, flags))
         parts += self._attributes(fields, moment, flags)
-        parts.append(self.tail)
+        parts.append(spec.tail)
         optional: list[bytes] = []
         name = None if uplink is None else uplink.id
         if own:
@@ -274,7 +218,7 @@ class Plan:
             optional.append(header(cloudevents.QUALITY, ",".join(flags).encode()))
         if message.traceparent is not None:
             optional.append(header(cloudevents.TRACEPARENT, message.traceparent.encode()))
-        start = self.headers_start(len(optional))
+        start = spec.headers_start(len(optional))
         headers = (start, named, TIME_START, moment, recorded, *optional)
         value = b"".join(parts)
         return Record(entity, value + b"".join(headers), len(value), message.arrival, message)
@@ -297,12 +241,12 @@ class Plan:
             return arrival, False
         return ms, not isinstance(value, FromArrival)
 
-    def _times(self, observed: int) -> list[bytes]:
-        moments = [observed] if self.model.time else []
-        if len(self.model.time) > 1:
-            moments = [max(0, observed - round((self.binding.period or 0.0) * 1000)), observed]
-        pairs = zip(self.model.time, moments, strict=True)
-        return [time_opening(name) + times.text(moment) + TIME_CLOSING for name, moment in pairs]
+    def _moments(self, observed: int, moment: bytes) -> dict[Place, bytes]:
+        """Return the times of a reading: when it was made, and when what it covers began."""
+        if not self.model.covers:
+            return {MOMENT: moment}
+        began = max(0, observed - round((self.binding.period or 0.0) * 1000))
+        return {BEGINNING: times.text(began), MOMENT: moment}
 
     def _location(self, fields: Fields, entity: Entity, moment: bytes, flags: list[str]) -> bytes:
         place = self.binding.location
@@ -312,16 +256,16 @@ class Plan:
                 raise _placeless(place, fields)
             return entity.place
         longitude, latitude = coordinates[:2]
-        if not self.area.holds(longitude, latitude):
-            raise PayloadError(f"{self.area.refusal(longitude, latitude)}.", Reason.LOCATION_OUTSIDE)
+        if not self.spec.area.holds(longitude, latitude):
+            raise PayloadError(f"{self.spec.area.refusal(longitude, latitude)}.", Reason.LOCATION_OUTSIDE)
         if entity.registered is not None and _swapped((longitude, latitude), entity.registered):
             flags.append("swapped:location")
-        return LOCATION_OPENING + orjson.dumps(coordinates)[1:-1] + LOCATION_MIDDLE + moment + PROPERTY_CLOSING
+        return _located(self.spec.places[len(coordinates) > _FLAT], coordinates, moment)
 
     def _attributes(self, fields: Fields, moment: bytes, flags: list[str]) -> list[bytes]:
         parts: list[bytes] = []
         seen = measured = False
-        for slot in self.slots:
+        for slot, template in self.spec.attributes:
             value = slot.path.find(fields)
             if value is None:
                 continue
@@ -331,11 +275,16 @@ class Plan:
             except ValueRefusedError as refusal:
                 flags.append(f"{refusal}:{slot.name}")
                 continue
-            parts.append(slot.opening() + text + slot.closing() + moment + PROPERTY_CLOSING)
+            parts += fill(template, {VALUE: text, MOMENT: moment})
             measured = measured or slot.measured
         if self.slots and not measured and not self.binding.stated:  # a Device is there, whatever it tells
             raise _nothing_left(flags, self.slots, fields) if seen else nothing_measured([self.slots], [fields])
         return parts
+
+
+def _located(template: Template, coordinates: tuple[float, ...], moment: bytes = b"") -> bytes:
+    values = dict(zip(_COORDINATES, map(orjson.dumps, coordinates), strict=False))
+    return b"".join(fill(template, {**values, MOMENT: moment}))
 
 
 def _near(ms: int, arrival: int, max_age: float) -> bool:

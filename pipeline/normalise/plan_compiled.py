@@ -9,33 +9,21 @@ a person typed is ever compiled.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from math import isfinite
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from pipeline.core import times
-from pipeline.core.delivery import Message
-from pipeline.core.field_path import Fields, Path
+from pipeline.core.field_path import Path
 from pipeline.core.record import Record
-from pipeline.encode import ngsi_ld
-from pipeline.encode.headers import RULE
+from pipeline.encode.encoder import MOMENT, VALUE, Template
+from pipeline.encode.headers import RULE, TIME_START
 from pipeline.models.units import Conversion
-from pipeline.normalise.attribute import AttributeRule
-from pipeline.normalise.binding import MAX_AGE, Position
-from pipeline.normalise.entity import TIME_DIGITS, Entity
-from pipeline.sdk.uplink import Uplink
-
-if TYPE_CHECKING:
-    from pipeline.normalise.plan import Plan
-
-Fast = Callable[[Fields, Entity, Message, bytes, int], Record | None]
-"""Fields, entity, message, the encoded header `ce_recordedtime` and the digest of what came, to the record."""
-FastUplink = Callable[[Fields, Entity, Message, bytes, Uplink], Record | None]
-"""As `Fast`, of a reading whose network tells when it was heard (`received_at`) and what tells it apart: no digest."""
+from pipeline.normalise.binding import MAX_AGE, AttributeRule, Position
+from pipeline.normalise.entity import TIME_DIGITS, Fast, FastUplink, PlanSpec, StartsByDigits
 
 AHEAD_MS = 300_000  # a device clock may be five minutes ahead of arrival
 SWAPPED_DEGREES = 0.05  # some 5 km: how near a swapped pair must be to the place in the registry
@@ -99,6 +87,16 @@ class _Source:
         self.numbers.append(variable)
         self.value(variable)
 
+    def template(self, template: Template, value: str = "") -> None:
+        """Add a piece as the encoder wrote it. value: the variable of an attribute's number."""
+        for part in template:
+            if isinstance(part, bytes):
+                self.text(part)
+            elif part == MOMENT:
+                self.value("moment")
+            else:
+                self.number(value if part == VALUE else part)
+
     def read(self, path: Path, variable: str) -> None:
         steps = "".join(f"[{self.constant(step)}]" for step in path.steps)
         self.reads.append(f"{variable} = fields{steps}")
@@ -112,12 +110,12 @@ class _Source:
         highest = high if isfinite(high) else 1.7976931348623157e308
         self.refuse_unless(f"{self.constant(lowest)} <= {variable} <= {self.constant(highest)}")
 
-    def function(self, plan: Plan, *, uplink: bool) -> Any:  # noqa: ANN401 - Fast or FastUplink
+    def function(self, spec: PlanSpec, starts: StartsByDigits, *, uplink: bool) -> Any:  # noqa: ANN401 - Fast or FastUplink
         """Compile what was added into a function."""
-        end = self.constant(self._text + plan.headers_start())
+        end = self.constant(self._text + spec.headers_start())
         pieces = ", ".join(["OPENING", "key", "entity.head", *self.pieces, end])
         moment = "COLON" if uplink else "digits, MILLI_DIGITS[milli]"
-        naming = f"subject, key, start, key[{plan.key_start}:], {moment}, named"
+        naming = f"subject, key, start, key[{spec.key_start}:], {moment}, named"
         numbers = ", ".join(self.numbers)
         written = f"{numbers}, = dumps([{numbers}])[1:-1].split(b',')" if numbers else "pass"
         steps = [*self.reads, *self.checks, written, *(_BY_NETWORK if uplink else _BY_TIME)]
@@ -127,7 +125,7 @@ class _Source:
             "        arrival, key = message[2], entity.key",  # by place: a third of the time
             *(f"        {line}" for line in steps),
             f"        body = join(({pieces}, {naming}, TIME_START, moment, recorded))",
-            f"        size = len(body) - named_size - {plan.headers_size}",
+            f"        size = len(body) - named_size - {spec.headers_size}",
             "        return new(Record, (entity, body, size, arrival, message))",
             "    except (KeyError, IndexError, TypeError, OverflowError):",
             "        return None",
@@ -137,15 +135,15 @@ class _Source:
             "COLON": b":",
             "MILLIS": times.MILLIS,
             "MILLI_DIGITS": times.MILLI_DIGITS,
-            "OPENING": ngsi_ld.ENTITY_OPENING,
+            "OPENING": spec.encoder.opening,
             "Record": Record,
             "SECONDS": times.SECONDS,
-            "TIME_START": ngsi_ld.TIME_START,
+            "TIME_START": TIME_START,
             "dumps": orjson.dumps,
             "join": b"".join,
             "new": tuple.__new__,  # a named tuple, made in a third of the time
             "second_texts": times.second_texts,
-            "starts": plan.starts if uplink else plan.starts[TIME_DIGITS],
+            "starts": starts if uplink else starts[TIME_DIGITS],
         }
         exec(_code("\n".join(lines)), names)  # noqa: S102 - see the module's docstring
         return names["fast"]
@@ -157,60 +155,60 @@ def _code(text: str) -> CodeType:
     return compile(text, "<plan>", "exec")
 
 
-def compile_fast(plan: Plan) -> Fast:
+def compile_fast(spec: PlanSpec, starts: StartsByDigits) -> Fast:
     """Return the fast path of a plan; one that declines everything where the plan is of an unusual kind."""
     source = _Source()
-    fast: Fast = _compiled(source, plan, uplink=False) if _own_time(source, plan) else _decline
+    fast: Fast = _compiled(source, spec, starts, uplink=False) if _own_time(source, spec) else _decline
     return fast
 
 
-def compile_fast_uplink(plan: Plan) -> FastUplink:
+def compile_fast_uplink(spec: PlanSpec, starts: StartsByDigits) -> FastUplink:
     """Return the fast path of a plan for readings that have the network's time; it declines those with their own."""
     source = _Source()
-    fast: FastUplink = _compiled(source, plan, uplink=True) if _network_time(source, plan) else _decline
+    fast: FastUplink = _compiled(source, spec, starts, uplink=True) if _network_time(source, spec) else _decline
     return fast
 
 
-def _compiled(source: _Source, plan: Plan, *, uplink: bool) -> Any:  # noqa: ANN401 - Fast or FastUplink
-    if not _location(source, plan) or not any(slot.measured for slot in plan.slots):
+def _compiled(source: _Source, spec: PlanSpec, starts: StartsByDigits, *, uplink: bool) -> Any:  # noqa: ANN401 - either
+    if not _location(source, spec) or not any(slot.measured for slot in spec.slots):
         return _decline
-    for number, slot in enumerate(plan.slots):
-        if not _attribute(source, slot, f"v{number}"):
+    for number, (slot, template) in enumerate(spec.attributes):
+        if not _attribute(source, slot, template, f"v{number}"):
             return _decline
-    source.text(plan.tail)
-    return source.function(plan, uplink=uplink)
+    source.text(spec.tail)
+    return source.function(spec, starts, uplink=uplink)
 
 
 def _decline(*_: Any) -> None:  # noqa: ANN401 - the shape of any fast path
     return None
 
 
-def _own_time(source: _Source, plan: Plan) -> bool:
-    observed = plan.binding.observed_at
-    if observed is None or observed.format not in ("ms", "s") or len(plan.model.time) != 1:
+def _own_time(source: _Source, spec: PlanSpec) -> bool:
+    observed = spec.binding.observed_at
+    if observed is None or observed.format not in ("ms", "s") or len(spec.model.time) != 1:
         return False
     source.read(observed.path, "ms")
     source.checks.append("if ms.__class__ is not int: return None")
     if observed.format == "s":
         source.checks.append("ms *= 1000")
-    _moment(source, plan, observed.max_age)
+    _moment(source, spec, observed.max_age)
     return True
 
 
-def _network_time(source: _Source, plan: Plan) -> bool:
-    observed = plan.binding.observed_at
-    if len(plan.model.time) != 1:
+def _network_time(source: _Source, spec: PlanSpec) -> bool:
+    observed = spec.binding.observed_at
+    if len(spec.model.time) != 1:
         return False
     if observed is not None:
         if not observed.optional or len(observed.path.steps) != 1:
             return False
         source.checks.append(f"if {source.constant(observed.path.steps[0])} in fields: return None")
     source.reads.append("ms = uplink.received_at")
-    _moment(source, plan, MAX_AGE if observed is None else observed.max_age)
+    _moment(source, spec, MAX_AGE if observed is None else observed.max_age)
     return True
 
 
-def _moment(source: _Source, plan: Plan, max_age: float) -> None:
+def _moment(source: _Source, spec: PlanSpec, max_age: float) -> None:
     """Check the time in `ms`, and let the entity begin with it."""
     age = source.constant(max_age * 1000)
     source.refuse_unless(f"arrival - {age} <= ms <= arrival + {AHEAD_MS} and ms >= 1000000000000")
@@ -220,15 +218,13 @@ def _moment(source: _Source, plan: Plan, max_age: float) -> None:
         "text, digits = SECONDS.get(second) or second_texts(second)",
         "moment = text + MILLIS[milli]",
     ]
-    source.text(ngsi_ld.time_opening(plan.model.time[0]))
-    source.value("moment")
-    source.text(ngsi_ld.TIME_CLOSING)
+    source.template(spec.times)
 
 
-def _location(source: _Source, plan: Plan) -> bool:
-    place, area = plan.binding.location, plan.area
+def _location(source: _Source, spec: PlanSpec) -> bool:
+    place, area = spec.binding.location, spec.area
     if not isinstance(place, Position):
-        if plan.model.location_required:
+        if spec.model.location_required:
             source.refuse_unless("entity.place")
         source.value("entity.place")
         return True
@@ -244,17 +240,11 @@ def _location(source: _Source, plan: Plan) -> bool:
     source.checks.append("at = entity.registered")
     near = f"-{SWAPPED_DEGREES} < longitude - at[1] < {SWAPPED_DEGREES}"
     source.checks.append(f"if at is not None and {near}: return None")
-    source.text(ngsi_ld.LOCATION_OPENING)
-    source.number("longitude")
-    source.text(b",")
-    source.number("latitude")
-    source.text(ngsi_ld.LOCATION_MIDDLE)
-    source.value("moment")
-    source.text(ngsi_ld.PROPERTY_CLOSING)
+    source.template(spec.places[False])
     return True
 
 
-def _attribute(source: _Source, slot: AttributeRule, variable: str) -> bool:
+def _attribute(source: _Source, slot: AttributeRule, template: Template, variable: str) -> bool:
     if slot.kind not in ("number", "integer") or (slot.kind == "integer" and slot.conversion is not None):
         return False
     source.read(slot.path, variable)
@@ -269,9 +259,5 @@ def _attribute(source: _Source, slot: AttributeRule, variable: str) -> bool:
     if slot.conversion is not None:
         source.checks.append(f"{variable} = {source.constant(_Converted(slot.conversion))}[{variable}]")
     source.check_bounds(variable, max(slot.low, slot.likely[0]), min(slot.high, slot.likely[1]))
-    source.text(slot.opening())
-    source.number(variable)
-    source.text(slot.closing())
-    source.value("moment")
-    source.text(ngsi_ld.PROPERTY_CLOSING)
+    source.template(template, variable)
     return True

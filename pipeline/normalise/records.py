@@ -21,8 +21,7 @@ from pipeline.core.field_path import WRAPPER, Fields
 from pipeline.core.record import Record
 from pipeline.devices.state import FRAMES, STATE, DeviceStates
 from pipeline.encode.dead_letter import Refusals
-from pipeline.encode.headers import crc32c, digest_of
-from pipeline.encode.ngsi_ld import recorded_header
+from pipeline.encode.headers import crc32c, digest_of, recorded_header
 from pipeline.normalise.decode import Envelope, named
 from pipeline.normalise.plan import Plan, nothing_measured
 from pipeline.sdk.connector import MOST_READINGS, Decoded, Uplink

@@ -14,10 +14,9 @@ from headrace import Attribute, Connector, Example, Fields, Observation, Payload
 from pipeline.config.values import field_path
 from pipeline.core.delivery import Message
 from pipeline.core.record import decode_headers
-from pipeline.encode.ngsi_ld import recorded_header
+from pipeline.encode.headers import recorded_header
 from pipeline.models import MODELS
-from pipeline.normalise.attribute import AttributeRule, slots_of
-from pipeline.normalise.binding import Binding, Fixed, FromTopic, ObservedAt, Source
+from pipeline.normalise.binding import AttributeRule, Binding, Fixed, FromTopic, ObservedAt, Source, slots_of
 from tests.pipeline.flow import ARRIVAL, plan_of
 from tests.support.records import assert_record, simplified
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.core.delivery import Batch, Fate, Lane, Ledger, Message
@@ -13,15 +14,17 @@ from pipeline.core.field_path import Path
 from pipeline.core.mqtt_topics import TopicPattern
 from pipeline.core.recent import Room
 from pipeline.core.record import Record, decode_headers
+from pipeline.encode import FORMS, Encoder
 from pipeline.encode.dead_letter import DeadLetters, Refusals
 from pipeline.models import MODELS
-from pipeline.normalise.attribute import slots_of
-from pipeline.normalise.binding import Binding, FromField, ObservedAt, Position, Source
+from pipeline.normalise.binding import Binding, FromField, ObservedAt, Position, Source, slots_of
+from pipeline.normalise.entity import PlanSpec, StreamTerms
 from pipeline.normalise.normalise import InlineStage, RouteRules
-from pipeline.normalise.plan import Plan, StreamTerms
+from pipeline.normalise.plan import Plan
 from pipeline.normalise.route import Route, Router
 
 ARRIVAL = 1_769_000_001_000
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 READING: dict[str, Any] = {
     "device": "aq-0001",
     "ts": 1_769_000_000_000,
@@ -57,19 +60,28 @@ AIR = Binding(
 )
 
 
-def plan_of(binding: Binding = AIR, room: Room | None = None, **changes: Any) -> Plan:
-    binding = replace(binding, **changes)
+def plan_of(
+    binding: Binding = AIR,
+    room: Room | None = None,
+    *,
+    encoder: Encoder = FORMS["normalised"],
+    beside: Mapping[str, Any] = NOTHING,
+    **changes: Any,
+) -> Plan:
+    """Return a plan. changes: of the binding. beside: what else the plan takes."""
+    return Plan(spec_of(replace(binding, **changes), encoder=encoder), room=room, **beside)
+
+
+def spec_of(binding: Binding = AIR, **more: Any) -> PlanSpec:
     model = MODELS[binding.model]
-    return Plan(
-        binding=binding,
-        model=model,
-        slots=slots_of(binding, model),
-        tenant="bench",
-        feed="city",
-        topic=f"bench.{model.name}.v1",
-        terms=StreamTerms("public", "https://creativecommons.org/licenses/by/4.0/"),
-        room=room,
-    )
+    given: dict[str, Any] = {
+        "tenant": "bench",
+        "feed": "city",
+        "topic": f"bench.{model.name}.v1",
+        "terms": StreamTerms("public", "https://creativecommons.org/licenses/by/4.0/"),
+        **more,
+    }
+    return PlanSpec(binding, model, slots_of(binding, model), **given)
 
 
 @dataclass

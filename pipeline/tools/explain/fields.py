@@ -17,8 +17,7 @@ from pipeline.core.field_path import Fields, Path, Steps, kind, lack, spelled, s
 from pipeline.core.strict_json import parse
 from pipeline.devices.state import DeviceStates
 from pipeline.models.units import resolve
-from pipeline.normalise.attribute import AttributeRule, ValueRefusedError
-from pipeline.normalise.binding import Binding, FromField, Position
+from pipeline.normalise.binding import AttributeRule, Binding, FromField, Position, ValueRefusedError
 from pipeline.normalise.plan import Plan
 from pipeline.normalise.records import CompiledConnector, listed
 from pipeline.sdk.connector import Decoded

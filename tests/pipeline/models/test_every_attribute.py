@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.core.delivery import Message
 from pipeline.core.record import decode_headers
-from pipeline.encode.ngsi_ld import recorded_header
+from pipeline.encode.headers import recorded_header
 from pipeline.models import MODELS
 from pipeline.models.base import Model, ModelAttribute
 from pipeline.models.units import UNITS, Unit, conversion

@@ -10,12 +10,10 @@ from pipeline.core.delivery import Message
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.record import decode_headers
 from pipeline.devices.registry import Device
-from pipeline.encode.ngsi_ld import recorded_header
-from pipeline.models import MODELS
+from pipeline.encode.headers import recorded_header
 from pipeline.models.base import WORLD, Area
-from pipeline.normalise.attribute import slots_of
-from pipeline.normalise.plan import Plan, StreamTerms
-from tests.pipeline.flow import AIR, ARRIVAL, READING
+from pipeline.normalise.plan import Plan
+from tests.pipeline.flow import ARRIVAL, READING, spec_of
 
 AMSTERDAM = Area(4.7, 52.2, 5.1, 52.5)
 MESSAGE = Message("city/aq/0001", b"", ARRIVAL)
@@ -23,18 +21,8 @@ RECORDED = recorded_header(ARRIVAL)
 
 
 def plan(area: Area = WORLD, registered: tuple[float, ...] | None = None) -> Plan:
-    model = MODELS[AIR.model]
-    return Plan(
-        binding=AIR,
-        model=model,
-        slots=slots_of(AIR, model),
-        tenant="bench",
-        feed="city",
-        topic="bench.AirQualityObserved.v1",
-        terms=StreamTerms(),
-        area=area,
-        lookup=lambda _: None if registered is None else Device("aq-0001", location=registered),
-    )
+    known = None if registered is None else Device("aq-0001", location=registered)
+    return Plan(spec_of(area=area), lookup=lambda _: known)
 
 
 def quality(made: Plan, **place: float) -> str | None:

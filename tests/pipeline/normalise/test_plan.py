@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from pipeline.core.delivery import Message
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.record import decode_headers
-from pipeline.encode.headers import crc32c
-from pipeline.encode.ngsi_ld import recorded_header
+from pipeline.encode.headers import crc32c, recorded_header
 from pipeline.normalise.binding import Fixed, FromTopic, ObservedAt, Position, Source
 from pipeline.normalise.plan import Plan
 from pipeline.sdk.uplink import Uplink
