@@ -133,7 +133,7 @@ ROOMS = {
     "config": "core sdk models state encode devices plugins",
     "observe": "core models state encode http devices lorawan config",
     "build": "core sdk models state encode publish feeds devices plugins normalise lorawan config observe",
-    "conformance": "core sdk models plugins normalise config build",
+    "conformance": "core sdk models encode plugins normalise config build",
     "worker": "core state encode publish http feeds devices plugins config observe build conformance",
     "tools": "core sdk models state encode publish http feeds devices plugins normalise lorawan config observe build "
     "conformance",

@@ -179,7 +179,7 @@ class Config(Section):
         return topic(self.kafka.topics.dead_letter, tenant=self.tenant)
 
     def stream(self, model: str) -> StreamConfig:
-        """Return the terms of use of a model's topic."""
+        """Return the form of a model's records and the terms of their use."""
         return self.streams.get(model, StreamConfig())
 
     def keeps_retained(self, route: RouteConfig) -> bool:

@@ -368,13 +368,13 @@ def _terms(config: Config) -> Iterator[Finding]:
 
 
 def _one_topic(config: Config) -> Iterator[Finding]:
-    """Yield models that share a topic under unlike terms: a reader of the topic gets both."""
+    """Yield models that share a topic in unlike forms or under unlike terms: a reader of the topic gets both."""
     first: dict[str, str] = {}
     for model in config.models:
         other = first.setdefault(config.topic(model), model)
         if config.stream(other) != config.stream(model):
-            said = f"leads {other} and {model} into {config.topic(model)}, and their terms in `streams` differ."
-            fix = "Keep `{model}` in the name, or give both models the same terms."
+            said = f"leads {other} and {model} into {config.topic(model)}, and what `streams` says of them differs."
+            fix = "Keep `{model}` in the name, or give both models the same form and terms."
             yield Finding(("kafka", "topics", "model"), said, fix, rests_on=(("streams",),))
 
 

@@ -16,6 +16,8 @@ from pipeline.core.delivery import Message
 from pipeline.core.errors import ConfigError, PayloadError, Reason
 from pipeline.core.field_path import Fields
 from pipeline.core.record import DEVICE, DEVICE_MODEL, Record, decode_headers
+from pipeline.encode import EntityView, Member, read
+from pipeline.encode.headers import CONTENT_TYPE, QUALITY
 from pipeline.models import MODELS
 from pipeline.normalise.records import CompiledConnector, MessageRecords, listed
 from pipeline.plugins.registry import ConnectorCatalogue, FoundConnector
@@ -93,8 +95,6 @@ _ABOUT = {DEVICE, DEVICE_MODEL}
 _CLOSE = 1e-9  # relative: values are rounded to twelve digits
 _SHOWN = 300
 
-Entity = Mapping[str, Any]
-
 
 def is_bad(example: Example) -> bool:
     """Say whether an example is a payload that must be refused."""
@@ -160,41 +160,31 @@ def _reading(bench: Bench, want: Mapping[str, Any], got: MessageRecords) -> Iter
         yield f"expected attributes by model ({', '.join(observed)}), got {_shown(sorted(want))}"
         return
     wanted: Mapping[str, Any] = want if by_model else {observed[0]: want}
-    entities = {str(entity["type"]): (record, entity) for record, entity in _entities(got)}
+    entities = {entity.type: (entity.members, flags) for entity, flags in map(_entity, got.records)}
     for model in (*observed, *({DEVICE} & wanted.keys())):
-        record, entity = entities.get(model, (None, {}))
-        yield from _attributes(model, wanted.get(model, {}), entity, _flags(record))
+        members, flags = entities.get(model, ((), ""))
+        yield from _attributes(model, wanted.get(model, {}), members, flags)
 
 
-def _entities(got: MessageRecords) -> Iterator[tuple[Record, Entity]]:
-    for record in got.records:
-        yield record, orjson.loads(record.value)
+def _entity(record: Record) -> tuple[EntityView, str]:
+    headers = dict(decode_headers(record.headers))
+    quality = headers.get(QUALITY, b"").decode()
+    entity = read(headers[CONTENT_TYPE].decode(), orjson.loads(record.value))
+    return entity, f" ({quality})" if quality else ""
 
 
-def _flags(record: Record | None) -> str:
-    headers = {} if record is None else dict(decode_headers(record.headers))
-    quality = headers.get("ce_quality", b"").decode()
-    return f" ({quality})" if quality else ""
-
-
-def _attributes(model: str, want: Mapping[str, Any], entity: Entity, flags: str) -> Iterator[str]:
+def _attributes(model: str, want: Mapping[str, Any], members: Sequence[Member], flags: str) -> Iterator[str]:
     ours = {attribute.name for attribute in MODELS[model].attributes}
-    got = {name: _value(value) for name, value in entity.items() if name in ours or name in want}
+    got = {each.name: each.value for each in members if each.name in ours or each.name in want}
+    units = {each.name: each.unit for each in members}
     for name in want:
         if name not in got:
             yield f"expected {name} {want[name]!r}, got none{flags}"
         elif not _same(want[name], got[name]):
-            unit = entity[name].get("unitCode")
+            unit = units[name]
             yield f"expected {name} {want[name]!r}, got {got[name]!r}{f' ({unit})' if unit else ''}{flags}"
     for name in sorted(got.keys() - want.keys()):
         yield f"expected no {name}, got {got[name]!r}: add it to `expect`, or do not map it"
-
-
-def _value(attribute: Any) -> Any:  # noqa: ANN401 - an entity holds anything
-    value = attribute.get("value", attribute)
-    if isinstance(value, Mapping):
-        return value.get("@value", value.get("coordinates", value))
-    return value
 
 
 def _same(want: Any, got: Any) -> bool:  # noqa: ANN401

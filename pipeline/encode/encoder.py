@@ -57,7 +57,7 @@ class EntityView:
     def place(self) -> list[float] | None:
         """The coordinates, longitude first, or None where it has none."""
         found = next((each.value for each in self.members if each.name == "location"), None)
-        return found if isinstance(found, list) else None
+        return found if isinstance(found, list) and len(found) > 1 else None
 
 
 class Encoder(Protocol):

@@ -109,6 +109,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - a decoder returns anything
 SPEC_VERSION = "1.0"
 TYPE_PREFIX = "org.smartdatamodels"
 
+CONTENT_TYPE = "content-type"
+"""What a record's value is; of an entity, the form of its text."""
 QUALITY = "ce_quality"
 VERIFIED = "ce_verified"
 """`false` on an event of which nothing proves that it is from whom it names."""

@@ -112,7 +112,7 @@ class PlanSpec:
         """The headers that all records share."""
         model, terms = self.model, self.terms
         pairs = {
-            "content-type": self.encoder.content_type,
+            cloudevents.CONTENT_TYPE: self.encoder.content_type,
             "ce_specversion": cloudevents.SPEC_VERSION,
             "ce_source": cloudevents.source(self.tenant),
             "ce_type": cloudevents.ce_type(model.subject, model.name),

@@ -11,8 +11,10 @@ from pipeline.core import times
 from pipeline.core.errors import Reason
 from pipeline.core.logs import printable
 from pipeline.core.record import KEPT, SIZE
+from pipeline.encode import read
 from pipeline.encode.dead_letter import TYPE
 from pipeline.encode.device_event import TYPE as EVENT_TYPE
+from pipeline.encode.headers import CONTENT_TYPE, QUALITY
 from pipeline.publish.consumer import StoredRecord, TopicReader
 from pipeline.publish.options import KafkaOptions
 
@@ -71,7 +73,6 @@ async def follow(options: KafkaOptions, wanted: Follow) -> AsyncGenerator[Stored
 
 
 _LONGEST = 2000
-_QUALITY = "ce_quality"
 
 
 def readable(record: StoredRecord) -> str:
@@ -109,10 +110,12 @@ def _lines(record: StoredRecord, headers: dict[str, str]) -> Iterator[str]:
     except ValueError:
         yield f"    {_text(record.value or b'')}"
         return
-    shown = _event if headers.get("ce_type", "").startswith(EVENT_TYPE) else _entity
-    yield from (f"    {line}" for line in shown(entity))
-    if _QUALITY in headers:
-        yield f"    quality: {printable(headers[_QUALITY])}"
+    if headers.get("ce_type", "").startswith(EVENT_TYPE):
+        yield from (f"    {line}" for line in _event(entity))
+    else:
+        yield from (f"    {line}" for line in _entity(entity, headers.get(CONTENT_TYPE, "")))
+    if QUALITY in headers:
+        yield f"    quality: {printable(headers[QUALITY])}"
 
 
 def _letter(payload: bytes, headers: dict[str, str]) -> Iterator[str]:
@@ -135,19 +138,13 @@ def _letter(payload: bytes, headers: dict[str, str]) -> Iterator[str]:
         yield f"    payload  {len(payload)} bytes: {_text(payload)}"
 
 
-def _entity(entity: Any) -> Iterator[str]:  # noqa: ANN401 - JSON holds anything
+def _entity(entity: Any, content_type: str) -> Iterator[str]:  # noqa: ANN401 - JSON holds anything
     if not isinstance(entity, dict):
         yield printable(json.dumps(entity, ensure_ascii=False))
         return
-    for name, attribute in entity.items():
-        if name in {"id", "type", "@context"} or not isinstance(attribute, dict):
-            continue
-        value = attribute.get("value", attribute.get("object"))
-        if isinstance(value, dict):
-            value = value.get("@value", value.get("coordinates", value))
-        unit = f" {attribute['unitCode']}" if "unitCode" in attribute else ""
-        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        yield printable(f"{name}: {shown}{unit}")
+    for member in read(content_type, entity).members:
+        shown = member.value if isinstance(member.value, str) else json.dumps(member.value, ensure_ascii=False)
+        yield printable(f"{member.name}: {shown} {member.unit}".rstrip(" "))
 
 
 def _event(event: Any) -> Iterator[str]:  # noqa: ANN401 - as above

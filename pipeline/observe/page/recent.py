@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +13,9 @@ from pipeline.core.delivery import Fate
 from pipeline.core.errors import Reason
 from pipeline.core.logs import printable
 from pipeline.core.record import Record, decode_headers
-from pipeline.encode.headers import QUALITY
+from pipeline.encode import EntityView, read
+from pipeline.encode.device_event import TYPE as EVENT_TYPE
+from pipeline.encode.headers import CONTENT_TYPE, QUALITY
 from pipeline.models.units import UNITS
 from pipeline.observe.metrics import LATENCY_BUCKETS, Metrics
 
@@ -198,29 +200,31 @@ class LatestEntities:
                 del self.doubtful[next(iter(self.doubtful))]
 
     def _learn(self, record: Record) -> None:
-        entity = orjson.loads(record.value)
-        place = entity.get("location", {}).get("value", {})
-        if place.get("type") != "Point":
+        headers = dict(decode_headers(record.headers))
+        if headers.get("ce_type", b"").startswith(EVENT_TYPE.encode()):
             return
-        identity = entity["id"]
-        self._entities.pop(identity, None)
-        self._entities[identity] = {
-            "id": identity,
-            "type": entity["type"],
+        entity = read(headers.get(CONTENT_TYPE, b"").decode(), orjson.loads(record.value))
+        place = entity.place
+        if place is None:
+            return
+        self._entities.pop(entity.id, None)
+        self._entities[entity.id] = {
+            "id": entity.id,
+            "type": entity.type,
             "at": record.timestamp,
-            "place": place["coordinates"][:2],
+            "place": place[:2],
             "values": dict(_values(entity)),
         }
         if len(self._entities) > MOST:
             del self._entities[next(iter(self._entities))]
 
 
-def _values(entity: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _values(entity: EntityView) -> Iterator[tuple[str, str]]:
     """Yield the first few numbers, which are what a sensor has measured, with their units as people write them."""
     found = 0
-    for name, member in entity.items():
-        value = member.get("value") if isinstance(member, dict) else None
+    for member in entity.members:
+        value = member.value
         if isinstance(value, int | float) and not isinstance(value, bool) and found < _TOLD:
             found += 1
-            unit = UNITS.get(member.get("unitCode", ""))
-            yield name, f"{value:g} {unit.symbol}" if unit is not None and unit.symbol != "1" else f"{value:g}"
+            unit = UNITS.get(member.unit)
+            yield member.name, f"{value:g} {unit.symbol}" if unit is not None and unit.symbol != "1" else f"{value:g}"

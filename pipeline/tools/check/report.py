@@ -19,12 +19,13 @@ from pipeline.config.feeds import (
     chosen,
 )
 from pipeline.config.findings import Finding, Place
-from pipeline.config.root import AnyConnector, Config
+from pipeline.config.root import AnyConnector, Config, StreamConfig
 from pipeline.config.rules import raw
 from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.config.values import Section, spell_seconds
 from pipeline.core.files import HANDMADE, content_and_mode
 from pipeline.core.record import DEVICE
+from pipeline.encode import FORMS, Form
 from pipeline.models import MODELS
 from pipeline.models.base import ModelAttribute
 from pipeline.models.units import Conversion
@@ -145,14 +146,19 @@ _ONCE = "; a message sent twice cannot be recognised"
 
 @dataclass(frozen=True, slots=True)
 class ConnectorUse:
-    """What one connector will do. attributes: one line each; topic: where its records go.
+    """What one connector will do.
 
-    formats: those that its routes name.
+    Attributes:
+        topic: Where its records go.
+        form: What their values are: `normalised`, `concise` or `flat`.
+        attributes: One line each.
+        formats: What its routes say that payloads are.
     """
 
     connector: str
     model: str
     topic: str
+    form: Form
     device: str
     time: str
     location: str
@@ -169,6 +175,7 @@ def uses(config: Config) -> list[ConnectorUse]:
             connector=name,
             model=model,
             topic=config.topic(model),
+            form=config.stream(model).format,
             device=DEVICE_OF if name in heard else _device(connector),
             time=_time(connector, period, "when the network heard it" if name in heard else _ARRIVAL),
             location="none" if model == DEVICE else _location(connector, registry=bool(config.devices)),
@@ -196,7 +203,8 @@ def text(loaded: Loaded) -> str:
     for listening in listenings(loaded.config):
         said += [*lines(listening), ""]
     for use in uses(loaded.config):
-        said += [f"{use.connector}: {use.model} -> {use.topic}"]
+        form = "" if use.form == StreamConfig().format else f", {use.form} ({FORMS[use.form].content_type})"
+        said += [f"{use.connector}: {use.model} -> {use.topic}{form}"]
         said += [f"    device    {use.device}", f"    time      {use.time}", f"    location  {use.location}"]
         said += [f"    format    {', '.join(use.formats)}"] if use.formats else []
         said += [f"    {attribute}" for attribute in use.attributes]

@@ -15,8 +15,11 @@ from pipeline.core.delivery import Batch, Delivery, Fate, Message, Stage
 from pipeline.core.errors import Reason
 from pipeline.core.field_path import Fields
 from pipeline.core.record import DEVICE_MODEL, Record, decode_headers
+from pipeline.encode import EntityView, Form, form_of, read
 from pipeline.encode import headers as cloudevents
 from pipeline.encode.dead_letter import DeadLetters
+from pipeline.encode.device_event import TYPE as EVENT_TYPE
+from pipeline.encode.headers import CONTENT_TYPE
 from pipeline.normalise.plan import Plan
 from pipeline.publish.batch import partition_of
 from pipeline.sdk.uplink import Uplink
@@ -53,7 +56,12 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A record. value: the entity or the device event, decoded."""
+    """A record.
+
+    Attributes:
+        form: Of an entity: `normalised`, `concise` or `flat`; of a device event none.
+        value: The entity or the device event, decoded.
+    """
 
     topic: str
     key: str
@@ -62,6 +70,12 @@ class Published:
     size: int
     headers: dict[str, str]
     value: Any
+    form: Form | None = None
+
+    @property
+    def entity(self) -> EntityView | None:
+        """The entity, or None of a device event."""
+        return None if self.form is None else read(self.headers[CONTENT_TYPE], self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +227,8 @@ def _headers(record: Record) -> dict[str, str]:
 
 
 def _published(record: Record, partitions: int | None) -> Published:
-    key = record.destination.key
+    key, headers = record.destination.key, _headers(record)
+    event = headers["ce_type"].startswith(EVENT_TYPE)
     number = None if partitions is None else partition_of(key, partitions)
     return Published(
         topic=record.destination.topic,
@@ -221,8 +236,9 @@ def _published(record: Record, partitions: int | None) -> Published:
         partition=Partition(number, partitions),
         timestamp=times.text(record.timestamp).decode(),
         size=record.value_size,
-        headers=_headers(record),
+        headers=headers,
         value=json.loads(record.value),
+        form=None if event else form_of(headers[CONTENT_TYPE]),
     )
 
 
@@ -241,13 +257,13 @@ def _letter(record: Record) -> DeadLetter:
 
 def say_when_and_where(plan: Plan, fields: Fields, said: Explanation, uplink: Uplink | None = None) -> None:
     """Say where the time and the place of the first record come from; fields: of the reading that it was made of."""
-    entities = [each for each in said.records if each.value.get("type") not in {None, DEVICE_MODEL}]
-    if not entities:
+    entities = [(each.headers, each.entity) for each in said.records]
+    found = ((headers, each) for headers, each in entities if each is not None and each.type != DEVICE_MODEL)
+    headers, entity = next(found, ({}, None))
+    if entity is None:
         return
-    record = entities[0]
-    said.time = f"{record.headers['ce_time']}{_whence(plan, fields, record.headers, uplink)}"
-    place = record.value.get("location")
-    said.location = "none" if place is None else f"{place['value']['coordinates']} (longitude first)"
+    said.time = f"{headers['ce_time']}{_whence(plan, fields, headers, uplink)}"
+    said.location = "none" if entity.place is None else f"{entity.place} (longitude first)"
 
 
 def _whence(plan: Plan, fields: Fields, headers: dict[str, str], uplink: Uplink | None) -> str:

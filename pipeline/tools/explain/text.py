@@ -174,7 +174,8 @@ def _record(record: Published) -> Iterator[str]:
     yield f"    partition  {partition}"
     yield f"    timestamp  {record.timestamp}"
     yield from _headers(record.headers)
-    yield f"    value      {record.size} bytes"
+    form = "" if record.form in {None, "normalised"} else f", {record.form}"
+    yield f"    value      {record.size} bytes{form}"
     yield from (f"        {line}" for line in json.dumps(record.value, indent=2, ensure_ascii=False).splitlines())
 
 

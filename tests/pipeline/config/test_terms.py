@@ -12,6 +12,8 @@ from pipeline.build import options as wiring
 from pipeline.config.findings import InvalidConfigError
 from pipeline.core.delivery import Batch, Lane, Message
 from pipeline.core.record import Record
+from pipeline.encode import FORMS, Form
+from pipeline.encode import read as read_entity
 from pipeline.models import MODELS
 from tests.pipeline.config.test_loading import changed, paths, read
 from tests.pipeline.flow import ARRIVAL, READING, Memory, headers_of
@@ -86,6 +88,29 @@ def test_models_of_unlike_terms_in_one_topic() -> None:
     assert paths(two_models(unlike, model="{tenant}.{model}.v1")) == []
     alike = {name: {"classification": "public"} for name in unlike}
     assert paths(two_models(alike, model="{tenant}.entities.v1")) == []
+
+
+def test_models_of_unlike_forms_in_one_topic() -> None:
+    said = findings(two_models({"WeatherObserved": {"format": "flat"}}, model="{tenant}.entities.v1"))
+    assert "and what `streams` says of them differs. Keep `{model}` in the name" in said["kafka.topics.model"]
+    assert paths(two_models({"WeatherObserved": {"format": "flat"}}, model="{tenant}.{model}.v1")) == []
+
+
+@pytest.mark.parametrize(("word", "meant"), [("flatt", "flat"), ("normalized", "normalised"), ("Concise", "concise")])
+def test_a_form_that_is_none_gets_the_closest(word: str, meant: str) -> None:
+    said = findings(changed(STREAM, {"format": word}))
+    assert list(said) == ["streams.AirQualityObserved.format"]
+    assert f"`{word}`" in said["streams.AirQualityObserved.format"]
+    assert f"`{meant}`" in said["streams.AirQualityObserved.format"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_stream_has_the_form_that_it_names(form: Form) -> None:
+    record = sent(changed(STREAM, {"format": form}), READING)
+    headers = headers_of(record)
+    assert headers["content-type"] == FORMS[form].content_type
+    entity = read_entity(headers["content-type"], orjson.loads(record.value))
+    assert [(each.value, each.unit) for each in entity.members if each.name == "no2"] == [(31.5, "GQ")]
 
 
 def test_no_terms_at_all_is_a_warning() -> None:

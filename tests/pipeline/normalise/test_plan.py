@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pipeline.core.delivery import Message
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.record import decode_headers
+from pipeline.encode import FORMS, Form
 from pipeline.encode.headers import crc32c, recorded_header
 from pipeline.normalise.binding import Fixed, FromTopic, ObservedAt, Position, Source
 from pipeline.normalise.plan import Plan
@@ -65,8 +66,10 @@ def test_the_example_field_by_field() -> None:
     assert "ce_idclass" not in headers
 
 
-def test_the_expected_reading_takes_the_fast_path() -> None:
-    assert PLAN.fast(READING, PLAN.entity("aq-0001"), MESSAGE, RECORDED, 0) is not None
+@pytest.mark.parametrize("form", FORMS)
+def test_the_expected_reading_takes_the_fast_path(form: Form) -> None:
+    plan = plan_of(encoder=FORMS[form])
+    assert plan.fast(READING, plan.entity("aq-0001"), MESSAGE, RECORDED, 0) is not None
 
 
 NUMBERS: st.SearchStrategy[Any] = st.one_of(
@@ -82,12 +85,18 @@ VARIED = st.fixed_dictionaries(
     {"ts": TIMES},
     optional=dict.fromkeys(("temperature", "humidity", "pm10", "pm25", "no2", "lat", "lon", "battery"), NUMBERS),
 )
+
+
+def in_every_form(**changes: Any) -> list[Plan]:
+    return [plan_of(encoder=encoder, **changes) for encoder in FORMS.values()]
+
+
 PLANS = {
-    "example": PLAN,
-    "seconds": plan_of(observed_at=ObservedAt(path("ts"), "s", 3650 * 86_400)),
-    "fixed place": plan_of(location=Fixed((4.89, 52.37))),
-    "offset conversion": plan_of(attributes={"temperature": Source(path("temperature"), "degF")}),
-    "integer": plan_of(attributes={"tpc": Source(path("pm10"), "1/m3"), "airQualityIndex": Source(path("pm25"))}),
+    "example": in_every_form(),
+    "seconds": in_every_form(observed_at=ObservedAt(path("ts"), "s", 3650 * 86_400)),
+    "fixed place": in_every_form(location=Fixed((4.89, 52.37))),
+    "offset conversion": in_every_form(attributes={"temperature": Source(path("temperature"), "degF")}),
+    "integer": in_every_form(attributes={"tpc": Source(path("pm10"), "1/m3"), "airQualityIndex": Source(path("pm25"))}),
 }
 
 
@@ -95,12 +104,12 @@ PLANS = {
 @settings(max_examples=400)
 @given(changes=VARIED, digest=st.integers(0, 2**32 - 1))
 def test_the_fast_path_gives_what_the_careful_one_gives(name: str, changes: dict[str, Any], digest: int) -> None:
-    plan = PLANS[name]
     fields = {**READING, **changes}
-    entity = plan.entity("aq-0001")
-    fast = plan.fast(fields, entity, MESSAGE, RECORDED, digest)
-    if fast is not None:
-        assert fast == plan.carefully(fields, entity, MESSAGE, RECORDED, digest)
+    for plan in PLANS[name]:
+        entity = plan.entity("aq-0001")
+        fast = plan.fast(fields, entity, MESSAGE, RECORDED, digest)
+        if fast is not None:
+            assert fast == plan.carefully(fields, entity, MESSAGE, RECORDED, digest)
 
 
 UPLINK = Uplink(b"\x01", 2, received_at=ARRIVAL - 500, time=ARRIVAL - 500, dev_addr="01ab23cd", f_cnt=7)
@@ -113,17 +122,17 @@ UPLINKS = st.builds(
     f_cnt=st.none() | st.integers(0, 2**32 - 1),
 )
 UPLINK_PLANS = {
-    "fixed place": plan_of(location=Fixed((4.89, 52.37)), observed_at=None),
-    "place in the payload": plan_of(observed_at=None),
-    "own time, sometimes": plan_of(observed_at=ObservedAt(path("ts"), "ms", 3650 * 86_400, optional=True)),
+    "fixed place": in_every_form(location=Fixed((4.89, 52.37)), observed_at=None),
+    "place in the payload": in_every_form(observed_at=None),
+    "own time, sometimes": in_every_form(observed_at=ObservedAt(path("ts"), "ms", 3650 * 86_400, optional=True)),
 }
 
 
 def test_the_expected_uplink_takes_the_fast_path() -> None:
-    plan = UPLINK_PLANS["fixed place"]
-    record = plan.fast_uplink(READING, plan.entity("aq-0001"), MESSAGE, RECORDED, UPLINK)
-    assert record is not None
-    assert dict(decode_headers(record.headers))["ce_id"] == b"AirQualityObserved:aq-0001:01ab23cd-7-2"
+    for plan in UPLINK_PLANS["fixed place"]:
+        record = plan.fast_uplink(READING, plan.entity("aq-0001"), MESSAGE, RECORDED, UPLINK)
+        assert record is not None
+        assert dict(decode_headers(record.headers))["ce_id"] == b"AirQualityObserved:aq-0001:01ab23cd-7-2"
 
 
 @pytest.mark.parametrize("name", list(UPLINK_PLANS))
@@ -132,15 +141,16 @@ def test_the_expected_uplink_takes_the_fast_path() -> None:
 def test_the_fast_path_of_uplinks_gives_what_the_careful_one_gives(
     name: str, uplinks: list[Uplink], changes: dict[str, Any]
 ) -> None:
-    plan, fields = UPLINK_PLANS[name], {**READING, **changes}
+    fields = {**READING, **changes}
     if changes["ts"] is None:
         del fields["ts"]
-    entity = plan.entity("aq-0001")
-    for uplink in uplinks:  # of one entity, whose names have ever other lengths
-        uplink.received_at = ARRIVAL if uplink.time is None else uplink.time
-        fast = plan.fast_uplink(fields, entity, MESSAGE, RECORDED, uplink)
-        if fast is not None:
-            assert fast == plan.carefully(fields, entity, MESSAGE, RECORDED, 0, uplink=uplink)
+    for plan in UPLINK_PLANS[name]:
+        entity = plan.entity("aq-0001")
+        for uplink in uplinks:  # of one entity, whose names have ever other lengths
+            uplink.received_at = ARRIVAL if uplink.time is None else uplink.time
+            fast = plan.fast_uplink(fields, entity, MESSAGE, RECORDED, uplink)
+            if fast is not None:
+                assert fast == plan.carefully(fields, entity, MESSAGE, RECORDED, 0, uplink=uplink)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from pipeline.__main__ import main
+from pipeline.encode import FORMS, Form
 from tests.pipeline.cli.commands.golden_text import EXAMPLE, hold
 from tests.pipeline.flow import READING
 from tests.pipeline.vendor_flow import TH1, VENDORS, written
@@ -51,6 +52,17 @@ def test_golden_transcripts(capsys: pytest.CaptureFixture[str], name: str, paylo
     code, out = explain(capsys, payload)
     assert code == outcome
     hold(f"explain_{name}.txt", out)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_record_in_any_form(capsys: pytest.CaptureFixture[str], tmp_path: Path, form: Form) -> None:
+    file = changed(tmp_path, streams={"AirQualityObserved": {"format": form}})
+    code, out = explain(capsys, READING, config=file)
+    assert code == 0
+    assert (f" bytes, {form}\n" in out) == (form != "normalised"), "the usual form is not worth a word"
+    assert f"content-type: {FORMS[form].content_type}\n" in out
+    assert "2026-01-21T12:53:20.000Z from field ts (ms)" in out
+    assert "[4.89, 52.37] (longitude first)" in out
 
 
 def test_for_a_program(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,12 +17,15 @@ from pipeline.core.errors import Reason
 from pipeline.core.record import Destination, Record, encode_headers
 from pipeline.devices.registry import CurrentRegistry, Device, DeviceRegistry
 from pipeline.devices.silence import SilentDevice
+from pipeline.encode import FORMS, Form
 from pipeline.encode.dead_letter import DeadLetters
 from pipeline.lorawan.statistics import FrameStatistics, RadioStatistics
+from pipeline.models import MODELS
 from pipeline.observe.metrics import Metrics
 from pipeline.observe.page import LatestEntities, RecentDeadLetters, Sources, about
 from pipeline.observe.page.recent import MOST, POINTS, FigureHistory, quantile
 from pipeline.observe.page.snapshot import ConfigSummary, snapshot
+from tests.pipeline.encode.examples import whole
 from tests.support.headrace import example_config
 
 CITY = ConfigSummary(
@@ -96,6 +99,19 @@ def test_the_newest_entities() -> None:
     assert newest.entities()[0]["values"] == {"pm10": "12.5 µg/m3"}
     assert newest.entities()[0]["place"] == [3.7, 51.0]
     assert newest.heard == {"city-aq": 1_700_000_000_003}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_newest_entity_in_any_form(form: Form) -> None:
+    newest = LatestEntities()
+    newest.note(whole(MODELS["IndoorEnvironmentObserved"]).record(FORMS[form]))
+    newest.look()
+    [told] = newest.entities()
+    assert told["id"] == "urn:ngsi-ld:IndoorEnvironmentObserved:bench:x-1"
+    assert told["type"] == "IndoorEnvironmentObserved"
+    assert told["place"] == [4.8952, 52.3702]
+    shown = {"temperature": "20 °C", "relativeHumidity": "0.333", "co2": "13500 ppm", "atmosphericPressure": "700 hPa"}
+    assert told["values"] == shown
 
 
 def test_dead_letters_by_connector_and_one_of_each_reason() -> None:

@@ -36,6 +36,15 @@ def test_the_report_of_the_example() -> None:
     ]
 
 
+def test_the_form_of_a_stream_that_is_not_the_usual_one() -> None:
+    content = yaml.safe_load(EXAMPLE.read_text())
+    content["streams"] = {"AirQualityObserved": {"format": "flat"}}
+    loaded = config.parse(yaml.safe_dump(content), "city.yaml", {})
+    first = check.text(loaded).splitlines()[0]
+    assert first == "city-aq: AirQualityObserved -> bench.AirQualityObserved.v1, flat (application/json)"
+    assert [use.form for use in check.uses(loaded.config)] == ["flat"]
+
+
 def test_every_source_is_described() -> None:
     content = yaml.safe_load(EXAMPLE.read_text())
     content["connectors"]["city-aq"] |= {
