@@ -262,6 +262,22 @@ def test_nothing_is_written_twice() -> None:
     assert [sorted(found) for found in places.values() if len(found) > 1] == []
 
 
+@pytest.mark.parametrize(
+    ("what", "homes"),
+    [
+        ("threading.Thread(", {"core/threads.py", "core/logs.py"}),  # the log's must not end with what it waits for
+        ('with_name(f"{file.name}.new")', {"core/files.py"}),
+        ("create_default_context(", {"core/addresses.py"}),
+        ("unicode_escape", {"core/logs.py", "encode/dead_letter.py"}),  # the log's, and what a record holds
+        ("(len(bounds) + 1)", {"lorawan/statistics.py"}),
+    ],
+)
+def test_what_is_done_in_one_place_is_done_there(what: str, homes: set[str]) -> None:
+    engine = ROOT / "pipeline"
+    texts = {path.relative_to(engine).as_posix(): path.read_text(encoding="utf-8") for path in sources("pipeline")}
+    assert {name for name, text in texts.items() if what in text} == homes
+
+
 @pytest.mark.parametrize("name", ["Device", "DeviceModel"])
 def test_the_models_of_devices_themselves_are_named_once(name: str) -> None:
     found = [

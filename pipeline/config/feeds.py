@@ -20,11 +20,11 @@ from pipeline.config.values import (
     BrokerUrl,
     Duration,
     FileName,
+    FilterText,
     Listen,
+    PatternText,
     Section,
     Size,
-    TopicFilter,
-    TopicPattern,
     broker,
     durations,
     sizes,
@@ -167,7 +167,7 @@ _LONGEST_EXPIRY = 49_710 * 86_400  # in days; MQTT 5 counts seconds in 32 bits
 class RouteConfig(Section):
     """Which connector takes the messages of a topic; the first route that matches counts."""
 
-    topic: TopicPattern = Field(examples=["city/aq/{device}"])
+    topic: PatternText = Field(examples=["city/aq/{device}"])
     """A topic; `{name}` stands for one level and names it, `+` for one level, a last `#` for all that follow."""
     connector: str | None = Field(default=None, examples=["city-aq"])
     """The connector, by its name under `connectors`."""
@@ -246,7 +246,7 @@ class MqttFeedConfig(Section):
     """The file that holds it, instead of `password`."""
     tls: TlsConfig | None = None
     """Certificates, for mqtts:// and wss://."""
-    subscribe: tuple[TopicFilter, ...] = Field(min_length=1, examples=[["city/#"]])
+    subscribe: tuple[FilterText, ...] = Field(min_length=1, examples=[["city/#"]])
     """Topic filters, with `+` and `#`; `$share/group/filter` shares them among clients and gives up order."""
     qos: int = Field(default=1, ge=0, le=2, examples=[1])
     """1: the broker keeps what is not acknowledged. 0: what is in memory at a crash is lost. 2 is lowered to 1."""

@@ -258,8 +258,8 @@ Size = Annotated[int, BeforeValidator(size), PlainSerializer(spell_size), Schema
 Address = Annotated[str, AfterValidator(check_address)]
 Listen = Annotated[str, AfterValidator(check_listen)]
 BrokerUrl = Annotated[str, AfterValidator(check_url)]
-TopicFilter = Annotated[str, AfterValidator(check_filter)]
-TopicPattern = Annotated[str, AfterValidator(check_pattern)]
+FilterText = Annotated[str, AfterValidator(check_filter)]
+PatternText = Annotated[str, AfterValidator(check_pattern)]
 FieldPath = Annotated[str, AfterValidator(check_field)]
 FileName = Annotated[str, AfterValidator(check_file)]
 

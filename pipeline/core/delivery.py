@@ -363,6 +363,17 @@ class Stage(Protocol[T]):
         """Pass on what is kept, until `deadline` (monotonic seconds)."""
 
 
+class PassThrough(Stage[T]):
+    """A stage in which nothing stays: all of a batch is passed on or sealed before `put` returns."""
+
+    def pending(self) -> int:
+        """Say that nothing is kept."""
+        return 0
+
+    async def drain(self, deadline: float) -> None:
+        """Return at once: there is nothing to pass on."""
+
+
 class Feed(Protocol[T]):
     """Where messages come from. A feed owns its lanes."""
 

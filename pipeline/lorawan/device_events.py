@@ -14,7 +14,7 @@ import orjson
 
 from pipeline.core import times
 from pipeline.core.budgets import Allowance
-from pipeline.core.delivery import Batch, Fate, Message, Stage
+from pipeline.core.delivery import Batch, Fate, Message, PassThrough
 from pipeline.core.errors import PayloadError
 from pipeline.core.record import DEVICE, Record
 from pipeline.devices.registry import CurrentRegistry
@@ -32,7 +32,7 @@ _OWN_WORDS = {"gateway_stats", "gateway_ack"}  # a gateway's own; its state is i
 _GATEWAY_AN_HOUR = 360  # a packet forwarder tells of itself each 30 s as it is delivered, each 10 s at its fastest
 
 
-class DeviceEvents(Stage[Told]):
+class DeviceEvents(PassThrough[Told]):
     """Makes the records of one feed's events.
 
     Args:
@@ -88,13 +88,6 @@ class DeviceEvents(Stage[Told]):
             else:
                 buffer.add(records, states, changed=changed)
         buffer.close()
-
-    def pending(self) -> int:
-        """Nothing stays here."""
-        return 0
-
-    async def drain(self, deadline: float) -> None:
-        """Nothing stays here."""
 
     def _too_often(self, event: Event, arrival: int) -> bool:
         if event.verified or event.gateway is None or self._allowance is None:

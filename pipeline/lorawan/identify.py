@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.core.delivery import Batch, Delivery, Fate, Message, Stage
+from pipeline.core.delivery import Batch, Delivery, Fate, Message, PassThrough, Stage
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import told
 from pipeline.core.recent import MOST_NAMES, Recent, Room
@@ -152,7 +152,7 @@ class _Known(KnownDevice):
         self.frames.refused(self.counted)
 
 
-class Identify(Stage[Heard]):
+class Identify(PassThrough[Heard]):
     """Finds the device of each uplink of one feed.
 
     Args:
@@ -206,13 +206,6 @@ class Identify(Stage[Heard]):
                 frames.told(device.counted, uplink.dev_addr, uplink.f_cnt)
             found.append((device, uplink, message))
         self._pass_on(delivery, found)
-
-    def pending(self) -> int:
-        """Nothing stays here."""
-        return 0
-
-    async def drain(self, deadline: float) -> None:
-        """Nothing stays here."""
 
     def connector(self, device: str) -> str | None:
         """Return the name of the connector that reads a device's uplinks, if it is known."""

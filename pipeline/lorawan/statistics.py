@@ -57,11 +57,11 @@ class RadioSampler(Stage[Heard]):
             self._radio.snr.add([each.snr for each in receptions])
 
     def pending(self) -> int:
-        """Nothing stays here."""
+        """Say how many items wait behind here."""
         return self._out.pending()
 
     async def drain(self, deadline: float) -> None:
-        """Nothing stays here."""
+        """Pass on what waits behind here."""
         await self._out.drain(deadline)
 
 

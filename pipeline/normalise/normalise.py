@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.core.delivery import Batch, Fate, Message, Stage
+from pipeline.core.delivery import Batch, Fate, Message, PassThrough
 from pipeline.core.errors import PayloadError
 from pipeline.core.field_path import Fields
 from pipeline.encode.dead_letter import Refusals
@@ -43,7 +43,7 @@ class RouteRules:
     max_payload: int
 
 
-class RouteStage(Stage[Message]):
+class RouteStage(PassThrough[Message]):
     """Makes the records of one route's messages. plan: the first observation's."""
 
     def __init__(self, plan: Plan, rules: RouteRules, refusals: Refusals) -> None:
@@ -75,13 +75,6 @@ class RouteStage(Stage[Message]):
     def _read(self, messages: Sequence[Message], buffer: RecordBuffer) -> None:
         """Add what each message becomes."""
         raise NotImplementedError
-
-    def pending(self) -> int:
-        """Nothing stays here."""
-        return 0
-
-    async def drain(self, deadline: float) -> None:
-        """Nothing stays here."""
 
 
 Reading = tuple[Entity, Fields, Message]
@@ -182,7 +175,7 @@ Identified = tuple[KnownDevice, Uplink, Message]
 """An uplink between the device that sent it and the message that brought it."""
 
 
-class UplinkStage(Stage[Identified]):
+class UplinkStage(PassThrough[Identified]):
     """Makes the records of uplinks."""
 
     def __init__(self, refusals: Refusals) -> None:
@@ -211,13 +204,6 @@ class UplinkStage(Stage[Identified]):
                 entity.seen.last = arrival
                 buffer.records.append(record)
         buffer.close()
-
-    def pending(self) -> int:
-        """Nothing stays here."""
-        return 0
-
-    async def drain(self, deadline: float) -> None:
-        """Nothing stays here."""
 
     def _closely(
         self, device: KnownDevice, readings: Decoded, uplink: Uplink, message: Message, buffer: RecordBuffer

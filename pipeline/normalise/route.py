@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.core.delivery import INVALID_TOPIC, Batch, Fate, Message, Stage
+from pipeline.core.delivery import INVALID_TOPIC, Batch, Fate, Message, PassThrough, Stage
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.mqtt_topics import TopicPattern, TopicTree
 from pipeline.core.recent import MOST_NAMES, Recent, Room
@@ -34,7 +34,7 @@ class Route:
     models: frozenset[str] = frozenset()
 
 
-class Router(Stage[Message]):
+class Router(PassThrough[Message]):
     """Sorts a feed's messages by route; the first route that matches takes the message."""
 
     def __init__(self, routes: Sequence[Route], refusals: Refusals, room: Room | None = None) -> None:
@@ -65,13 +65,6 @@ class Router(Stage[Message]):
             group.append(message)
         for stage, messages in runs:
             stage.put(Batch(batch.delivery, messages))
-
-    def pending(self) -> int:
-        """Nothing stays here."""
-        return 0
-
-    async def drain(self, deadline: float) -> None:
-        """Nothing stays here."""
 
     def _resolve(self, topic: str) -> Stage[Message]:
         if (known := self._known.get(topic)) is not None:
@@ -108,15 +101,9 @@ def _meeting(routes: Sequence[Route]) -> dict[Stage[Message], object]:
     return {stage: model for stage, model in common.items() if shared[model] > 1}
 
 
-class _Ignore(Stage[Message]):
+class _Ignore(PassThrough[Message]):
     def put(self, batch: Batch[Message]) -> None:
         batch.delivery.seal(Fate.FILTERED, len(batch.items))
-
-    def pending(self) -> int:
-        return 0
-
-    async def drain(self, deadline: float) -> None:
-        pass
 
 
 class _Unrouted(_Ignore):

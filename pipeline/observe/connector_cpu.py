@@ -73,11 +73,11 @@ class MeteredRoute(Stage[Message]):
             self._slow.note(self._connector, spent / len(batch.items))
 
     def pending(self) -> int:
-        """Nothing stays here."""
+        """Say how many items wait behind here."""
         return self._out.pending()
 
     async def drain(self, deadline: float) -> None:
-        """Nothing stays here."""
+        """Pass on what waits behind here."""
         await self._out.drain(deadline)
 
 
@@ -120,9 +120,9 @@ class MeteredUplinks(Stage[Heard]):
             self._out.put(Batch(batch.delivery, rest))
 
     def pending(self) -> int:
-        """Nothing stays here."""
+        """Say how many items wait behind here."""
         return self._out.pending()
 
     async def drain(self, deadline: float) -> None:
-        """Nothing stays here."""
+        """Pass on what waits behind here."""
         await self._out.drain(deadline)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipeline.core.delivery import Batch, Delivery, Fate, Stage
+from pipeline.core.delivery import Batch, Delivery, Fate, PassThrough
 from pipeline.core.errors import Reason
 from pipeline.core.record import Record
 from pipeline.encode.dead_letter import DeadLetters
 from pipeline.publish.accumulator import MAX_VALUE
 
 
-class DryRunPublisher(Stage[Record]):
+class DryRunPublisher(PassThrough[Record]):
     """Takes the publisher's place behind the real stages; `take` sees each record, a dead letter too.
 
     What a publisher refuses by itself, a value above 64 KiB, becomes its dead letter here too.
@@ -25,13 +25,6 @@ class DryRunPublisher(Stage[Record]):
         """Take a batch and seal its messages."""
         for record in batch.items:
             self._put(record, batch.delivery)
-
-    def pending(self) -> int:
-        """Nothing stays here."""
-        return 0
-
-    async def drain(self, deadline: float) -> None:
-        """Nothing stays here."""
 
     def _put(self, record: Record, delivery: Delivery) -> None:
         if record.message is not None and record.value_size > MAX_VALUE:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from pipeline.core.delivery import Batch, Message, Stage
+from pipeline.core.delivery import Batch, Message, PassThrough, Stage
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.files import document, own, own_folder
 from pipeline.core.logs import Log
@@ -114,7 +114,7 @@ class CrashGuard:
             self._file = None
 
 
-class GuardedStage(Stage[Message]):
+class GuardedStage(PassThrough[Message]):
     """The stage before the others of a feed while the guard is careful."""
 
     def __init__(self, guard: CrashGuard, out: Stage[Message], refusals: Refusals) -> None:
@@ -135,13 +135,6 @@ class GuardedStage(Stage[Message]):
             self._guard.take(name)
             self._out.put(Batch(batch.delivery, [message]))
             self._guard.put_down()
-
-    def pending(self) -> int:
-        """Nothing stays here."""
-        return 0
-
-    async def drain(self, deadline: float) -> None:
-        """Nothing stays here."""
 
 
 def _killer() -> PayloadError:

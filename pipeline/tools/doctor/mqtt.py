@@ -14,7 +14,7 @@ from pipeline.build import options as wiring
 from pipeline.config.feeds import MqttFeedConfig
 from pipeline.config.root import Config
 from pipeline.core.budgets import LEAVE_SECONDS
-from pipeline.core.delivery import Batch, Fate, Ledger, Message, Stage
+from pipeline.core.delivery import Batch, Fate, Ledger, Message, PassThrough
 from pipeline.core.errors import StartError
 from pipeline.feeds.mqtt.connection import Connection
 from pipeline.tools.check.connect import Trial, as_a_visitor
@@ -184,7 +184,7 @@ class _Visitor(Trial):
         return refused
 
 
-class _Tree(Stage[Message]):
+class _Tree(PassThrough[Message]):
     """The end of all stages: it notes what each topic says."""
 
     def __init__(self) -> None:
@@ -196,13 +196,6 @@ class _Tree(Stage[Message]):
             if len(self.topics) < _MOST_TOPICS:
                 self.topics[message.topic] = message.payload[:_LONGEST].decode("utf-8", "replace")
         batch.delivery.seal(Fate.FILTERED, len(batch.items))
-
-    def pending(self) -> int:
-        """Nothing stays here."""
-        return 0
-
-    async def drain(self, deadline: float) -> None:
-        """Nothing stays here."""
 
 
 def judge_broker(name: str, facts: BrokerFacts | None) -> Iterator[Judgement]:

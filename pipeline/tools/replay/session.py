@@ -15,7 +15,7 @@ from pipeline.build import options as wiring
 from pipeline.config.root import Config
 from pipeline.core import times
 from pipeline.core.budgets import LEAVE_SECONDS
-from pipeline.core.delivery import INVALID_TOPIC, Batch, Delivery, Fate, Message, Stage
+from pipeline.core.delivery import INVALID_TOPIC, Batch, Delivery, Fate, Message, PassThrough, Stage
 from pipeline.core.errors import Reason
 from pipeline.core.record import DEVICE, DEVICE_MODEL, KEPT, Record, decode_headers
 from pipeline.encode.dead_letter import TYPE, DeadLetters
@@ -225,7 +225,7 @@ class Attempts:
         self._done(letter.partition, letter.offset)
 
 
-class _Gate(Stage[Record]):
+class _Gate(PassThrough[Record]):
     """Lets records through to the publisher, and keeps dead letters back: `verdict` gets their reason and detail.
 
     current: the topics that hold each device's present state, which an old message must not take the place of.
@@ -249,12 +249,6 @@ class _Gate(Stage[Record]):
                 batch.delivery.seal(Fate.DEAD_LETTERED)
         if through:
             self._publisher.put(Batch(batch.delivery, through))
-
-    def pending(self) -> int:
-        return 0
-
-    async def drain(self, deadline: float) -> None:
-        pass
 
 
 Progress = Callable[[int, int], None]

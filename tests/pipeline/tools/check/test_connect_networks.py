@@ -51,8 +51,8 @@ def test_devices_that_nobody_knows_are_named_once(tmp_path: Path) -> None:
     [found] = arrived(tmp_path, of("0" * 16), of("1" * 16), of("0" * 16), CHIRPSTACK)
     assert (found.path, found.severity) == ("feeds.city.dialect", "warning")
     assert found.message == (
-        "2 devices have no row in the registry, or no connector: `0000000000000000` (th-17, '\\x1b[2J'), "
-        "`1111111111111111` (th-17, '\\x1b[2J'); dead letters."
+        "2 devices have no row in the registry, or no connector: `0000000000000000` (th-17, \\x1b[2J), "
+        "`1111111111111111` (th-17, \\x1b[2J); dead letters."
     )
     row = '- {key: th-17, dev_eui: "0000000000000000", connector: vendor/device}'
     assert f"Add each to devices.yaml, with its location and connector, such as `{row}`" in found.fix
