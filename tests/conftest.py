@@ -70,7 +70,7 @@ def mosquitto(tmp_path_factory: pytest.TempPathFactory, certificates: Certificat
 def kafka(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[Kafka]:
     """One Kafka for the whole run, with every listener; use your own topics (`tenant`), and never stop it."""
     folder = tmp_path_factory.mktemp("kafka")
-    with Kafka(folder, certificates=certificates, users=USERS) as broker:
+    with Kafka(folder, certificates=certificates, users=USERS, keep_classes=True) as broker:
         yield broker
 
 

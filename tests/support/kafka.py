@@ -1,5 +1,7 @@
 """A real Apache Kafka on loopback: one KRaft node, which keeps its data and its ports over every restart."""
 
+import os
+import shutil
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
@@ -8,7 +10,7 @@ from pathlib import Path
 from tests.support.certs import Certificates
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.process import Process
-from tests.support.toolchain import kafka_command
+from tests.support.toolchain import kafka_classes, kafka_command
 
 MODULES = "org.apache.kafka.common.security"
 # Less to compile and one collector thread: the broker is up in half the time on two cores.
@@ -34,6 +36,7 @@ class Kafka:
 
     certificates: SSL, which requires a client certificate, and (with users) SASL_SSL for SCRAM and PLAIN.
     users: name -> password, for SASL_PLAINTEXT PLAIN and SCRAM, and SASL_PLAINTEXT OAUTHBEARER with unsigned tokens.
+    keep_classes: where no archive of Kafka's classes is there yet, an orderly stop writes it.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Kafka:
         jvm_options: Sequence[str] = FAST_START,
         port: int | None = None,
         cluster_id: str | None = None,
+        keep_classes: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -64,7 +68,12 @@ class Kafka:
         self._life = 0
         self._properties = folder / "server.properties"
         options = [*jvm_options, f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"]
+        self._archive = kafka_classes()
+        if self._archive.exists():
+            options.append(f"-XX:SharedArchiveFile={self._archive}")
         self._format = [*kafka_command("kafka.tools.StorageTool", options=options), "format"]
+        self._kept = folder / "classes.jsa" if keep_classes and not self._archive.exists() else None
+        options += [f"-XX:ArchiveClassesAtExit={self._kept}"] if self._kept else []
         command = [*kafka_command("kafka.Kafka", heap_mib=heap_mib, options=options), str(self._properties)]
         self.process = Process(command, folder / "kafka.log", cwd=folder)
 
@@ -87,7 +96,12 @@ class Kafka:
         self.process.wait_until(lambda: STARTED in self.process.logged(self._life), timeout, what="started")
 
     def stop(self, timeout: float = 90.0) -> int:
-        return self.process.terminate(timeout)
+        code = self.process.terminate(timeout)
+        if self._kept and self._kept.exists() and not self._archive.exists():
+            partial = self._archive.with_suffix(f".{os.getpid()}")
+            shutil.copy(self._kept, partial)
+            partial.replace(self._archive)
+        return code
 
     def kill(self) -> int:
         """SIGKILL: what a client holds as confirmed must be there after the next start."""

@@ -151,6 +151,15 @@ def kafka_command(main: str, *, heap_mib: int = 320, options: Sequence[str] = ()
     return [str(runtime(JAVA)), f"-Xmx{heap_mib}m", *options, "-cp", f"{jars}/*", main]
 
 
+def kafka_classes() -> Path:
+    """Name the archive of Kafka's classes, loaded and checked: a broker that maps it takes half the CPU to start.
+
+    It fits one Java only. The suite's own broker makes it (`Kafka.keep_classes`); a run without one is only slower.
+    """
+    java = runtime(JAVA).resolve().stat()
+    return _kafka_folder() / f"classes-{java.st_size:x}-{java.st_mtime_ns:x}.jsa"
+
+
 @functools.cache
 def runtime(wanted: Runtime) -> Path:
     """Find a language's runtime."""
