@@ -38,7 +38,7 @@ from pipeline.models.base import WORLD, Area, Model
 from pipeline.models.device import controlled_properties
 from pipeline.normalise.binding import Binding, Fixed, FromField, FromTopic, ObservedAt, Position, Source, slots_of
 from pipeline.normalise.decode import Envelope
-from pipeline.normalise.entity import PlanSpec, StreamTerms
+from pipeline.normalise.entity import PlanSpec
 from pipeline.normalise.plan import Plan
 from pipeline.normalise.records import CompiledConnector, listed
 from pipeline.plugins.registry import ConnectorCatalogue
@@ -332,7 +332,7 @@ class Compiler:
             tenant=self._config.tenant,
             feed=self._feed,
             topic=self._config.topic(model.name),
-            terms=StreamTerms(stream.classification, stream.licence, stream.category, stream.contact),
+            terms=stream,
             area=WORLD if self._config.area is None or nobody else Area(*self._config.area),
             encoder=FORMS[stream.format],
         )

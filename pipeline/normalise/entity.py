@@ -33,14 +33,24 @@ _KEPT_LENGTHS = 128  # keys of one feed are of few lengths
 _KEPT_DIGITS = 64  # a network's names have nearly always between 8 and 30 characters
 
 
-@dataclass(frozen=True, slots=True)
-class StreamTerms:
-    """Whose data it is and what may be done with it: what `streams:` says of a topic."""
+class StreamTerms(Protocol):
+    """Whose data it is and what may be done with it: a section of `streams:` says so of a topic, with the defaults."""
 
-    classification: str = "internal"
-    licence: str | None = None
-    category: str | None = None
-    contact: str | None = None
+    @property
+    def classification(self) -> str:
+        """The readers that the data is meant for."""
+
+    @property
+    def licence(self) -> str | None:
+        """The address of the licence."""
+
+    @property
+    def category(self) -> str | None:
+        """The category of the data's use."""
+
+    @property
+    def contact(self) -> str | None:
+        """The address for questions about the data."""
 
 
 @dataclass(frozen=True)

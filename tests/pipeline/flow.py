@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from pipeline.config.root import StreamConfig
 from pipeline.core.delivery import Batch, Fate, Lane, Ledger, Message
 from pipeline.core.errors import Reason
 from pipeline.core.field_path import Path
@@ -18,7 +19,7 @@ from pipeline.encode import FORMS, Encoder
 from pipeline.encode.dead_letter import DeadLetters, Refusals
 from pipeline.models import MODELS
 from pipeline.normalise.binding import Binding, FromField, ObservedAt, Position, Source, slots_of
-from pipeline.normalise.entity import PlanSpec, StreamTerms
+from pipeline.normalise.entity import PlanSpec
 from pipeline.normalise.normalise import InlineStage, RouteRules
 from pipeline.normalise.plan import Plan
 from pipeline.normalise.route import Route, Router
@@ -78,7 +79,7 @@ def spec_of(binding: Binding = AIR, **more: Any) -> PlanSpec:
         "tenant": "bench",
         "feed": "city",
         "topic": f"bench.{model.name}.v1",
-        "terms": StreamTerms("public", "https://creativecommons.org/licenses/by/4.0/"),
+        "terms": StreamConfig(classification="public", licence="https://creativecommons.org/licenses/by/4.0/"),
         **more,
     }
     return PlanSpec(binding, model, slots_of(binding, model), **given)
