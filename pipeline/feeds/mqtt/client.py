@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
@@ -24,6 +25,12 @@ from pipeline.feeds.mqtt.packets import ProtocolError, lean
 
 READ_SIZE = 256 * 1024
 _TLS_RECORD = 16 * 1024
+# RFC 6455, clause 5.2: kinds of frames, and by the short length how many bytes the real one has.
+_BINARY, _CLOSE, _PING, _PONG = 2, 8, 9, 10
+_CONTENTS = frozenset({0, _BINARY})  # 0 goes on with a message
+_LONGER = {126: 2, 127: 8}
+_LONGEST_CONTROL = 125
+_PIECES = 16_384  # bytes of heads, and pieces of contents, that one `recv` looks at
 _ABOUT_US = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_FAILURE")  # the last: TLS 1.2 without one
 
 
@@ -46,35 +53,122 @@ class BrokerSocket(Protocol):
         """As socket.setblocking."""
 
 
-class ReadAhead:
-    """Stands between paho's websocket reader and its socket: that reader asks for one byte, then one, then two."""
+class Websocket:
+    """A broker's websocket: its frames (RFC 6455, clause 5) are read here as they come, and paho writes ours.
 
-    def __init__(self, inner: socket.socket) -> None:
+    paho's own reader holds a frame until it is whole, and copies what came of it at each read: 60 MB, which may be one
+    message of a sender's, took 3.5 s and 130 MB. Here a frame is nowhere in memory, however long it is.
+    """
+
+    def __init__(self, inner: socket.socket, writer: _WebsocketWrapper) -> None:
         self._inner = inner
-        self._data = b""
+        self._writer = writer
+        self._data = b""  # what was read ahead, for the heads of frames have few bytes
         self._at = 0
+        self._head = bytearray()
+        self._opcode = _BINARY
+        self._left = 0  # bytes of the frame under way
+        self._control = bytearray()
+        self._ping: bytes | None = None
+        self._over = False  # the broker said that it closes, and waits for us
 
     def recv(self, size: int) -> bytes:
-        """Give what was read ahead; read more only when nothing is left."""
+        """Give what has come of the frames' contents; b"" when the broker has closed.
+
+        Raises:
+            BlockingIOError: only heads and control frames have come, or were looked at so far.
+            OSError: the broker sends what is no websocket of MQTT.
+        """
+        if self._over:
+            return b""
         if self._at >= len(self._data):
             self._data = self._inner.recv(_TLS_RECORD if isinstance(self._inner, ssl.SSLSocket) else READ_SIZE)
             self._at = 0
-        taken = self._data[self._at : self._at + size]
-        self._at += len(taken)
-        return taken
+            if not self._data:
+                return b""
+        parts: list[bytes] = []
+        for _ in range(_PIECES):
+            if not size or self._over or self._at >= len(self._data):
+                break
+            if self._left or self._begun():
+                part = self._data[self._at : self._at + min(self._left, size)]
+                self._at += len(part)
+                self._left -= len(part)
+                if self._opcode not in _CONTENTS:
+                    self._obey(part)
+                elif part:
+                    parts.append(part)
+                    size -= len(part)
+        self._answer_ping()
+        if not parts and not self._over:
+            raise BlockingIOError
+        return b"".join(parts)
+
+    def _begun(self) -> bool:
+        """Take one byte of a frame's head, and say whether it was the last."""
+        head = self._head
+        head.append(self._data[self._at])
+        self._at += 1
+        if len(head) == 1:
+            return False
+        short = head[1] & 127
+        if len(head) < 2 + _LONGER.get(short, 0):
+            return False
+        self._opcode, self._left = head[0] & 15, int.from_bytes(head[2:], "big") if short in _LONGER else short
+        masked = head[1] > 127  # noqa: PLR2004
+        head.clear()
+        control = self._opcode >= _CLOSE
+        if masked or (self._opcode not in _CONTENTS and (not control or self._left > _LONGEST_CONTROL)):
+            raise ConnectionAbortedError("it sent a frame that no websocket of MQTT has")
+        return True
+
+    def _obey(self, part: bytes) -> None:
+        """Take bytes of a control frame, and note what it asks for once it is whole."""
+        self._control += part
+        if not self._left:
+            content, self._control = bytes(self._control), bytearray()
+            self._over = self._opcode == _CLOSE
+            if self._opcode == _PING:
+                self._ping = content
+
+    def _answer_ping(self) -> None:
+        """Answer the last ping of a read, where that is possible now (clause 5.5.3)."""
+        if self._ping is None:
+            return
+        pong = self._writer._create_frame(_PONG, bytearray(self._ping))  # noqa: SLF001
+        self._ping = None
+        waiting = self._writer._sendbuffer  # noqa: SLF001
+        if waiting:  # behind the frame of which only a part is out
+            waiting += pong
+            return
+        with suppress(BlockingIOError, ssl.SSLWantWriteError):
+            if self._inner.send(pong) < len(pong):
+                raise ConnectionAbortedError("it takes no bytes")
+
+    def send(self, data: bytearray) -> int:
+        """Send a frame; 0 while it is not out whole: the same data must then be sent again."""
+        return int(self._writer.send(data))
 
     def pending(self) -> int:
-        """How many bytes a selector does not know of."""
-        return len(self._data) - self._at + _decrypted(self._inner)
+        """How many bytes a selector does not know of, or that the end is."""
+        return len(self._data) - self._at + _decrypted(self._inner) + self._over
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        return getattr(self._inner, name)
+    def fileno(self) -> int:
+        """Give the descriptor for the event loop."""
+        return self._inner.fileno()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._inner.close()
+
+    def setblocking(self, flag: bool) -> None:  # noqa: FBT001
+        """As socket.setblocking."""
+        self._inner.setblocking(flag)
 
 
 def pending(connection: BrokerSocket) -> int:
     """How many bytes are waiting that a selector does not know of."""
-    inner = connection._socket if isinstance(connection, _WebsocketWrapper) else connection  # noqa: SLF001
-    return inner.pending() if isinstance(inner, ReadAhead) else _decrypted(inner)
+    return connection.pending() if isinstance(connection, Websocket) else _decrypted(connection)
 
 
 def _decrypted(connection: object) -> int:
@@ -122,8 +216,7 @@ def _upgrade(plain: socket.socket, options: MqttOptions) -> BrokerSocket:
         path=options.path,
         extra_headers=None,
     )
-    wrapper._socket = ReadAhead(plain)  # type: ignore[assignment]  # noqa: SLF001
-    return wrapper
+    return Websocket(plain, wrapper)
 
 
 # What we override, call or set; a test compares the source of each with what it was when this was written.

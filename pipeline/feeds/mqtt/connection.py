@@ -29,6 +29,7 @@ FIRST_FAILURE = 128  # MQTT 5 section 2.4: reason codes from here on are failure
 _PING_AFTER = 0.7
 _DEAD_AFTER = 1.35
 _LOOK_EVERY = 0.05
+_EMPTY_READS = 4  # in a row, before the loop has its turn
 
 
 class Connection:
@@ -188,7 +189,8 @@ class Connection:
                 part = self._socket.recv(self._chunk)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 if pending(self._socket):
-                    continue  # a websocket frame's head, or a control frame, was all of it
+                    left -= READ_SIZE // _EMPTY_READS
+                    continue  # a websocket frame's head, or control frames, were all of it
                 break
             except OSError as error:
                 gone = f" ({error})"
