@@ -137,7 +137,7 @@ class Reading:
         return {}
 
     def prefer(self) -> Any:  # noqa: ANN401 - one of the two words
-        """Return whom to prefer."""
+        """Return which source to prefer."""
         value = self._values["prefer"]
         if value in ("server", "raw"):
             return value
@@ -218,7 +218,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class _Declared:
-    """A connector, whoever declared it: the attributes by model, and whether location and period are known."""
+    """A connector, inline or a vendor's: the attributes by model, and whether location and period are known."""
 
     attributes: Mapping[str, Mapping[str, AttributeSourceConfig]]
     placed: bool

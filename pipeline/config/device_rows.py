@@ -91,7 +91,7 @@ def _flat(text: str, read: Word) -> Any:  # noqa: ANN401 - a list or a mapping
 
 @lru_cache(maxsize=1024)
 def _mapping(text: str, read: Word) -> dict[str, Any]:
-    """Return the same object for the same text: nobody changes it, and devices of one place have one."""
+    """Return the same object for the same text: it is never changed, and devices of one place share one."""
     if not _MAPPING.fullmatch(text):
         raise _OtherError
     pairs = _PAIR.findall(text)

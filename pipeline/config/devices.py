@@ -15,7 +15,7 @@ YAML, a list of mappings, or CSV with a header of the same names:
       tags: {site: hall}                                                         CSV: site=hall;floor=3
       prefer: server                      or raw, when both hear it
       interval: 10min                     between two readings; a device that is overdue is listed as silent
-      lifecycle: active                   or planned, maintenance, retired: nobody misses those
+      lifecycle: active                   or planned, maintenance, retired: not missed when silent
 
 Only `key` is required. Files are UTF-8; relative ones are taken from the folder of this file. `${NAME}` means nothing
 here. Keys may stand in the file itself (`nwk_s_key`) if only its owner can read it (mode 0600).
@@ -58,7 +58,7 @@ _OWNER_AND_GROUP = 0o640
 
 
 _Stands = tuple[Session, str, int]
-"""A session, whose it is, and in which line."""
+"""A session, its device, and its line."""
 
 
 class Sessions:
@@ -182,7 +182,7 @@ class Sessions:
             others.append(mine)
         else:
             _, other, first = twin
-            said = f"has the DevAddr and the keys of {guarded(other)} (line {first}): nobody can tell the two apart."
+            said = f"has the DevAddr and the keys of {guarded(other)} (line {first}): the two cannot be told apart."
             yield Finding(place, said, "Remove one; keys belong to one device.")
 
 

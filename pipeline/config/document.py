@@ -1,7 +1,7 @@
 """A YAML file as plain values, with the line of each, and what YAML itself would have misread.
 
 YAML 1.1 reads `12:30` as 750, `0644` as 420 and `2026-01-01` as a date. Here they are errors with a sentence, since
-whoever wrote them meant a text. Keys are always text. `${NAME}` and `${NAME:-default}` are replaced in string values.
+their author meant a text. Keys are always text. `${NAME}` and `${NAME:-default}` are replaced in string values.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def _text(value: object) -> object:
 
 
 class SaslConfig(Section):
-    """How the client says who it is."""
+    """How the client authenticates."""
 
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(examples=["SCRAM-SHA-512"])
     """The SASL mechanism."""
@@ -123,7 +123,7 @@ class SaslConfig(Section):
     password_file: FileName | None = Field(default=None, examples=["/run/secrets/kafka-password"])
     """The file that holds it, instead of `password`."""
     token_file: FileName | None = Field(default=None, examples=["/run/secrets/kafka-token"])
-    """For OAUTHBEARER: a file with the token, kept fresh by somebody else; read at each connection."""
+    """For OAUTHBEARER: a file with the token, kept fresh by another program; read at each connection."""
     token_url: TokenUrl | None = Field(default=None, examples=["https://login.example/token"])
     """For OAUTHBEARER: where tokens are fetched (OAuth 2.0 client credentials)."""
     client_id: str | None = Field(default=None, min_length=1, examples=["headrace"])

@@ -1,4 +1,4 @@
-"""Proves a device connector: its examples, and what it does with payloads that nobody foresaw.
+"""Proves a device connector: its examples, and what it does with unforeseen payloads.
 
 proof.py       the whole, and the level that it reaches
 bench.py       a connector with the real plans behind it, on a feed that does not exist

@@ -1,4 +1,4 @@
-"""What is proved of a format of payloads: its examples, and that only PayloadError escapes from what nobody foresaw."""
+"""What is proved of a format of payloads: its examples, and that unforeseen payloads raise only PayloadError."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a connector does with payloads that nobody foresaw: only PayloadError, soon, and the same each time."""
+"""What a connector does with unforeseen payloads: only PayloadError, soon, and the same each time."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A gateway without a battery wakes up in 1970, and a clock set by hand may be hours ahead. Records would then be deleted
 at once or refused, and good times of devices taken for wrong ones. Kafka's time is what its topics are kept by, so it
-is taken where it is known, and carried on by the monotonic clock, which nobody sets: a clock that is set to a wrong
+is taken where it is known, and carried on by the monotonic clock, which cannot be set: a clock that is set to a wrong
 time while Headrace runs is noticed with the next message.
 """
 
@@ -103,7 +103,7 @@ class Clock:
 
     @property
     def _refused(self) -> bool:
-        """Whether Kafka refused this clock's times, and nobody has set it since."""
+        """Whether Kafka refused this clock's times, and it was not set since."""
         return self._doubted is not None and abs(self._wall() - self._steady() - self._doubted) < TOLERATED
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong, by who reads about it.
+"""Errors, by their reader: a developer, an operator, or the consumer of dead letters.
 
     HeadraceError                 everything this program raises on purpose; the text is a sentence for its reader
     ├── ConfigError               an operator's mistake; found before start, all of them at once

@@ -30,7 +30,7 @@ else:
 
 
 class _Resolving(_Loop):
-    """Looks a name up once at a time: whoever asks while an answer is awaited gets that one, and no further thread."""
+    """Looks a name up once at a time: calls that come while an answer is awaited share it, and its thread."""
 
     _lookups: dict[Lookup, asyncio.Task[list[Any]]]
 

@@ -37,7 +37,7 @@ class Path:
 
 
 _LONGEST = 60
-_LONGEST_INTEGER = 200  # bits; more digits than anybody reads
+_LONGEST_INTEGER = 200  # bits; more digits than a person reads
 _PLAIN_STEP = re.compile(r"""[^.\[\]"'\s](?:[^.\[\]"']*[^.\[\]"'\s])?""")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

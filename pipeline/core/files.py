@@ -64,7 +64,7 @@ def own(file: Path) -> int:
     Raises OSError, with a `strerror`: the file cannot be written, or is no regular file.
     """
     descriptor = _opened(file, os.O_RDWR | os.O_CREAT)
-    with suppress(OSError):  # another user's, whom the operator has let us write for
+    with suppress(OSError):  # another user's, for which the operator lets us write
         os.fchmod(descriptor, _OURS)
     return descriptor
 
@@ -77,7 +77,7 @@ def own_folder(folder: Path) -> None:
     """
     folder.mkdir(mode=_OUR_FOLDER, parents=True, exist_ok=True)
     mode = folder.stat().st_mode
-    if mode & ~_OUR_FOLDER & _OTHERS and not mode & stat.S_ISVTX:  # nobody's own is a folder like /tmp
+    if mode & ~_OUR_FOLDER & _OTHERS and not mode & stat.S_ISVTX:  # a folder like /tmp is shared by design
         with suppress(OSError):  # another user's, as a volume of Kubernetes is
             folder.chmod(stat.S_IMODE(mode) & ~_OTHERS)
 

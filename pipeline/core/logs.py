@@ -60,7 +60,7 @@ class LogWriter:
 
     def write(self, line: str) -> None:
         """Take one line, without its end."""
-        if self._owner != os.getpid():  # a child has no thread of its parent's, and perhaps a lock that nobody opens
+        if self._owner != os.getpid():  # a child lacks its parent's thread, and may hold a lock for ever
             self._begin()
         encoded = line.encode(errors="backslashreplace") + b"\n"
         if self._regular:
@@ -224,7 +224,7 @@ class Lines(logging.Handler):
         self.addFilter(Limit(clock))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; a log that nobody takes stops nothing."""
+        """Write one line; a log that is not read stops nothing."""
         stream = self._stream or sys.stderr
         line = as_json(record) if self.form == "json" else as_text(record)
         if self.writer is not None:
@@ -328,7 +328,7 @@ def _tell_dropped(count: int) -> None:
 
 
 def dropped() -> int:
-    """Return how many lines were not written, as nobody read and what may wait was full."""
+    """Return how many lines were dropped because the reader stalled and the queue was full."""
     return sum(each.dropped for each in _WRITERS)
 
 
@@ -352,7 +352,7 @@ def form() -> Form:
 
 @contextmanager
 def undone() -> Iterator[None]:
-    """Leave logging as it was, at the end: for tests, and whoever runs a worker inside a program of their own."""
+    """Leave logging as it was, at the end: for tests, and for programs that run a worker inside them."""
     root, names = logging.getLogger(), ("", *_OURS)
     handlers, levels = list(root.handlers), {name: logging.getLogger(name).level for name in names}
     try:

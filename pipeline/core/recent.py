@@ -1,4 +1,4 @@
-"""What was looked up of late, so that it need not be found out again: bounded, and forgotten by use.
+"""Bounded caches of what was looked up by name; the least used entries are forgotten first.
 
     room = Room("entities", 131_072)
     cache: Recent[str, Entity] = Recent(room)
@@ -8,7 +8,7 @@
 Two generations stand for an order by use, which would cost something at each hit. What is put is young. When so many
 are young as the room has places, the old ones go and the young ones become old; an old one that is asked for is young
 again. So as many as there are places are always known, at most twice as many are held, and a flood of names that
-nobody asks for twice pushes out only what was not asked for meanwhile.
+is never asked for again pushes out only what was not asked for meanwhile.
 
 The hot path may keep `young` for the length of one batch: a generation that has become old still answers.
 """
@@ -39,7 +39,7 @@ class Room:
         kind: What is remembered, for metrics and the log.
         places: How many are always known.
         young: How many were asked for since the generations changed last.
-        forgotten: How many have gone since nobody asked for them.
+        forgotten: How many entries were forgotten because they were not asked for.
     """
 
     def __init__(self, kind: str, places: int, characters: int = 1 << 62) -> None:
@@ -60,7 +60,7 @@ class Room:
         self._said = False
 
     def take_in(self, cache: Recent[object, object]) -> None:
-        """Count the entries of one more cache, as long as somebody uses it."""
+        """Count the entries of one more cache, as long as it is in use."""
         self._caches.add(cache)
 
     def taken(self, characters: int) -> None:

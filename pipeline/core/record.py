@@ -122,7 +122,7 @@ class Destination:
     """Where one entity's records go and whence they come: the same for every reading of it.
 
     key: the entity id. origin: the rest, which many have in common. The publisher remembers the partition by this
-    object's identity, so whoever makes one keeps it as long as the entity is seen.
+    object's identity, so the maker keeps it as long as the entity is seen.
     """
 
     __slots__ = ("key", "origin")

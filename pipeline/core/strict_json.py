@@ -1,4 +1,4 @@
-"""Parses JSON from devices nobody controls: orjson, and guards for what it lets through.
+"""Parses JSON from untrusted devices: orjson, and guards for what it lets through.
 
 orjson refuses NaN, a BOM, invalid UTF-8 and what follows the value. It accepts 1,024 levels, and of a key that an
 object holds twice it keeps the last. The guards count bytes first, which costs 0.2 us, and look closely only if a count

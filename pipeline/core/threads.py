@@ -36,7 +36,7 @@ async def apart(work: Callable[[], T], patience: float) -> T:
     """Return what a vendor's code returns, if it does so within `patience` seconds.
 
     Raises:
-        StuckError: it takes longer; it goes on, and nobody hears of it.
+        StuckError: it takes longer; it goes on, and its result is dropped.
         HeadraceError: it wants the process to end (SystemExit, KeyboardInterrupt), which is not for it to say.
     """
 

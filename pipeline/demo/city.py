@@ -106,7 +106,7 @@ FAULTS: Final = (
     Fault("half a frame", "lora-mast", dead(Reason.PAYLOAD_ERROR), _cut),
     Fault("no satellite in view", "bus", dead(Reason.LOCATION_INVALID), _changed(gps={"lat": 0.0, "lon": 0.0})),
     Fault("forgot its own name", "air-station", dead(Reason.DEVICE_MISSING), _changed(device="")),
-    Fault("nobody told us of lifts", "room", dead(Reason.NO_ROUTE), topic="city/lift/0001/state"),
+    Fault("lifts, which no route takes", "room", dead(Reason.NO_ROUTE), topic="city/lift/0001/state"),
     Fault("fell silent", "noise-meter", ExpectedOutcome("nothing: no message, no record"), silent_after=3),
     Fault("not in the registry", "cs-climate", dead(Reason.DEVICE_UNKNOWN), quirk=Quirk.UNKNOWN),
     Fault("its server has no AppSKey", "cs-room", dead(Reason.ENCRYPTED), quirk=Quirk.ENCRYPTED),
@@ -114,7 +114,7 @@ FAULTS: Final = (
     Fault("a wrong key in the registry", "raw-climate", dead(Reason.MIC_INVALID), quirk=Quirk.WRONG_KEY),
     Fault("last week's frames, replayed", "raw-room", dead(Reason.F_CNT_INVALID), quirk=Quirk.REPLAYED),
     Fault(
-        "somebody else's device",
+        "a device of another owner",
         "raw-climate",
         ExpectedOutcome("filtered: counted as foreign, not recorded", Fate.FILTERED),
         quirk=Quirk.STRANGER,
@@ -150,7 +150,7 @@ _SLICE_SECONDS: Final = 0.02
 
 
 class Speaker(Protocol):
-    """Whoever has a turn in the city's round."""
+    """A device or gateway that has a turn in the city's round."""
 
     @property
     def silent(self) -> bool:

@@ -47,7 +47,7 @@ _RANGE: Final = range(20_000, 32_000)  # below the range from which the kernel g
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on; chosen by chance, so that two demos at once hardly meet."""
+    """Return ports without a listener; chosen by chance, so that two demos at once hardly meet."""
     ports: list[int] = []
     while len(ports) < count:
         port = random.choice(_RANGE)  # noqa: S311 - no secret
@@ -57,7 +57,7 @@ def free_ports(count: int) -> list[int]:
 
 
 async def listens(port: int) -> bool:
-    """Say whether somebody accepts connections there."""
+    """Say whether a process accepts connections there."""
     try:
         _, writer = await asyncio.open_connection(LOOPBACK, port)
     except OSError:

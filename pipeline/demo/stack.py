@@ -101,7 +101,7 @@ class Stack:
         Raises:
             StartError: a part does not come up.
         """
-        for left in reversed(range(_TRIES)):  # somebody may take a port between our look and the broker's
+        for left in reversed(range(_TRIES)):  # another process may take a port between our look and the broker's
             self.mqtt_port, self.kafka_port, self.admin_port = free_ports(3)
             try:
                 await self._start()

@@ -1,4 +1,4 @@
-"""Who shows the demo: lines for a pipe or a log, and what every view has to say."""
+"""Views of the demo: lines for a pipe or a log, and what every view has to say."""
 
 from __future__ import annotations
 

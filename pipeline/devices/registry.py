@@ -1,11 +1,11 @@
-"""The device registry: who a device is, where it stands, which connector decodes it, and the keys of its sessions.
+"""The device registry: each device's identity, place, connector, and the keys of its sessions.
 
     devices = Devices([Device("th-17", dev_eui="0011223344556677", aliases=("hall-3",))])
     devices.by_name("hall-3")              what a topic or payload calls it: key, alias or DevEUI
     devices.by_eui("0011223344556677")     what a network server calls it
-    devices.sessions("01ab23cd")           whose session keys may fit a raw frame of that DevAddr
+    devices.sessions("01ab23cd")           the sessions whose keys may fit a raw frame of that DevAddr
 
-Plain data, never changed: a reload makes a new registry, and whoever looks devices up takes it (`TakesDevices`). How a
+Plain data, never changed: a reload makes a new registry, and each user takes it (`TakesDevices`). How a
 file becomes one: pipeline/config/devices.py.
 """
 
@@ -88,7 +88,7 @@ class Device:
         model: Instead of the connector's.
         location: Longitude, latitude (, altitude in metres), WGS84.
         attributes: Constant attributes of the entity, JSON values in the model's canonical units.
-        prefer: Whom to publish when it is heard through a server and raw.
+        prefer: Which of them to publish when it is heard through a server and raw.
         interval: Seconds between two readings, as a rule.
         lifecycle: Only an active one is missed when it is silent.
         line: Where it stands in its file.
@@ -158,7 +158,7 @@ class DeviceRegistry:
 
 
 class TakesDevices(Protocol):
-    """Whoever looks devices up, and gets a new registry at a reload, between two messages."""
+    """A user of the registry, which gets the new one at a reload, between two messages."""
 
     def take(self, devices: DeviceRegistry) -> None:
         """Look devices up in this registry from now on."""
@@ -179,7 +179,7 @@ class CurrentRegistry:
         return self.devices.by_name(name) if isinstance(name, str) else None
 
     def on_change(self, call: Callable[[], None]) -> None:
-        """Call back a method when another registry is in force, as long as its object is used by anybody else."""
+        """Call a method when another registry is in force, for as long as its object is in use."""
         number = next(self._numbers)
         self._changed[number] = WeakMethod(call, lambda _: self._changed.pop(number, None))
 

@@ -1,7 +1,7 @@
-"""Who is silent: devices, or gateways, that have not spoken for some of their intervals.
+"""Silent devices and gateways: those that have not spoken for several of their intervals.
 
 All is looked through every few seconds, in slices between which the event loop serves others. What was seen is kept in
-the store, each device once a minute at most, so that a restart neither forgets who is silent nor who was expected.
+the store, each device once a minute at most, so that a restart forgets neither silent devices nor expected ones.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SilentDevice:
         last: When it spoke, in milliseconds since 1970 UTC; 0: never.
         since: From when on its silence counts.
         interval: Seconds that may lie between two readings.
-        known: Who says so, `assumed` where nobody does.
+        known: Where the interval is known from, `assumed` where it is not.
     """
 
     kind: Kind
@@ -165,7 +165,7 @@ class LastSeen:
 
 
 UNSEEN = LastSeen("")
-"""Of all devices that nobody watches."""
+"""Stands for every device that is not watched."""
 
 
 AGES = {"1h": 3600, "6h": 21_600, "1d": 86_400, "7d": 604_800}
@@ -175,10 +175,10 @@ _BOUNDS = tuple(bound * 1000 for bound in AGES.values())
 _SLICE = 200  # looked at, and kept, in less than 1 ms
 _MOST = MOST_NAMES
 _MOST_KEYS = 8 * 1024**2  # characters of all keys of unregistered devices: one can have 2,400
-_FORGOTTEN = 7 * 86_400_000  # ms; whom no registry knows need not come back
+_FORGOTTEN = 7 * 86_400_000  # ms; a device without a registration need not come back
 _SELDOM = 3  # gaps between words, below which a device is not known to be regular
 _KEEP_EVERY = 60_000  # ms
-_SHORTEST = 10_000.0  # ms; twice the time between two looks, or one could miss that somebody is back
+_SHORTEST = 10_000.0  # ms; twice the time between two looks, or a return could be missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class SilencePolicy:
 
     Attributes:
         after: intervals.
-        interval: Seconds, of whom nothing else is known.
+        interval: Seconds, where nothing else is known.
         intervals: Seconds, by connector or model.
     """
 
@@ -288,7 +288,7 @@ class SilenceDetector:
             seen.since = min(seen.since, now)
             if seen.silent:
                 self.silent[key] = seen
-            else:  # while we were away nobody could be heard
+            else:  # while the worker was down nothing could be heard
                 seen.since = max(seen.since, now - round(self.patience.allowed(seen) / 2))
         return seen
 
@@ -300,7 +300,7 @@ class SilenceDetector:
         seen.interval = device.interval or self.patience.of(device.connector, device.model, *seen.called)
 
     def restore(self) -> Iterator[None]:
-        """Take up who was seen by an earlier process, and is in no registry; pauses after each slice."""
+        """Take up unregistered devices that an earlier process saw; pauses after each slice."""
         for number, key in enumerate(list(self._earlier)):
             if key not in self._seen:
                 self.find(key)
@@ -331,7 +331,7 @@ class SilenceDetector:
                 yield
 
     def look(self) -> Iterator[None]:
-        """Look who has spoken, and who is silent; pauses after each slice."""
+        """Find which devices have spoken, and which are silent; pauses after each slice."""
         counts, everybody, forgotten = SilenceCounts(), list(self._seen.values()), self.forgotten
         for start in range(0, len(everybody), _SLICE):
             self._look(everybody[start : start + _SLICE], self._clock(), counts)
@@ -391,9 +391,9 @@ class SilenceDetector:
             self.turned(seen)
 
     def _make_room(self) -> Iterator[None]:
-        """Forget a quarter of those that nobody registered and that spoke seldom: once before twice, the oldest first.
+        """Forget a quarter of the unregistered devices that spoke seldom: once before twice, the oldest first.
 
-        So names that somebody makes up push out each other, and no device that speaks regularly.
+        So made-up names push out each other, and no device that speaks regularly.
         """
         for gaps in range(_SELDOM):
             for number, seen in enumerate(list(self._seen.values()) if self._is_cramped() else ()):

@@ -1,4 +1,4 @@
-"""Which devices were refused because nobody knows them: counted, bounded, and kept where a person can look.
+"""Devices that were refused because they are not registered: counted, bounded, and kept for an operator to see.
 
 `headrace devices unknown` reads the file that the worker writes behind, each few seconds at most. What is lost with a
 killed process is the last of these seconds; every refused uplink is a dead letter besides.
@@ -61,7 +61,7 @@ _ROWS = TypeAdapter(list[UnknownDevice])
 
 
 class UnknownDevices:
-    """The devices that were refused, those of late if there are more than `most`; for use on the event loop's thread.
+    """The devices that were refused, the latest if there are more than `most`; for use on the event loop's thread.
 
     folder: where they outlive the process; None: they do not.
     """
@@ -147,7 +147,7 @@ class UnknownDevices:
 
 
 def read(folder: Path) -> list[UnknownDevice]:
-    """Return what a worker has noted in its state folder, those of late last; nothing where there is no usable file."""
+    """Return what a worker has noted in its state folder, the latest last; nothing where there is no usable file."""
     return rows(folder / _FILE, _ROWS)
 
 

@@ -74,7 +74,7 @@ _LARGEST = 65_535
 _BUFFER = 4 * 1024**2  # what the kernel may keep for us; net.core.rmem_max limits it
 _SO_RXQ_OVFL = 40  # Linux, asm-generic/socket.h: each datagram brings the count of those dropped before it
 _ANCILLARY = 64
-_SAY_SECONDS = 60.0  # anybody can send datagrams, so that refusals may not fill the log
+_SAY_SECONDS = 60.0  # any host can send datagrams, and refusals must not fill the log
 
 
 class HeardGateways(Enum):
@@ -109,7 +109,7 @@ class UdpEvents(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UdpOptions:
-    """Where to listen, and to whom.
+    """Where to listen, and to which gateways.
 
     Attributes:
         gateways: EUIs in 16 lower-case hex digits; empty, as networks, allows any.
@@ -178,7 +178,7 @@ class SemtechUdpFeed:
         self._stop.set()
 
     async def disconnect(self, timeout: float = 5.0) -> None:  # noqa: ARG002, ASYNC109 - the shape of a feed
-        """Stop reading; nobody waits for a goodbye."""
+        """Stop reading; gateways expect no goodbye."""
         self.stop_reading()
 
     def _close(self) -> None:

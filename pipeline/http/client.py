@@ -16,7 +16,7 @@ _SEEN_FROM_HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it
 
 
 class NoAnswerError(OSError):
-    """Nobody answers, not in time, or not in HTTP; the text says which, in one word."""
+    """No answer came in time, or none in HTTP; the text says which, in one word."""
 
 
 def get(
@@ -49,7 +49,7 @@ def get(
 
 @contextmanager
 def _ended_after(patience: float, connected: socket.socket) -> Iterator[None]:
-    """Let nobody hold us who sends a byte a second: a socket's own timeout counts from one byte to the next."""
+    """End a request by one deadline: a socket's own timeout starts anew with each byte that comes."""
     late: list[bool] = []
 
     def end() -> None:
@@ -97,7 +97,7 @@ def fetch_snapshot(host: str, port: int, token: str | None) -> dict[str, Any]:
 
 
 def no_worker(host: str, port: int, why: str) -> StartError:
-    """Return what is to be raised when somebody else answers.
+    """Return the error for an answer that no worker of ours gave.
 
     Args:
         why: A few words.

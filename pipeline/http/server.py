@@ -1,4 +1,4 @@
-"""The admin server: /metrics for Prometheus, probes for whoever restarts or routes to us, and pages for people.
+"""The admin server: /metrics for Prometheus, probes for supervisors and load balancers, and pages for people.
 
 It only tells. Pages that tell more than a probe needs are guarded: where a token is set, they need it.
 """
@@ -53,7 +53,7 @@ class Page(NamedTuple):
     """What stands at one address.
 
     Attributes:
-        guarded: Not for everybody who can reach it.
+        guarded: The page needs the token.
     """
 
     answer: Callable[[], Answer]
@@ -88,7 +88,7 @@ class Mounted(Protocol):
         """Say whether it answers at that path."""
 
     def guarded(self, path: str) -> bool:
-        """Say whether that path is not for everybody who can reach it."""
+        """Say whether that path needs the token."""
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; an ASGI application."""
@@ -100,7 +100,7 @@ class AdminServer:
     Args:
         mounted: The status page.
         token: Gives what a caller must send as `Authorization: Bearer` (RFC 6750, section 2.1) for guarded pages; None:
-            nobody needs one. It is read at each such request, so that a new one counts at once.
+            no token is needed. It is read at each such request, so that a new one counts at once.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ class AdminServer:
         return next((page for page in named if page is not None), self._pages.get(path))
 
     def _closed(self, headers: Sequence[tuple[bytes, bytes]]) -> Answer | None:
-        """Return what a caller is told for whom guarded pages are not; None: they are."""
+        """Return the refusal for a request of a guarded page, or None if its token is right."""
         if self.token is None:
             return None if _asked_here(headers) else _ELSEWHERE
         try:
@@ -214,9 +214,9 @@ class _Server(uvicorn.Server):
 
 
 class _Caller(H11Protocol):
-    """One connection. Whoever comes when there are too many takes the place of the one that has been here longest.
+    """One connection. A connection above the limit takes the place of the oldest.
 
-    So nobody who opens connections and asks nothing can use up descriptors, or keep others from asking.
+    So connections that ask nothing can neither use up descriptors nor keep others from asking.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -235,7 +235,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen()  # now: whoever only binds shares a port with another that does, and answers nobody yet
+        listener.listen()  # now: two sockets may be bound to one port until one of them listens
     except (OSError, TypeError) as error:  # a name that IDNA does not allow is a TypeError
         listener.close()
         why = error.strerror if isinstance(error, OSError) else "this is no name of a host"

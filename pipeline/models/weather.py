@@ -75,7 +75,7 @@ _LIGHT = (
 )
 
 _AIR_QUALITY_AND_FORECAST = (
-    _measured("airQualityIndex", "", between(0, 1000), "Air quality index, by the rules of whoever computes it.", _ANY),
+    _measured("airQualityIndex", "", between(0, 1000), "Air quality index, by the rules of its publisher.", _ANY),
     _measured("airQualityIndexForecast", "", between(0, 1000), "Forecast air quality index.", _ANY),
     text_attribute("aqiMajorPollutant", "Which pollutant decides the air quality index."),
     text_attribute("aqiMajorPollutantForecast", "Which pollutant will decide the air quality index."),

@@ -139,22 +139,22 @@ class Health:
         return not self.not_started()
 
     def not_ready(self) -> list[str]:
-        """Why messages do not flow now, for whoever asks: without the names that a broker knows us by."""
+        """Why messages do not flow now, for any caller: without client ids and user names."""
         return [*(["Draining."] if self.draining else []), *self._away(ever=False)]
 
     def degraded(self) -> list[str]:
-        """Say what wants mending though messages flow, for whoever asks: without the names of our files."""
+        """Say what needs repair though messages flow, for any caller: without the names of our files."""
         return [*([_UNKEPT] if self._unkept() else []), *filter(None, [self.clock()])]
 
     def remarks(self) -> list[str]:
-        """Say what wants mending though messages flow, for those who mend it."""
+        """Say what needs repair though messages flow, for operators."""
         return [*([f"{_UNKEPT} {self.state()}"] if self._unkept() else []), *filter(None, [self.clock()])]
 
     def _unkept(self) -> bool:
         return bool(self.state()) and not self.holds()
 
     def diagnosis(self) -> list[str]:
-        """Why messages do not flow now, for those who mend it."""
+        """Why messages do not flow now, for operators."""
         return [*(["Draining."] if self.draining else []), *self._away(ever=False, whole=True)]
 
     def _away(self, *, ever: bool, whole: bool = False) -> list[str]:

@@ -1,8 +1,8 @@
 """Finds device connectors that are Python: in the tree, behind entry points, and in folders of the operator's own.
 
-A module has one as `connector`, or several as `connectors`; a format of payloads is its `FORMAT`. What
-cannot be imported is kept as broken, with the line that failed, and the rest is found. Importing runs a module: whoever
-names a folder trusts what is in it. What it prints goes to standard error: standard output is the command's report.
+A module has one as `connector`, or several as `connectors`; a format of payloads is its `FORMAT`. A module that cannot
+be imported is kept as broken, with the line that failed, and the rest is found. Importing runs a module: an operator
+that names a folder trusts its contents. What it prints goes to standard error: standard output is the command's report.
 """
 
 from __future__ import annotations

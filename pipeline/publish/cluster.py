@@ -191,7 +191,7 @@ class Cluster:
         self._locks: dict[int, asyncio.Lock] = {}
 
     def leader(self, topic: str, partition: int) -> int | None:
-        """Name the broker that leads a partition now, or None while nobody does."""
+        """Name the broker that leads a partition now, or None while none does."""
         return self._leaders.get((topic, partition))
 
     def follow(self, topics: Collection[str]) -> None:
@@ -199,7 +199,7 @@ class Cluster:
         self._topics = sorted(topics)
 
     async def refresh(self) -> None:
-        """Ask who leads what.
+        """Ask which broker leads which partition.
 
         Raises:
             LinkError: no broker answered, neither the known ones nor those of `bootstrap_servers`.
@@ -214,7 +214,7 @@ class Cluster:
         """Send a small request to one broker, or to the first of all that answers.
 
         Raises:
-            LinkError: nobody answered.
+            LinkError: no broker answered.
         """
         nodes = random.sample(list(self._nodes), len(self._nodes)) if node not in self._nodes else [node]
         problem = LinkError("No broker of the Kafka cluster is known.")
@@ -342,7 +342,7 @@ def _said(problem: BaseException) -> str:
         return "closed the connection. If it never works, compare the port's security protocol with `tls` and `sasl`."
     if isinstance(problem, TimeoutError):
         return "did not answer in time. Check the network to it, and that what it advertises can be reached from here."
-    if isinstance(problem, OSError):  # no such name, no route, nobody there
-        why = "nobody listens there" if isinstance(problem, ConnectionRefusedError) else problem.strerror or problem
+    if isinstance(problem, OSError):  # no such name, no route, no listener
+        why = "no process listens there" if isinstance(problem, ConnectionRefusedError) else problem.strerror or problem
         return f"cannot be reached: {why}. Check `bootstrap_servers`, and that Kafka runs."
     return f"cannot be used: {problem or kind}."

@@ -1,6 +1,7 @@
 """Reads a topic's records back, for `headrace tail` and `headrace replay`: by offsets, without a consumer group.
 
-Nothing is committed and nobody's group is disturbed. That the topic is there is seen with a request that makes none.
+Nothing is committed, and no consumer group is disturbed. Whether the topic exists is asked by a request that does not
+create it.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def name_of(code: int) -> str:
 
 
 def answer_of(code: int) -> Action:
-    """Say what to do; a code nobody here knows is tried again, since that cannot lose a record."""
+    """Say what to do; an unknown code is tried again, since that cannot lose a record."""
     return CODES[code][1] if code in CODES else Action.RETRY
 
 

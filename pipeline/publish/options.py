@@ -86,7 +86,7 @@ def _client_credentials(sasl: Sasl, url: str) -> Request:
 
 
 STAMPED: Final = "message.timestamp.type"
-"""Kafka's setting of a topic: who stamps its records."""
+"""Kafka's setting of a topic: whether the producer or the broker stamps its records."""
 
 BY_KAFKA: Final = "LogAppendTime"
 """Kafka does, by its own clock: a worker's may be wrong, and Kafka refuses and deletes records by their stamps."""
@@ -96,7 +96,7 @@ Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 
 @dataclass(frozen=True, slots=True)
 class Sasl:
-    """Who we are to Kafka. The callables are asked at each connection, so that a rotated secret needs no restart.
+    """The client's identity. The callables are called at each connection, so that a rotated secret needs no restart.
 
     OAUTHBEARER takes its token from `token_file`, or from `token_url` (client credentials, RFC 6749 section 4.4) with
     `username` and `password` as the client's id and secret.

@@ -81,7 +81,7 @@ class Publisher:
         self._last: Callable[[Record], object] = _unseen
 
     def seen_by(self, last: Callable[[Record], object], dead: Callable[[Record], object]) -> None:
-        """Show the last record of each batch, and each dead letter, to somebody who only takes note of them."""
+        """Show the last record of each batch, and each dead letter, to an observer that must not change them."""
         self._last = last
         self._intake.dead = dead
 

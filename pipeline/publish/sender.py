@@ -39,7 +39,7 @@ _LOG = Log(__name__)
 
 
 class PublishEvents(Protocol):
-    """Who counts. Called per chunk, never per record."""
+    """Observer of the sender. Called once a chunk, never once a record."""
 
     def confirmed(
         self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]], age: float | None
@@ -79,7 +79,7 @@ class Link(Protocol):
         """The error code of the last look at each topic."""
 
     def leader(self, topic: str, partition: int) -> int | None:
-        """Who leads a partition."""
+        """Return the broker that leads a partition."""
 
     async def refresh(self) -> None:
         """Learn leaders and partitions anew."""
@@ -132,7 +132,7 @@ class Sender:
         self._failpoint = failpoint
         self._refuse = refuse
         self._nodes: dict[int, BrokerQueue] = {}
-        self.stale = asyncio.Event()  # set by whoever sees that what is known of the cluster is old
+        self.stale = asyncio.Event()  # set where the known state of the cluster turns out to be old
         self._renewing = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at = float("inf")
@@ -192,7 +192,7 @@ class Sender:
 
     def problem(self) -> str:
         """Say in a sentence what keeps records here, or nothing."""
-        leading = {slot.leader for slot in self.active}  # a broker that left the cluster troubles nobody
+        leading = {slot.leader for slot in self.active}  # a broker that left the cluster is no trouble
         nodes = (node.trouble for number, node in self._nodes.items() if number in leading)
         slots = (slot.trouble for slot in self.active)
         return next((text for text in (self.trouble, self._absence, *nodes, *slots) if text), "")
@@ -263,7 +263,7 @@ class Sender:
         self.pump()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """Tell whoever watches the publisher of a task that raised, which is a bug of ours."""
+        """Report a task that raised, which is a bug of ours, to the publisher."""
         if not task.cancelled() and (problem := task.exception()) is not None and self.broken is None:
             self.broken = problem
             self.broke.set()

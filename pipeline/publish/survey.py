@@ -137,7 +137,7 @@ class _NoQuorumError(HeadraceError):
 
 
 class _Quorum(Request[_QuorumRequest]):  # type: ignore[misc]
-    """Who leads the quorum, and when each of it was last heard."""
+    """Which controller leads the quorum, and when each member was last heard."""
 
     API_KEY = 55
 
@@ -158,7 +158,7 @@ class Asked(Protocol):
         """Return the answer.
 
         Raises:
-            LinkError: nobody answered.
+            LinkError: no broker answered.
         """
 
 
@@ -224,7 +224,7 @@ class TopicFacts:
     Attributes:
         replicas: Of its worst partition.
         in_sync: Of its worst partition.
-        leaderless: Partitions that nobody leads.
+        leaderless: Partitions without a leader.
         settings: By Kafka's names, empty if we may not read them.
         operations: What we may do, None if Kafka does not say.
     """
@@ -301,7 +301,7 @@ class _MetadataRequest(RequestStruct):  # type: ignore[misc]
 
 
 class _Metadata(Request[MetadataRequest_v5 | _MetadataRequest]):  # type: ignore[misc]
-    """Who leads what, who copies it, and (version 8) what we may do with it."""
+    """Leaders and replicas of each topic, and (version 8) what we may do with it."""
 
     API_KEY = 3
 

@@ -75,7 +75,7 @@ async def _may_be_idempotent(cluster: Cluster) -> None:
         try:
             await cluster.new_producer()
         except LinkError as problem:
-            # A Kafka that nobody has asked for a producer id yet is still loading.
+            # A Kafka that has not given out a producer id yet is still loading.
             if problem.code is None or answer_of(problem.code) is not Action.RETRY or monotonic() > until:
                 raise
             await asyncio.sleep(_LOOKS)

@@ -68,8 +68,7 @@ class Event:
             1, `rssi` dBm, `deviceState`).
         location: Of the device or gateway: longitude, latitude (, altitude in metres).
         packets: How many a gateway has received since it last said so, and how many of them with a right checksum.
-        verified: False where nothing proves that it is from whom it names: a join request without the root key, or a
-            datagram.
+        verified: False where nothing proves its origin: a join request without the root key, or a datagram.
         id: What tells it from others of its kind and device, the same when it comes again; None where only its time and
             its words do.
     """

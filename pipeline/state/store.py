@@ -8,7 +8,7 @@
     await store.close()                    writes the rest
 
 A process that is killed loses what it put in its last second at most: a value must be harmless when it is that much too
-old, or else whoever put it acknowledges its message only `when_written`. Whatever is wrong with the file costs the
+old, or else the caller acknowledges its message only `when_written`. Whatever is wrong with the file costs the
 memory of earlier lives, never the worker: `trouble` says so while it lasts, and each retry may end it.
 """
 
@@ -28,7 +28,7 @@ from pipeline.core.logs import Log
 _LOG = Log(__name__)
 _WRITE_SECONDS = 1.0
 _HURRY_SECONDS = (
-    0.02  # when somebody waits: each write is a hop to a thread and back, shared by all that come meanwhile
+    0.02  # while a caller waits: each write is a hop to a thread and back, shared by all that come meanwhile
 )
 _RETRY_SECONDS = 10.0  # after a failure
 _MOST_BYTES = 128 * 1024**2  # LoRaWAN sessions of 131,072 devices: one that is forgotten takes old frames for new
@@ -57,7 +57,7 @@ class Store:
         self._shared: dict[str, Rows] = {}
         self._unwritten: dict[tuple[str, str], bytes | None] = {}
         self._waiting: list[Callable[[], None]] = []
-        self._insisting: list[Callable[[], None]] = []  # those who wait through a failure, too
+        self._insisting: list[Callable[[], None]] = []  # callers that wait through a failure, too
         self.failures = 0
         self._whole = False  # a write failed: the next one holds everything
         self._turn = asyncio.Lock()
@@ -83,7 +83,7 @@ class Store:
         return iter(self._shared[table]() if table in self._shared else self._tables.get(table, {}).items())
 
     def share(self, table: str, rows: Rows) -> dict[str, bytes]:
-        """Leave a table's values with their owner, who bounds them, so that memory does not hold them twice.
+        """Leave a table's values with their owner, which bounds them, so that memory does not hold them twice.
 
         The owner still puts and deletes each change; `get` knows nothing of them.
 
@@ -157,7 +157,7 @@ class Store:
         try:
             written = await asyncio.get_running_loop().run_in_executor(self._thread, self._file.write, rows)
         except asyncio.CancelledError:
-            self._whole = True  # nobody learns what came of it
+            self._whole = True  # its outcome is never known
             raise
         self._whole = self._whole or not written
         self.failures += not written

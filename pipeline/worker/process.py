@@ -40,7 +40,7 @@ _EXTEND: Final = 30  # seconds that a start or a stop may take longer, from each
 
 
 class Told(Protocol):
-    """Whose health it is."""
+    """The health that systemd is told."""
 
     @property
     def started(self) -> bool:

@@ -254,7 +254,7 @@ class BrokerAnswer:
 
 
 class BrokerAnswers(Protocol):
-    """Who hears the broker's answers."""
+    """Observer of the broker's answers."""
 
     def on_connack(self, answer: BrokerAnswer) -> None:
         """Hear the answer to CONNECT; messages may follow at once."""

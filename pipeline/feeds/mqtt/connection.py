@@ -39,7 +39,7 @@ class Connection:
     nothing more is read until the lane resumes: the bytes then wait in the broker, whose connection is kept.
 
     Attributes:
-        lenient: A packet that nobody understands is logged and read past, instead of ending the connection.
+        lenient: A packet that cannot be understood is logged and skipped, instead of ending the connection.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Connection:
         """Wait for an answer of the broker; raises as `subscribe` does."""
         paused = True
         while paused and not future.done() and not self.ended.done():
-            # The answer may stand behind messages that a full window lets nobody read: that time is not the broker's.
+            # The answer may stand behind messages that a full window holds back: that time is not the broker's.
             paused = self._paused
             await asyncio.wait(
                 (future, self.ended), timeout=self._options.connect_timeout, return_when=asyncio.FIRST_COMPLETED
@@ -146,14 +146,14 @@ class Connection:
             self.connack.set_result(answer)
 
     def on_suback(self, packet_id: int, codes: Sequence[int]) -> None:
-        """Give SUBACK's codes to whoever waits for them."""
+        """Give SUBACK's codes to the waiting subscriber."""
         self._asked = ()
         waiting = self._answers.pop(packet_id, None)
         if waiting is not None and not waiting.done():
             waiting.set_result(codes)
 
     def on_unsuback(self, packet_id: int) -> None:
-        """Tell whoever waits for UNSUBACK."""
+        """Wake the task that waits for UNSUBACK."""
         self.on_suback(packet_id, ())
 
     def on_disconnect(self, answer: BrokerAnswer) -> None:
@@ -260,7 +260,7 @@ class Connection:
         except ProtocolError as error:
             self._dropped(str(error))
         except Exception as bug:  # noqa: BLE001
-            # Nothing downstream raises for data. Whoever runs the feed must see it: the batch would never be settled.
+            # Nothing downstream raises for data. The feed's owner must see it: the batch would never be settled.
             self._finish()
             self.ended.set_exception(bug)
 
@@ -273,7 +273,7 @@ class Connection:
         except ProtocolError as error:
             if not self._lenient:
                 raise
-            _LOG.warning("A packet that nobody understands is read past.", broker=self._options.broker, problem=error)
+            _LOG.warning("A packet that cannot be understood is skipped.", broker=self._options.broker, problem=error)
 
     def _room(self) -> int:
         return 0 if self._lane is None or self._paused or self._stopped else self._lane.room

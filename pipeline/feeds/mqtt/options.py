@@ -1,4 +1,4 @@
-"""What an MQTT feed is told, and whom it tells what happens."""
+"""Options and observer protocol of the MQTT feed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers for the page: its files, the snapshot, and the snapshot once a second for as long as somebody watches."""
+"""Answers for the page: its files, the snapshot, and the snapshot once a second while a browser watches."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _HEADERS = {
 
 
 class StatusPage:
-    """Looks once a second, from `start` to `stop`; makes the snapshot only when somebody watches."""
+    """Looks once a second, from `start` to `stop`; makes the snapshot only while a browser watches."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
@@ -54,7 +54,7 @@ class StatusPage:
         self._task = asyncio.create_task(self._look(), name="page")
 
     def stop(self) -> None:
-        """Look no more, and let go of who watches."""
+        """Stop looking, and end the streams of the browsers that watch."""
         if self._task is not None:
             self._task.cancel()
             self._task = None

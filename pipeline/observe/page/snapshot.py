@@ -1,4 +1,4 @@
-"""One document of all that the page shows; who watches gets the same bytes, made once a second."""
+"""The snapshot: one document of all that the page shows, made once a second for all browsers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way of a message on a feed with a dialect: what the network says with it, whose it is, and who decodes it."""
+"""The way of a message on a feed with a dialect: what the network says with it, its device, and its connector."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _VERDICTS = {
     FrameOutcome.MAC: "the keys of a session in the registry fit its MIC; it has no application data",
     FrameOutcome.JOIN: "of a device in the registry; Headrace never answers, the network server does",
     FrameOutcome.COPY: "another gateway has heard the same transmission: one uplink",
-    FrameOutcome.FOREIGN: "no session in the registry has its DevAddr; most likely somebody else's device",
-    FrameOutcome.FOREIGN_JOIN: "no device in the registry has its DevEUI; most likely somebody else's",
+    FrameOutcome.FOREIGN: "no session in the registry has its DevAddr; most likely a device of another owner",
+    FrameOutcome.FOREIGN_JOIN: "no device in the registry has its DevEUI; most likely a device of another owner",
     FrameOutcome.MIC_INVALID: "a session in the registry has its DevAddr, but no keys fit its MIC",
     FrameOutcome.TOO_EXPENSIVE: "too many frames of its DevAddr wait to be tried under the keys of its sessions",
     FrameOutcome.CRC_INVALID: "the gateway says that its checksum is wrong",

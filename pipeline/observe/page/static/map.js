@@ -1,4 +1,4 @@
-// Points by longitude and latitude (WGS84) over a graticule; no tiles, so nothing is asked of anybody.
+// Points by longitude and latitude (WGS84) over a graticule; no tiles, so no other server is asked for anything.
 import { byId, draw, list, make, say, sized } from "./dom.js";
 import { ago } from "./words.js";
 

@@ -111,4 +111,4 @@ def test_kafka_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     file = tmp_path / "city.yaml"
     file.write_text(EXAMPLE.read_text().replace("127.0.0.1:9092", "127.0.0.1:1"))
     assert main(["tail", "AirQualityObserved", str(file)]) == 1
-    assert "nobody listens there" in capsys.readouterr().err
+    assert "no process listens there" in capsys.readouterr().err
