@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -127,6 +128,33 @@ def test_lines_that_waited_are_read_later(bench: WorkerBench, stalled: Stalled) 
             found += os.read(stalled.reader, 65_536)
         assert process.wait(90) == 0
     finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_reader_that_drips_delays_no_start_and_no_second_sigterm(
+    bench: WorkerBench, stalled: Stalled, tmp_path: Path
+) -> None:
+    worker = bench.new_headrace({**talkative(bench, tmp_path), "drain_timeout": "60s"})
+    process = launched(worker, stalled)
+    done = threading.Event()
+
+    def drip() -> None:
+        while not done.wait(1):
+            os.read(stalled.reader, 3)
+
+    reader = threading.Thread(target=drip)
+    reader.start()
+    try:
+        until(lambda: get(f"{worker.admin}/readyz") is not None, "the worker to be ready")
+        bench.publish(bytes([42]) * 20)
+        bench.settled(worker, 1)
+        for _ in range(2):  # the second one may come when the first has done all there was to do
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(90) in {0, 128 + signal.SIGTERM}
+    finally:
+        done.set()
+        reader.join()
         process.kill()
         process.wait()
 
