@@ -24,6 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 Part = TypeVar("Part", Mosquitto, Kafka, Prometheus)
 USERS = {"headrace": "headrace-secret"}
 
+# Hundreds of processes start; each would compile the engine again where the environment forbids to keep what it made.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Each test has a limit of its own; one example that is slow once says only that the machine is busy.
 settings.register_profile("unhurried", settings(), deadline=None)
 settings.load_profile("unhurried")

@@ -25,8 +25,16 @@ PIECES = [
 USES = Uses(config.load(EXAMPLE, {}), ConnectorCatalogue(), MODELS, frozenset({"th", "acme/th-1"}))
 
 
-def attempt(path: Path, text: str) -> None:
+def attempt(folder: Path, text: str, form: str) -> None:
+    path = folder / f"devices{form}"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        check(path)
+    except Exception as error:
+        raise AssertionError(f"{path.name}: {text!r}") from error
+
+
+def check(path: Path) -> None:
     try:
         file = read(str(path), USES)
     except ConfigError as problem:
@@ -39,18 +47,31 @@ def attempt(path: Path, text: str) -> None:
         assert CANARY * 4 not in said
 
 
-@settings(max_examples=14_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(SEEDS), st.randoms(use_true_random=False), st.integers(1, 6), st.sampled_from([".yaml", ".csv"]))
-def test_a_damaged_file(tmp_path: Path, seed: str, chance: random.Random, times: int, form: str) -> None:
-    text = seed
-    for _ in range(times):
+def damaged(text: str, chance: random.Random) -> str:
+    for _ in range(chance.randint(1, 6)):
         at, end = sorted((chance.randrange(len(text) + 1), chance.randrange(len(text) + 1)))
         end = min(end, at + chance.randrange(12))
         text = text[:at] + chance.choice(["", *PIECES]) + text[end:]
-    attempt(tmp_path / f"devices{form}", text)
+    return text
 
 
-@settings(max_examples=6_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.text(max_size=200), st.sampled_from([".yaml", ".csv"]))
-def test_any_text(tmp_path: Path, text: str, form: str) -> None:
-    attempt(tmp_path / f"devices{form}", text)
+# 20,000 files in all. A draw of hypothesis costs as much as the reading of a file, so each seed makes many.
+FILES = 100
+
+
+@settings(max_examples=140, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 2**64 - 1))
+def test_a_damaged_file(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(FILES):
+        attempt(tmp_path, damaged(chance.choice(SEEDS), chance), chance.choice([".yaml", ".csv"]))
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 2**64 - 1))
+def test_any_text(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(FILES):
+        last = chance.choice([0x7F, 0xFF, 0x2FFF, 0x10FFFF])
+        text = "".join(chr(chance.randrange(last + 1)) for _ in range(chance.randrange(201)))
+        attempt(tmp_path, text, chance.choice([".yaml", ".csv"]))
