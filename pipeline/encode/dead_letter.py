@@ -127,14 +127,23 @@ class Refusals:
     def refuse(self, delivery: Delivery, message: Message, error: Exception, stage: str, connector: str = "") -> None:
         """Publish the dead letter of a message, under its own delivery.
 
-        A message of several frames has one: a datagram's would multiply it by a thousand. What else is refused of it
-        shares its fate, since the message is settled when the last of its frames is.
+        What else is refused of a message shares the fate of its letter, since it is settled when the last of its
+        frames is.
+        """
+        if self.first(message):
+            self.publisher.put(Batch(delivery, [self.letter(message, error, stage, connector)]))
+        else:
+            delivery.seal(Fate.DEAD_LETTERED)
+
+    def first(self, message: Message) -> bool:
+        """Say whether nothing of a message was refused before.
+
+        A message of several frames has one dead letter: each would hold all of it, and a datagram has 255 frames.
         """
         if self.refused and self.refused[0] is message:
-            delivery.seal(Fate.DEAD_LETTERED)
-            return
+            return False
         self.refused[:] = [message]
-        self.publisher.put(Batch(delivery, [self.letter(message, error, stage, connector)]))
+        return True
 
     def letter(self, message: Message, error: Exception, stage: str, connector: str = "") -> Record:
         """Count a message as dead, and return its dead letter.

@@ -275,12 +275,18 @@ class RecordBuffer:
             stage: The hop that found out.
             connector: The connector's name@version, if one was chosen.
         """
-        self.records.append(self._refusals.letter(message, error, stage, connector))
+        if self._refusals.first(message):
+            self.records.append(self._refusals.letter(message, error, stage, connector))
+        else:  # another frame of it has the letter
+            self.delivery.seal(Fate.DEAD_LETTERED)
 
     def take(self, made: MessageRecords, connector: CompiledConnector) -> None:
         """Add all that one message became, with a dead letter if anything was wrong with it."""
         records = made.records
-        if made.refusal is not None:
+        if made.refusal is not None and not records and not made.changed:
+            self.refuse(made.message, made.refusal, "normalise", connector.provenance)
+            return
+        if made.refusal is not None and self._refusals.first(made.message):
             letter = self._refusals.letter(made.message, made.refusal, "normalise", connector.provenance)
             records = [*records, letter]
         self.add(records, connector.states, changed=made.changed)

@@ -13,18 +13,20 @@ from typing import Any
 import orjson
 import pytest
 
-from pipeline.core.delivery import INVALID_TOPIC, Broken, Cut, Fate
-from pipeline.core.errors import Reason
+from pipeline.core.delivery import INVALID_TOPIC, Broken, Cut, Fate, Lane, Ledger, Message, split_records
+from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.record import Record
 from pipeline.devices.registry import Device, DeviceRegistry
+from pipeline.encode.dead_letter import DeadLetters, Refusals
 from pipeline.lorawan import statistics as overheard
 from pipeline.lorawan.identify import ConnectorMatcher
+from pipeline.normalise.records import RecordBuffer
 from pipeline.observe.metrics import Metrics
 from pipeline.sdk.uplink import Names
 from tests.connectors.network_servers import messages
 from tests.connectors.network_servers.messages import UPLINKS
 from tests.connectors.network_servers.test_one_transmission import WITHOUT_DEV_ADDR
-from tests.pipeline.flow import headers_of
+from tests.pipeline.flow import Memory, headers_of
 from tests.pipeline.lorawan.rig import Clock
 from tests.pipeline.network_flow import PLACE, NetworkFlow
 from tests.support.lorawan import join_request
@@ -516,3 +518,22 @@ def test_the_names_of_a_server_are_looked_at_as_far_as_a_connectors_reach() -> N
     assert matcher(names) is None
     assert matcher(Names(profile="Milesight EM300-TH")) == "milesight/em300-th"
     assert cost(lambda: matcher(names)) < cost(lambda: str(names.profile).lower())
+
+
+def test_a_message_of_many_frames_has_one_dead_letter_whichever_stage_refuses_them() -> None:
+    """A datagram of 255 frames that no decoder takes was kept 255 times."""
+    memory, ledger = Memory(), Ledger()
+    refusals = Refusals("city", DeadLetters("bench", "bench.dead-letter.v1"), memory, memory)
+    message, other = Message("a", b"datagram", ARRIVAL), Message("a", b"datagram", ARRIVAL)
+    lane: Lane[None] = Lane(None, 10, ledger=ledger)
+    parent = lane.receive(2, None)
+    for each, frames in ((message, 255), (other, 1)):
+        delivery = split_records(parent, frames)
+        buffer = RecordBuffer(delivery, refusals)
+        for _ in range(frames):
+            buffer.refuse(each, PayloadError("expected 5 bytes"), "decode", "nobody/five@1")
+        buffer.close()
+    assert len(memory.records) == 2
+    assert ledger.fates[Fate.DEAD_LETTERED] == 2
+    assert ledger.conserved()
+    assert not ledger.in_flight()
