@@ -18,6 +18,7 @@ from typing import Any
 from pipeline.core.delivery import Batch, Fate, Message, PassThrough
 from pipeline.core.errors import PayloadError
 from pipeline.core.field_path import Fields
+from pipeline.core.record import Record
 from pipeline.encode.dead_letter import Refusals
 from pipeline.encode.headers import crc32c, recorded_header
 from pipeline.normalise.decode import name_of, named, parser, too_large
@@ -185,20 +186,18 @@ class UplinkStage(PassThrough[Identified]):
         """Make the records of each uplink and pass them on, in order."""
         buffer = RecordBuffer(batch.delivery, self._refusals)
         for device, uplink, message in batch.items:
-            arrival, time = message[2], uplink.time
+            arrival, time, entity = message[2], uplink.time, device.entity
             uplink.received_at = FromArrival(arrival) if time is None else time
+            record: Record | None = None
             try:
                 readings = device.connector.decoded(uplink)
+                if entity is not None and readings.__class__ is dict and arrival < device.due and message[4] is None:
+                    record = entity.origin.fast_uplink(readings, entity, message, recorded_header(arrival), uplink)
             except Exception as error:  # noqa: BLE001 - nothing in a message may stop the ones beside it
                 device.refused()
                 buffer.refuse(message, error, "decode", device.connector.provenance)
                 continue
-            entity = device.entity
-            if entity is None or readings.__class__ is not dict or arrival >= device.due or message[4] is not None:
-                self._closely(device, readings, uplink, message, buffer)
-                continue
-            record = entity.origin.fast_uplink(readings, entity, message, recorded_header(arrival), uplink)
-            if record is None:
+            if entity is None or record is None:
                 self._closely(device, readings, uplink, message, buffer)
             else:  # all is as expected, which it nearly always is
                 entity.seen.last = arrival
