@@ -1,4 +1,4 @@
-"""`python -m loadtests bench|report|profile|names|reading`: see README.md in this folder."""
+"""`python -m loadtests bench|report|profile|forms|names|reading|payloads`: see README.md in this folder."""
 
 import argparse
 import asyncio
@@ -10,6 +10,7 @@ from loadtests import cardinality
 from loadtests.bench import bench
 from loadtests.cases import cases
 from loadtests.contenders import CONTENDERS, Contender
+from loadtests.forms import measure as measure_forms
 from loadtests.networks import NETWORKS
 from loadtests.payloads import table
 from loadtests.profiling import profile
@@ -29,6 +30,8 @@ def main() -> int:
     elif arguments.command == "profile":
         chosen = next(each for each in EVERYONE if each.name == arguments.contender)
         asyncio.run(profile(_folder(arguments.out), chosen, arguments.messages, _options(arguments)))
+    elif arguments.command == "forms":
+        print(measure_forms(arguments.rounds))
     elif arguments.command == "names":
         print(cardinality.measure())
     elif arguments.command == "reading":
@@ -86,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     look.add_argument("--messages", type=int, default=200_000)
     ours = [each.name for each in EVERYONE if each.headrace]
     look.add_argument("--contender", choices=ours, default="headrace", help="Headrace, on plain JSON or LoRaWAN")
+    forms = commands.add_parser("forms", help="what a record costs in each form of its value")
+    forms.add_argument("--rounds", type=int, default=240)
     commands.add_parser("names", help="how much memory one more device of a plain feed takes")
     commands.add_parser("reading", help="how long large configurations and registries take to read and check")
     commands.add_parser("payloads", help="how long the worst payloads of 256 KiB take to parse")

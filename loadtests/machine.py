@@ -15,7 +15,7 @@ PACKAGES = ("aiokafka", "orjson", "paho-mqtt", "pydantic", "uvloop")
 
 def describe() -> dict[str, str]:
     facts = {
-        "processor": _first(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8")),
+        "processor": processor(),
         "cores": str(os.cpu_count()),
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
         "kernel": platform.release(),
@@ -32,6 +32,10 @@ def describe() -> dict[str, str]:
         "go": _first(r"go([\d.]+)", _output("go", "version")),
     }
     return facts | {name: version(name) for name in PACKAGES}
+
+
+def processor() -> str:
+    return _first(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
 
 
 def _mosquitto() -> str:

@@ -7,8 +7,9 @@ is absent, null or refused is in none of its texts; the header `ce_quality` tell
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final, Literal, Protocol
 
 Place = Literal["value", "moment", "beginning", "longitude", "latitude", "altitude"]
@@ -25,9 +26,26 @@ LATITUDE: Final[Place] = "latitude"
 ALTITUDE: Final[Place] = "altitude"
 
 
-def fill(template: Template, values: Mapping[Place, bytes]) -> list[bytes]:
-    """Return a piece with what a reading says in its places."""
-    return [part if isinstance(part, bytes) else values[part] for part in template]
+class Pattern:
+    """A template made ready, so that what a reading says is filled in by one step of C.
+
+    Args:
+        template: The piece.
+        order: The places that `filled` is told, in this order; the template may have fewer.
+    """
+
+    __slots__ = ("_pattern", "_pick")
+
+    def __init__(self, template: Template, *order: Place) -> None:
+        texts = (part.replace(b"%", b"%%") if isinstance(part, bytes) else b"%b" for part in template)
+        places = [order.index(part) for part in template if not isinstance(part, bytes)]
+        self._pattern = b"".join(texts)
+        self._pick: Callable[[Sequence[bytes]], Any] = itemgetter(*places) if places else lambda _: ()
+
+    def filled(self, *values: bytes) -> bytes:
+        """Return the piece with what a reading says in its places."""
+        filled: bytes = self._pattern % self._pick(values)
+        return filled
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,21 +101,15 @@ class PlanSpec:
         """The end of each entity."""
         return self.encoder.tail(self.model.context)
 
-    @cached_property
+    @property
     def times(self) -> Template:
         """The times of each entity."""
         return self.encoder.times(self.model.time)
 
-    @cached_property
-    def places(self) -> tuple[Template, Template]:
-        """The text of a place that a reading tells, without an altitude and with one."""
-        without = self.encoder.location(altitude=False, observed=True)
-        return without, self.encoder.location(altitude=True, observed=True)
-
-    @cached_property
-    def attributes(self) -> tuple[tuple[AttributeRule, Template], ...]:
+    @property
+    def attributes(self) -> list[tuple[AttributeRule, Template]]:
         """The rules of the attributes, each with its text."""
-        return tuple((slot, self.encoder.attribute(slot.name, slot.code)) for slot in self.slots)
+        return [(slot, self.encoder.attribute(slot.name, slot.code)) for slot in self.slots]
 
     @cached_property
     def headers(self) -> dict[str, str]:

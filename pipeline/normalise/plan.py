@@ -21,7 +21,7 @@ from pipeline.core.record import DEVICE, Record, header
 from pipeline.devices.registry import Device
 from pipeline.devices.silence import UNSEEN, LastSeen
 from pipeline.encode import headers as cloudevents
-from pipeline.encode.encoder import ALTITUDE, BEGINNING, LATITUDE, LONGITUDE, MOMENT, VALUE, Place, Template, fill
+from pipeline.encode.encoder import ALTITUDE, BEGINNING, LATITUDE, LONGITUDE, MOMENT, VALUE, Encoder, Pattern
 from pipeline.encode.headers import TIME_START, GivenNames, device_key, entity_id
 from pipeline.normalise.binding import MAX_AGE, AttributeRule, Fixed, ObservedAt, Position, ValueRefusedError
 from pipeline.normalise.entity import Entity, Fast, FastUplink, PlanSpec, StartsByDigits
@@ -31,7 +31,6 @@ from pipeline.sdk.uplink import Uplink
 
 ENTITIES = MOST_NAMES
 """How many entities are always known, of all connectors and feeds together."""
-_COORDINATES: tuple[Place, ...] = (LONGITUDE, LATITUDE, ALTITUDE)
 _FLAT = 2  # coordinates of a place without an altitude
 _LONGEST_LATITUDE, _LONGEST_LONGITUDE = 90.0, 180.0
 
@@ -86,6 +85,10 @@ class Plan:
         self.seen = seen
         self.names = names or GivenNames()
         self._presented = presented
+        self._covers = spec.model.covers
+        self._times = Pattern(spec.times, MOMENT, BEGINNING)
+        self._places = [_place_pattern(spec.encoder, altitude=above, observed=True) for above in (False, True)]
+        self._attribute_patterns = [(slot, Pattern(text, VALUE, MOMENT)) for slot, text in spec.attributes]
         self._starts = StartsByDigits(spec.model.name, spec.key_start)
         self.fast: Fast = compile_fast(spec, self._starts)
         self._entities: Recent[str | int, Entity] = Recent(room or Room("entities", ENTITIES))
@@ -128,7 +131,8 @@ class Plan:
         return self._known(place.coordinates) if isinstance(place, Fixed) else b""
 
     def _known(self, coordinates: tuple[float, ...]) -> bytes:
-        return _located(self.spec.encoder.location(altitude=len(coordinates) > _FLAT, observed=False), coordinates)
+        pattern = _place_pattern(self.spec.encoder, altitude=len(coordinates) > _FLAT, observed=False)
+        return _located(pattern, coordinates)
 
     def forget(self) -> None:
         """Look every device up again: the registry is a new one."""
@@ -201,7 +205,7 @@ class Plan:
         spec = self.spec
         observed, own = self._observed(fields, message.arrival, flags, uplink)
         moment = times.text(observed)
-        parts = [spec.encoder.opening, entity.key, entity.head, *fill(spec.times, self._moments(observed, moment))]
+        parts = [spec.encoder.opening, entity.key, entity.head, self._times.filled(moment, self._beginning(observed))]
         parts.append(self._location(fields, entity, moment, flags))
         parts += self._attributes(fields, moment, flags)
         parts.append(spec.tail)
@@ -241,12 +245,9 @@ class Plan:
             return arrival, False
         return ms, not isinstance(value, FromArrival)
 
-    def _moments(self, observed: int, moment: bytes) -> dict[Place, bytes]:
-        """Return the times of a reading: when it was made, and when what it covers began."""
-        if not self.model.covers:
-            return {MOMENT: moment}
-        began = max(0, observed - round((self.binding.period or 0.0) * 1000))
-        return {BEGINNING: times.text(began), MOMENT: moment}
+    def _beginning(self, observed: int) -> bytes:
+        """Return when what a reading covers began."""
+        return times.text(max(0, observed - round((self.binding.period or 0.0) * 1000))) if self._covers else b""
 
     def _location(self, fields: Fields, entity: Entity, moment: bytes, flags: list[str]) -> bytes:
         place = self.binding.location
@@ -260,12 +261,12 @@ class Plan:
             raise PayloadError(f"{self.spec.area.refusal(longitude, latitude)}.", Reason.LOCATION_OUTSIDE)
         if entity.registered is not None and _swapped((longitude, latitude), entity.registered):
             flags.append("swapped:location")
-        return _located(self.spec.places[len(coordinates) > _FLAT], coordinates, moment)
+        return _located(self._places[len(coordinates) > _FLAT], coordinates, moment)
 
     def _attributes(self, fields: Fields, moment: bytes, flags: list[str]) -> list[bytes]:
         parts: list[bytes] = []
         seen = measured = False
-        for slot, template in self.spec.attributes:
+        for slot, pattern in self._attribute_patterns:
             value = slot.path.find(fields)
             if value is None:
                 continue
@@ -275,16 +276,20 @@ class Plan:
             except ValueRefusedError as refusal:
                 flags.append(f"{refusal}:{slot.name}")
                 continue
-            parts += fill(template, {VALUE: text, MOMENT: moment})
+            parts.append(pattern.filled(text, moment))
             measured = measured or slot.measured
         if self.slots and not measured and not self.binding.stated:  # a Device is there, whatever it tells
             raise _nothing_left(flags, self.slots, fields) if seen else nothing_measured([self.slots], [fields])
         return parts
 
 
-def _located(template: Template, coordinates: tuple[float, ...], moment: bytes = b"") -> bytes:
-    values = dict(zip(_COORDINATES, map(orjson.dumps, coordinates), strict=False))
-    return b"".join(fill(template, {**values, MOMENT: moment}))
+def _place_pattern(encoder: Encoder, *, altitude: bool, observed: bool) -> Pattern:
+    places = (LONGITUDE, LATITUDE, ALTITUDE) if altitude else (LONGITUDE, LATITUDE)
+    return Pattern(encoder.location(altitude=altitude, observed=observed), MOMENT, *places)
+
+
+def _located(pattern: Pattern, coordinates: tuple[float, ...], moment: bytes = b"") -> bytes:
+    return pattern.filled(moment, *orjson.dumps(coordinates)[1:-1].split(b","))
 
 
 def _near(ms: int, arrival: int, max_age: float) -> bool:

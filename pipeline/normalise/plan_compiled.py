@@ -240,7 +240,7 @@ def _location(source: _Source, spec: PlanSpec) -> bool:
     source.checks.append("at = entity.registered")
     near = f"-{SWAPPED_DEGREES} < longitude - at[1] < {SWAPPED_DEGREES}"
     source.checks.append(f"if at is not None and {near}: return None")
-    source.template(spec.places[False])
+    source.template(spec.encoder.location(altitude=False, observed=True))
     return True
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.core.delivery import Message
 from pipeline.core.record import Record, decode_headers
 from pipeline.devices.registry import Device
-from pipeline.encode import FORMS, Form, form_of, read
+from pipeline.encode import FORMS, EntityView, Form, form_of, read
+from pipeline.encode.encoder import LATITUDE, LONGITUDE, MOMENT, VALUE, Template
 from pipeline.encode.flat_json import OWN_NAMES, UNIT
+from pipeline.encode.headers import recorded_header
 from pipeline.models import MODELS
+from pipeline.normalise.binding import Source
 from tests.pipeline.encode.examples import PLACE, Example, bound, examples, whole
-from tests.pipeline.flow import ARRIVAL
+from tests.pipeline.flow import ARRIVAL, READING, path, plan_of
 from tests.support.concise import normalised
 from tests.support.records import assert_record, parse_strictly
 
@@ -159,6 +164,50 @@ def test_what_is_flat_holds_the_same_values_and_units(constants: dict[str, Any],
             expected[f"{name}{UNIT}"] = attribute["unitCode"]
     assert flat == expected
     assert expected["time"] == texts(record)["ce_time"]
+
+
+class Lines:
+    """A form that is no JSON object, with its time before each value: all that a new form has to write."""
+
+    content_type = "text/plain"
+    conforms = False
+    opening = b"100% of "
+
+    def head(self, model: str) -> bytes:
+        return f" ({model})".encode()
+
+    def stated(self, _: Mapping[str, Any]) -> bytes:
+        return b""
+
+    related = stated
+
+    def times(self, _: Sequence[str]) -> Template:
+        return []
+
+    def location(self, **_: bool) -> Template:
+        return [b" at ", LATITUDE, b" N ", LONGITUDE, b" E"]
+
+    def attribute(self, name: str, unit: str) -> Template:
+        return [b"\n", MOMENT, f" {name} ".encode(), VALUE, f" {unit}".encode()]
+
+    def tail(self, _: Iterable[str]) -> bytes:
+        return b"\n"
+
+    def read(self, _: Mapping[str, Any]) -> EntityView:
+        return EntityView("", "", ())
+
+
+def test_a_new_form_is_one_class_and_both_ways_through_the_plan_write_it() -> None:
+    plan = plan_of(encoder=Lines(), attributes={"no2": Source(path("no2"), "ug/m3")})
+    given = READING, plan.entity("aq-0001"), Message("city/aq/0001", b"", ARRIVAL), recorded_header(ARRIVAL), 0
+    record = plan.fast(*given)
+    assert record is not None
+    assert record == plan.carefully(*given)
+    assert record.value.decode() == (
+        "100% of urn:ngsi-ld:AirQualityObserved:bench:aq-0001 (AirQualityObserved) at 52.37 N 4.89 E\n"
+        "2026-01-21T12:53:20.000Z no2 31.5 GQ\n"
+    )
+    assert texts(record)["content-type"] == "text/plain"
 
 
 def test_no_attribute_has_a_name_of_the_flat_form() -> None:
