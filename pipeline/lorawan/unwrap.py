@@ -12,7 +12,7 @@ from pipeline.core.recent import Recent, Room
 from pipeline.core.strict_json import document
 from pipeline.encode.dead_letter import Refusals, invalid_topic
 from pipeline.normalise.decode import too_large
-from pipeline.normalise.route import TOPICS
+from pipeline.normalise.route import LONGEST_KEPT, TOPICS
 from pipeline.sdk.connector import MOST_READINGS, too_many
 from pipeline.sdk.dialect import Dialect, Event, Frame, Reader, Said
 from pipeline.sdk.uplink import Uplink
@@ -23,8 +23,6 @@ Caught = tuple[Frame, Message]
 """A raw frame, beside the message that brought it."""
 Told = tuple[Event, Message]
 """An event, beside the message that told it."""
-
-_LONGEST_KEPT = 200  # characters; a longer topic is resolved each time, so that nobody can fill the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +154,7 @@ class Unwrap(Stage[Message]):
             self._dialects.insert(0, dialect)
         reader = dialect.reader(topic)
         said = reader(message.payload, message.arrival)
-        if len(topic) <= _LONGEST_KEPT:
+        if len(topic) <= LONGEST_KEPT:
             self._readers.put(topic, reader)
         return said
 

@@ -34,8 +34,14 @@ MOST_MADE = 8 * 1024**2
 class CompiledConnector:
     """A vendor's connector on one feed: its decoder, and a plan for each observation.
 
-    device: of the device itself. family: of the DeviceModel that each device refers to. network: what a network knows
-    of a device at the moment, asked when its Device entity is due.
+    Attributes:
+        decode: Makes readings of an uplink.
+        plans: Make the entities of what is measured, the first observation's first.
+        envelope: Where the bytes stand in a message of a route.
+        device: Makes the entity of the device itself.
+        states: What is known of each device.
+        family: Makes the DeviceModel that each device refers to.
+        network: Returns what a network knows of a device at the moment, asked when its Device entity is due.
     """
 
     decode: Callable[[Uplink], Decoded]
@@ -113,7 +119,11 @@ class CompiledConnector:
     ) -> MessageRecords:
         """Make the records of all readings; a reading that cannot be used does not stop the others.
 
-        name: what finds the device's name, in the topic or in a reading. uplink: what a network tells of the readings.
+        Args:
+            decoded: The readings.
+            message: What brought them.
+            name: Finds the device's name, in the topic or in a reading.
+            uplink: What a network tells of the readings.
         """
         readings, digest = listed(decoded), self._digests(decoded, message, uplink)
         outcome = MessageRecords(message, several=len(readings) > 1, uplink=uplink)

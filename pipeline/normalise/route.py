@@ -18,7 +18,8 @@ from pipeline.encode.dead_letter import Refusals, invalid_topic
 
 TOPICS = MOST_NAMES
 """How many topics are always known, of all feeds together."""
-_LONGEST_KEPT = 200  # characters; a longer topic is resolved each time, so that nobody can fill the memory
+LONGEST_KEPT = 200
+"""Characters; a longer topic is resolved each time, so that no sender can fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Router(PassThrough[Message]):
             return known
         number = None if topic.startswith(INVALID_TOPIC) else self._tree.first(topic)
         stage = self._unrouted if number is None else self._routes[number].stage or self._ignore
-        if len(topic) <= _LONGEST_KEPT:
+        if len(topic) <= LONGEST_KEPT:
             self._known.put(topic, stage)
         return stage
 
