@@ -23,6 +23,8 @@ from tests.support.toolchain import MissingToolError
 ROOT = Path(__file__).resolve().parent.parent
 Part = TypeVar("Part", Mosquitto, Kafka, Prometheus)
 USERS = {"headrace": "headrace-secret"}
+# Kafka's own values: the short ones of `Kafka` cost CPU, and speed up the second life of a killed broker only.
+NEVER_KILLED = {"broker.session.timeout.ms": "9000", "broker.heartbeat.interval.ms": "2000"}
 
 # Hundreds of processes start; each would compile the engine again where the environment forbids to keep what it made.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -73,8 +75,24 @@ def mosquitto(tmp_path_factory: pytest.TempPathFactory, certificates: Certificat
 def kafka(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[Kafka]:
     """One Kafka for the whole run, with every listener; use your own topics (`tenant`), and never stop it."""
     folder = tmp_path_factory.mktemp("kafka")
-    with Kafka(folder, certificates=certificates, users=USERS, keep_classes=True) as broker:
+    with Kafka(folder, certificates=certificates, users=USERS, settings=NEVER_KILLED, keep_classes=True) as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def mortal_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """One Kafka for all tests that kill or stall one: they ask for `living_kafka`."""
+    with Kafka(tmp_path_factory.mktemp("mortal-kafka")) as broker:
+        yield broker
+
+
+@pytest.fixture
+def living_kafka(mortal_kafka: Kafka) -> Iterator[Kafka]:
+    """Give the mortal Kafka, mended after the test if the test left it stalled or dead."""
+    yield mortal_kafka
+    mortal_kafka.process.resume()
+    if not mortal_kafka.process.running:
+        mortal_kafka.start()
 
 
 @pytest.fixture

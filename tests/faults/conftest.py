@@ -14,27 +14,11 @@ from tests.support.kafka_client import KafkaClient
 from tests.support.mosquitto import Mosquitto
 
 
-@pytest.fixture(scope="session")
-def mortal_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    """One Kafka for all fault tests, which a test may kill or stall; each finds it running."""
-    with Kafka(tmp_path_factory.mktemp("mortal-kafka")) as broker:
-        yield broker
-
-
 @pytest.fixture
 def bench(
     tenant: str, mosquitto: Mosquitto, kafka: Kafka, kafka_client: KafkaClient, new_headrace: Callable[..., Headrace]
 ) -> WorkerBench:
     return WorkerBench(tenant, mosquitto, kafka, kafka_client, new_headrace)
-
-
-@pytest.fixture
-def living_kafka(mortal_kafka: Kafka) -> Iterator[Kafka]:
-    """Give the mortal Kafka, mended after the test if the test left it stalled or dead."""
-    yield mortal_kafka
-    mortal_kafka.process.resume()
-    if not mortal_kafka.process.running:
-        mortal_kafka.start()
 
 
 @pytest.fixture

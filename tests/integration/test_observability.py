@@ -72,8 +72,8 @@ def test_every_scrape_conserves(bench: WorkerBench) -> None:
     assert worker.stop() == 0
 
 
-def test_health_while_kafka_is_stalled(bench: WorkerBench, new_kafka: Callable[..., Kafka]) -> None:
-    bench.kafka = new_kafka()
+def test_health_while_kafka_is_stalled(bench: WorkerBench, living_kafka: Kafka) -> None:
+    bench.kafka = living_kafka
     bench.client = KafkaClient(bench.kafka.bootstrap())
     worker = bench.worker(bench.config(kafka={"request_timeout": "2s"}))
     assert asked(worker, "/readyz") == (200, "ok\n")

@@ -143,9 +143,9 @@ def test_a_fault_shows_on_the_open_page(
     ],
 )
 def test_a_fault_of_kafka_shows_within_two_seconds(
-    bench: WorkerBench, new_kafka: Callable[..., Kafka], chromium: Browser, *, how: str, said: str, sent: int
+    bench: WorkerBench, living_kafka: Kafka, chromium: Browser, *, how: str, said: str, sent: int
 ) -> None:
-    bench.kafka = new_kafka()
+    bench.kafka = living_kafka
     bench.client = KafkaClient(bench.kafka.bootstrap())
     worker = bench.worker()
     bench.publish(reading(0))

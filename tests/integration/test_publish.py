@@ -257,14 +257,13 @@ class TestRefusals:
 class TestFaults:
     @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
     def test_killed_and_restarted_under_load(
-        self, loop: Callable[[], asyncio.AbstractEventLoop], new_kafka: Callable[..., Kafka], tenant: str
+        self, loop: Callable[[], asyncio.AbstractEventLoop], living_kafka: Kafka, tenant: str
     ) -> None:
-        kafka = new_kafka()
-        real = Real(kafka.bootstrap(), tenant)
+        real = Real(living_kafka.bootstrap(), tenant)
 
         async def work() -> None:
             async with publishing(real):
-                bounce = asyncio.create_task(_bounce(kafka))
+                bounce = asyncio.create_task(_bounce(living_kafka))
                 while not bounce.done():
                     real.put(50)
                     await asyncio.sleep(0.01)
@@ -275,39 +274,37 @@ class TestFaults:
         with asyncio.Runner(loop_factory=loop) as runner:
             runner.run(work())
         real.conserved()
-        real.complete(KafkaClient(kafka.bootstrap()).consume_all(real.topic))
+        real.complete(KafkaClient(living_kafka.bootstrap()).consume_all(real.topic))
         assert real.events.failures["NO_ANSWER"]
         assert not real.events.rebuilds
 
-    def test_stalled_until_requests_time_out(self, new_kafka: Callable[..., Kafka], tenant: str) -> None:
+    def test_stalled_until_requests_time_out(self, living_kafka: Kafka, tenant: str) -> None:
         """What was written and not answered is stored once, though it is sent again."""
-        kafka = new_kafka()
-        real = Real(kafka.bootstrap(), tenant, request_timeout=1.0)
+        real = Real(living_kafka.bootstrap(), tenant, request_timeout=1.0)
 
         async def work() -> None:
             async with publishing(real):
                 for _ in range(3):
-                    kafka.process.pause()
+                    living_kafka.process.pause()
                     real.put(300)
                     await asyncio.sleep(1.5)
-                    kafka.process.resume()
+                    living_kafka.process.resume()
                     await real.drain(30)
 
         asyncio.run(work())
         real.conserved()
-        real.complete(KafkaClient(kafka.bootstrap()).consume_all(real.topic))
+        real.complete(KafkaClient(living_kafka.bootstrap()).consume_all(real.topic))
         assert real.events.failures["NO_ANSWER"]
 
     @pytest.mark.parametrize("fate", ["killed", "stalled"])
-    def test_close_with_kafka_dead(self, fate: str, new_kafka: Callable[..., Kafka], tenant: str) -> None:
-        kafka = new_kafka()
-        real = Real(kafka.bootstrap(), tenant)
+    def test_close_with_kafka_dead(self, fate: str, living_kafka: Kafka, tenant: str) -> None:
+        real = Real(living_kafka.bootstrap(), tenant)
 
         async def work() -> None:
             async with publishing(real):
                 real.put(100)
                 await real.drain()
-                kafka.kill() if fate == "killed" else kafka.process.pause()
+                living_kafka.kill() if fate == "killed" else living_kafka.process.pause()
                 real.put(50_000)
                 await asyncio.sleep(0.5)
                 async with asyncio.timeout(30):
@@ -317,7 +314,7 @@ class TestFaults:
 
         asyncio.run(work())
         if fate == "stalled":
-            kafka.process.resume()
+            living_kafka.process.resume()
         assert real.ledger.conserved()
 
     def test_the_leader_goes_and_comes(self, kafka_cluster: KafkaCluster, tenant: str) -> None:

@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -77,8 +76,8 @@ def with_messages_in_flight(bench: WorkerBench, kafka: Kafka) -> Headrace:
     return worker
 
 
-def test_nothing_is_reloaded_while_it_drains(bench: WorkerBench, new_kafka: Callable[..., Kafka]) -> None:
-    worker = with_messages_in_flight(bench, new_kafka())
+def test_nothing_is_reloaded_while_it_drains(bench: WorkerBench, living_kafka: Kafka) -> None:
+    worker = with_messages_in_flight(bench, living_kafka)
     worker.process.send_signal(signal.SIGTERM)
     until(lambda: bool(events(worker.logged(), "Draining.")), "the drain")
     worker.config["feeds"]["late"] = another_feed(worker, bench)
@@ -92,8 +91,8 @@ def test_nothing_is_reloaded_while_it_drains(bench: WorkerBench, new_kafka: Call
     assert len(bench.records()) == 50
 
 
-def test_a_stop_in_the_middle_of_a_reload_loses_nothing(bench: WorkerBench, new_kafka: Callable[..., Kafka]) -> None:
-    worker = with_messages_in_flight(bench, new_kafka())
+def test_a_stop_in_the_middle_of_a_reload_loses_nothing(bench: WorkerBench, living_kafka: Kafka) -> None:
+    worker = with_messages_in_flight(bench, living_kafka)
     worker.config["feeds"] = {"late": another_feed(worker, bench)}
     worker.file.write_text(yaml.safe_dump(worker.config), encoding="utf-8")
     os.kill(worker.process.pid, signal.SIGHUP)
@@ -110,9 +109,9 @@ def test_a_stop_in_the_middle_of_a_reload_loses_nothing(bench: WorkerBench, new_
 
 
 def test_a_feed_that_is_removed_while_kafka_is_away_is_exported_until_its_messages_are_confirmed(
-    bench: WorkerBench, new_kafka: Callable[..., Kafka]
+    bench: WorkerBench, living_kafka: Kafka
 ) -> None:
-    bench.kafka = new_kafka()
+    bench.kafka = living_kafka
     bench.client = KafkaClient(bench.kafka.bootstrap())
     worker = bench.worker({**bench.config(), "drain_timeout": "1s"})
     bench.kafka.process.pause()

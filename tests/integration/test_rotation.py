@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +58,22 @@ class Rotated:
         self._identity.become(self._all.client_wrong_authority)
 
 
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("own"))
+
+
+@pytest.fixture(scope="module")
+def restarted_kafka(own: Certificates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    with Kafka(tmp_path_factory.mktemp("restarted"), certificates=own, users=USERS) as broker:
+        yield broker
+
+
 @pytest.mark.parametrize(("listener", "why"), [("SSL", "cert_file"), ("SASL_SSL", "refused our credentials")])
 def test_kafka_finds_what_was_rotated_when_it_comes_back(
-    bench: WorkerBench, new_kafka: Callable[..., Kafka], tmp_path: Path, listener: str, why: str
+    bench: WorkerBench, restarted_kafka: Kafka, own: Certificates, tmp_path: Path, *, listener: str, why: str
 ) -> None:
-    own = Certificates(tmp_path / "own")
-    bench.kafka = new_kafka(certificates=own, users=USERS)
+    bench.kafka = restarted_kafka
     bench.client = KafkaClient(bench.kafka.bootstrap())
     rotated = Rotated(bench.kafka, tmp_path, own)
     worker = bench.worker(bench.config(kafka=rotated.ways[listener]))
