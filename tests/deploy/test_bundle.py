@@ -189,7 +189,8 @@ def test_a_broken_installation_was_mended_and_another_build_gets_a_folder_beside
     (bundle / "pages" / "SECURITY.md").write_text("Another build.\n", encoding="utf-8")
     sums = "find . -type f ! -name SHA256SUMS | sort | xargs sha256sum > SHA256SUMS"
     subprocess.run(["sh", "-c", sums], cwd=bundle, check=True)
-    assert install(bundle, prefix).returncode == 0
+    # Compiling is the first installation's matter, and most of its time.
+    assert install(bundle, prefix, PIP_COMPILE="0").returncode == 0
     second = (prefix / "headrace").resolve()
     assert second.name == f"{first.name}.1"
     assert (second / "SECURITY.md").read_text(encoding="utf-8") == "Another build.\n"
