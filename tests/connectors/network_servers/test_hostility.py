@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -38,18 +37,22 @@ ANYTHING = st.recursive(
 )
 
 
-def places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield each container of a message with each key or index in it."""
-    for key in list(value) if isinstance(value, dict) else range(len(value)):
-        yield value, key
-        if isinstance(value[key], dict | list):
-            yield from places(value[key])
+def places(message: Any) -> list[tuple[Any, Any]]:
+    """List each container of a message with each key or index in it."""
+    found: list[tuple[Any, Any]] = []
+    containers = [message]
+    for container in containers:
+        for key in container if container.__class__ is dict else range(len(container)):
+            found.append((container, key))
+            if container[key].__class__ in {dict, list}:
+                containers.append(container[key])
+    return found
 
 
 def damaged(message: Any, chance: random.Random) -> bytes:
     copy = orjson.loads(orjson.dumps(message))
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
-        found = list(places(copy))
+        found = places(copy)
         if not found:
             break
         container, key = chance.choice(found)
