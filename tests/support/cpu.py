@@ -2,8 +2,8 @@
 
 Counted are user and system time of pytest and of all that it started, brokers and workers included, while they run and
 after they were waited for. A fixture of more than one test is counted for itself, not for the test that came first.
-What nobody waited for, such as the renderers of Chromium, is gone from the sum when it ends: a test of the page can then
-show less than nothing. The CPU time of a whole run, exactly, is that of a control group: tests/README.md.
+A process without a parent that waits, such as a renderer of Chromium, leaves the sum when it ends: the next test then
+shows too little, even less than zero. A control group gives the exact CPU time of a whole run: tests/README.md.
 """
 
 import os
