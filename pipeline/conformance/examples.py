@@ -25,6 +25,9 @@ from pipeline.sdk.connector import Example, Uplink
 
 ARRIVAL = 1_795_000_000_000
 """When every payload on the bench arrives: November 2026."""
+_ABOUT = {DEVICE, DEVICE_MODEL}
+_CLOSE = 1e-9  # relative: values are rounded to twelve digits
+_SHOWN = 300  # characters of a value that a fault quotes
 _PLACE = [4.8952, 52.3702]
 _FEED: Mapping[str, Any] = {
     "kind": "mqtt",
@@ -89,11 +92,6 @@ def uplink(payload: bytes, port: int | None) -> Uplink:
 def outcome(fan: CompiledConnector, reading: Fields, payload: bytes) -> MessageRecords:
     """Return what becomes of one reading of a payload."""
     return fan.records([reading], Message("bench/device", payload, ARRIVAL), lambda _topic, _fields: "device")
-
-
-_ABOUT = {DEVICE, DEVICE_MODEL}
-_CLOSE = 1e-9  # relative: values are rounded to twelve digits
-_SHOWN = 300
 
 
 def is_bad(example: Example) -> bool:

@@ -1,4 +1,4 @@
-"""`headrace tail`: records as they arrive. follow.py reads them, show.py writes them for a person or a program."""
+"""`headrace tail`: follows a topic, and writes each record as it arrives, for a person or a program."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from pipeline.encode.device_event import TYPE as EVENT_TYPE
 from pipeline.encode.headers import CONTENT_TYPE, QUALITY
 from pipeline.publish.consumer import StoredRecord, TopicReader
 from pipeline.publish.options import KafkaOptions
+
+_LONGEST = 2000  # characters of a value that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,6 @@ async def follow(options: KafkaOptions, wanted: Follow) -> AsyncGenerator[Stored
                     yield record
     finally:
         await reader.close()
-
-
-_LONGEST = 2000
 
 
 def readable(record: StoredRecord) -> str:

@@ -22,6 +22,18 @@ from pipeline.observe.metrics import LATENCY_BUCKETS, Metrics
 POINTS = 300
 Point = tuple[int, float, float, float, "float | None", "float | None"]
 """Time (ms since 1970); received, published and dead-lettered messages/s; latency's median and 99th percentile (s)."""
+Told = dict[str, Any]
+MOST = 200
+"""How many entities the page shows."""
+_LETTERS_A_SECOND = 256  # dead letters that are looked at in one second
+_LONGEST = 200
+_SHOWN = {"feed": "ce_feed", "connector": "ce_connector", "topic": "ce_sourcetopic", "detail": "ce_detail"}
+_FOREIGN = {each.value for each in (Reason.PAYLOAD_ERROR, Reason.CONNECTOR_FAILED, Reason.INTERNAL_ERROR)}
+_SOURCES = 1000  # topics; more of them, and those that were quiet for longest are forgotten
+_WRONG = 8
+_ENTITIES_A_SECOND = 64  # records that are looked at in one second
+_DOUBTFUL = 8
+_TOLD = 4  # attributes of an entity that the page shows
 
 
 class FigureHistory:
@@ -69,16 +81,6 @@ def quantile(counts: Sequence[int], share: float) -> float | None:
             return round(low + (high - low) * (wanted - running) / count, 6)
         running += count
     return LATENCY_BUCKETS[-1]
-
-
-_LETTERS_A_SECOND = 256  # dead letters that are looked at in one second
-_LONGEST = 200
-_SHOWN = {"feed": "ce_feed", "connector": "ce_connector", "topic": "ce_sourcetopic", "detail": "ce_detail"}
-_FOREIGN = {each.value for each in (Reason.PAYLOAD_ERROR, Reason.CONNECTOR_FAILED, Reason.INTERNAL_ERROR)}
-_SOURCES = 1000  # topics; more of them, and those that were quiet for longest are forgotten
-_WRONG = 8
-
-Told = dict[str, Any]
 
 
 class RecentDeadLetters:
@@ -154,12 +156,6 @@ def _sample(payload: bytes) -> str:
     except UnicodeDecodeError:
         return beginning[: _LONGEST // 2].hex()
     return printable(text)
-
-
-MOST = 200
-_ENTITIES_A_SECOND = 64  # records that are looked at in one second
-_DOUBTFUL = 8
-_TOLD = 4  # attributes of an entity that the page shows
 
 
 class LatestEntities:
