@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -75,6 +75,7 @@ def test_the_golden_records_of_every_model(form: Form) -> None:
 
 def test_readers_tell_the_forms_apart_by_content_type() -> None:
     assert {form: form_of(encoder.content_type) for form, encoder in FORMS.items()} == {form: form for form in FORMS}
+    assert tuple(FORMS) == get_args(Form), "what `format` may say is what there is"
     assert form_of("application/ld+json") == "normalised", "what was published before there were forms"
 
 
