@@ -181,6 +181,32 @@ def test_the_rooms_have_an_order_and_each_is_there() -> None:
     assert there - {"__init__"} == set(ROOMS)
 
 
+SECTIONS = {"MqttFeedConfig", "SemtechUdpFeedConfig"}
+KINDS = {"mqtt", "semtech_udp"}
+KNOW_KINDS = {
+    "pipeline/build/feed_kinds.py": "the table",
+    "pipeline/build/options.py": "options from each section",
+    "pipeline/config/feeds.py": "the sections",
+    "pipeline/config/root.py": "an entry without `kind` is held against what its keys look like",
+    "pipeline/reference/config.py": "examples of the page",
+}
+"""The modules that may name a kind of feed, each with its reason; all others ask the object."""
+
+
+def test_nothing_but_the_table_asks_of_which_kind_a_feed_is() -> None:
+    for path in sources("pipeline"):
+        name = path.relative_to(ROOT).as_posix()
+        if name in KNOW_KINDS:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            place = f"{name}:{getattr(node, 'lineno', 0)}"
+            assert not (isinstance(node, ast.Name) and node.id in SECTIONS), place
+            assert not (isinstance(node, ast.alias) and node.name in SECTIONS), place
+            if isinstance(node, ast.Compare):
+                compared = {each.value for each in ast.walk(node) if isinstance(each, ast.Constant)}
+                assert not compared & KINDS, place
+
+
 def test_few_modules_stand_in_the_root() -> None:
     assert {path.name for path in (ROOT / "pipeline").glob("*.py")} == {"__init__.py", "__main__.py", "testing.py"}
 

@@ -6,9 +6,8 @@ from typing import Protocol, TypeVar
 
 from pipeline.build.connectors import Compiler, connectors_of
 from pipeline.build.context import WorkerContext
-from pipeline.config.feeds import DeduplicateConfig, FramePolicyConfig, MqttFeedConfig, SemtechUdpFeedConfig, chosen
+from pipeline.config.feeds import DeduplicateConfig, FeedConfig, FramePolicyConfig, chosen
 from pipeline.config.root import Config
-from pipeline.config.rules import raw
 from pipeline.core.delivery import Stage
 from pipeline.encode.dead_letter import Refusals
 from pipeline.lorawan.dedupe import Dedupe
@@ -36,7 +35,7 @@ def _unwatched(stage: Stage[Item]) -> Stage[Item]:
 
 def unwrap(
     config: Config,
-    feed: MqttFeedConfig | SemtechUdpFeedConfig,
+    feed: FeedConfig,
     compiler: Compiler,
     refusals: Refusals,
     shared: WorkerContext,
@@ -62,7 +61,7 @@ def unwrap(
         directory=shared.directory,
         connector=identify.connector_of,
         gateways=compiler.gateways(),
-        ledger=shared.raw.setdefault(refusals.feed, FrameStatistics()) if raw(feed) else None,
+        ledger=shared.raw.setdefault(refusals.feed, FrameStatistics()) if feed.brings_frames else None,
         heard=shared.watch.gateway,
         names=shared.names,
         refusals=refusals,
@@ -71,7 +70,7 @@ def unwrap(
     metered = MeteredUplinks(identify, identify.connector, shared.costs, shared.slow)
     uplinks = watch(RadioSampler(metered, shared.radio.setdefault(refusals.feed, RadioStatistics())))
     told = watch(events)
-    frames = watch(_frames(feed, uplinks, told, refusals, shared)) if raw(feed) else None
+    frames = watch(_frames(feed, uplinks, told, refusals, shared)) if feed.brings_frames else None
     dialects = chosen(str(feed.dialect))
     return Unwrap(
         dialects, Outputs(uplinks, told, frames), refusals, max_payload=feed.max_payload, room=shared.rooms.topics
@@ -84,7 +83,7 @@ def matcher(config: Config) -> ConnectorMatcher | None:
 
 
 def _frames(
-    feed: MqttFeedConfig | SemtechUdpFeedConfig,
+    feed: FeedConfig,
     uplinks: Stage[Heard],
     events: Stage[Told],
     refusals: Refusals,

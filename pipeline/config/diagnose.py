@@ -30,6 +30,8 @@ def alternatives(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - a type of 
     elif origin in {Union, UnionType}:
         for member in get_args(annotation):
             yield from alternatives(member)
+    elif isinstance(annotation, type) and issubclass(annotation, Section):
+        yield from annotation.kinds()
     elif annotation is not NoneType:
         yield annotation
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, model_validator
 from pydantic import WithJsonSchema as Schema
 from pydantic_core import PydanticKnownError
 
+from pipeline.config.findings import Finding, Place
 from pipeline.config.kafka import TlsConfig, at_most_one
 from pipeline.config.values import (
     VENDOR_NAME,
@@ -28,7 +29,9 @@ from pipeline.config.values import (
     broker,
     durations,
     sizes,
+    spell_seconds,
 )
+from pipeline.core.addresses import host_port, loopback
 from pipeline.core.errors import PayloadError, Refused
 from pipeline.core.field_path import told
 from pipeline.core.strict_json import parse
@@ -40,6 +43,7 @@ from pipeline.sdk.dialect import Dialect
 from pipeline.sdk.uplink import eui
 
 JSON = "json"
+_LONG_ENOUGH = 86_400.0  # seconds
 _NAME = re.compile(VENDOR_NAME)
 
 
@@ -215,17 +219,114 @@ _WHOLE = AfterValidator(_whole_seconds)
 MqttText = Annotated[str, Field(min_length=1), AfterValidator(_text)]
 
 
-FEED_KINDS = ("mqtt", "semtech_udp")
+FEED_SECTIONS: dict[str, type[FeedConfig]] = {}
+"""The section of each kind of feed, by its `kind`; a class that is made is in here."""
 
 
 def check_kind(value: object) -> object:
     """Hold a feed's kind against all there are, whichever it is held against."""
-    if value not in FEED_KINDS:
-        raise PydanticKnownError("literal_error", {"expected": " or ".join(map(repr, FEED_KINDS))})
+    if value not in FEED_SECTIONS:
+        raise PydanticKnownError("literal_error", {"expected": " or ".join(map(repr, FEED_SECTIONS))})
     return value
 
 
-class MqttFeedConfig(Section):
+class FeedConfig(Section):
+    """What the section of a feed answers, whatever its kind; a key that a kind does not have is a constant of it."""
+
+    kind: str
+
+    if TYPE_CHECKING:  # fields, or constants, of each kind
+
+        @property
+        def routes(self) -> tuple[RouteConfig, ...]:
+            """Which connector takes which topic."""
+
+        @property
+        def dialect(self) -> str | None:
+            """The network server or gateways that speak here, instead of routes."""
+
+        @property
+        def subscribe(self) -> tuple[str, ...]:
+            """Filters of the topics that come."""
+
+        @property
+        def max_payload(self) -> int:
+            """Bytes of the largest payload that is decoded."""
+
+        @property
+        def max_in_flight(self) -> int:
+            """How many messages may be under way."""
+
+        @property
+        def deduplicate(self) -> DeduplicateConfig | None:
+            """How copies of one frame become one uplink."""
+
+        @property
+        def frames(self) -> FramePolicyConfig | None:
+            """What becomes of frames that are no uplinks of ours."""
+
+        @property
+        def prefer(self) -> Preference | None:
+            """Which of a server and gateways to publish."""
+
+        @property
+        def source(self) -> str:
+            """Where its messages come from, for a person."""
+
+    @classmethod
+    def kinds(cls) -> tuple[type[Section], ...]:
+        """Return the sections of all kinds; of one kind, its own."""
+        return tuple(FEED_SECTIONS.values()) if cls is FeedConfig else (cls,)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        """Make the kind known."""
+        for kind in get_args(cls.model_fields["kind"].annotation):
+            FEED_SECTIONS[kind] = cls
+
+    @property
+    def brings_frames(self) -> bool:
+        """Whether it brings frames straight from gateways."""
+        return self.dialect not in {None, AUTO} and dialects()[str(self.dialect)].raw
+
+    @property
+    def listening(self) -> str:
+        """Where its messages come from and which, for the report of `check`."""
+        return f"{self.source}, {', '.join(self.subscribe)}"
+
+    @property
+    def session(self) -> tuple[str, int, str] | None:
+        """Host, port and client id of its session, which no other feed may have; None without one."""
+        return None
+
+    @property
+    def broker_tls(self) -> TlsConfig | None:
+        """The certificates that it names."""
+        return None
+
+    def errors(self, name: str) -> Iterator[Finding]:  # noqa: ARG002 - of kinds that have none
+        """Yield what is wrong with it beside what its keys allow. name: of the feed."""
+        yield from ()
+
+    def warnings(self, name: str) -> Iterator[Finding]:  # noqa: ARG002 - as above
+        """Yield what works, but most likely not as meant. name: of the feed."""
+        yield from ()
+
+    def refusals(self, topic: str) -> Iterator[str]:  # noqa: ARG002 - as above
+        """Yield what it holds against the sender of a topic before it reads the message, a sentence each."""
+        yield from ()
+
+
+class PlainFeedConfig(FeedConfig):
+    """A feed on which no LoRaWAN network speaks: its messages go by routes."""
+
+    dialect: ClassVar[None] = None
+    deduplicate: ClassVar[None] = None
+    frames: ClassVar[None] = None
+    prefer: ClassVar[None] = None
+
+
+class MqttFeedConfig(FeedConfig):
     """A persistent MQTT session."""
 
     kind: Annotated[Literal["mqtt"], BeforeValidator(check_kind)] = Field(examples=["mqtt"])
@@ -298,6 +399,52 @@ class MqttFeedConfig(Section):
         return broker(self.url)
 
     @property
+    def source(self) -> str:
+        """The broker's URL."""
+        return str(self.url)
+
+    @property
+    def session(self) -> tuple[str, int, str]:
+        """Host, port and client id."""
+        return self.broker.host.lower(), self.broker.port, self.client_id
+
+    @property
+    def broker_tls(self) -> TlsConfig | None:
+        """The certificates of `tls`."""
+        return self.tls
+
+    def errors(self, name: str) -> Iterator[Finding]:
+        """Yield a password that would go to another machine without TLS."""
+        broker = self.broker
+        if self.has_password and not broker.encrypted and not loopback(broker.host) and not self.allow_plaintext:
+            # At `url`, where it is mended; the password's own line may already be named for an unset variable.
+            said = f"would carry the password to {broker.host} without TLS."
+            fix = f"Write `{broker.scheme}s://`; or `allow_plaintext: true`, if the network may read it."
+            yield Finding(("feeds", name, "url"), said, fix)
+
+    def warnings(self, name: str) -> Iterator[Finding]:
+        """Yield what its QoS, its session's expiry and shared subscriptions give up."""
+        place = ("feeds", name)
+        if self.qos == 0:
+            said = "0 means that what is in memory at a crash is lost, and what arrives while Headrace is away."
+            yield _warning((*place, "qos"), said, "Write `qos: 1`, and let the devices publish with 1 too.")
+        if self.qos > 1:
+            said = "2 is lowered to 1: after the first answer of QoS 2 the message would be in memory only."
+            yield _warning((*place, "qos"), said, "Write `qos: 1`.")
+        if self.version == "3.1.1" and "session_expiry" in self.model_fields_set:
+            yield _warning((*place, "session_expiry"), "has no effect with MQTT 3.1.1: the broker decides.")
+        if self.version == "5" and self.session_expiry < _LONG_ENOUGH:
+            kept = spell_seconds(self.session_expiry)
+            said = f"{kept}: the broker forgets what waits if Headrace is away for longer."
+            fix = "Write `session_expiry: 7d`: long enough for a night, a weekend, a new machine."
+            yield _warning((*place, "session_expiry"), said, fix)
+        for at, each in enumerate(self.subscribe):
+            if each.startswith("$share/"):
+                said = f"`{each}` divides each device's messages among the clients of the group: their order is lost."
+                fix = "Give each worker filters of its own, without `$share`; or keep it, where order does not matter."
+                yield _warning((*place, "subscribe", at), said, fix)
+
+    @property
     def has_password(self) -> bool:
         """Whether a password is sent."""
         return self.password is not None or self.password_file is not None
@@ -306,6 +453,10 @@ class MqttFeedConfig(Section):
     def used_qos(self) -> int:
         """The QoS that is subscribed with: 2 is lowered, since its first answer leaves the message in memory only."""
         return min(self.qos, 1)
+
+
+def _warning(place: Place, message: str, fix: str = "") -> Finding:
+    return Finding(place, message, fix, severity="warning")
 
 
 def check_eui(text: str) -> str:
@@ -329,7 +480,7 @@ Eui = Annotated[str, AfterValidator(check_eui)]
 Network = Annotated[str, AfterValidator(check_network)]
 
 
-class SemtechUdpFeedConfig(Section):
+class SemtechUdpFeedConfig(FeedConfig):
     """LoRaWAN gateways, straight from their packet forwarder (Semtech's UDP protocol)."""
 
     subscribe: ClassVar[tuple[str, ...]] = ("+/push_data", "+/tx_ack")
@@ -354,6 +505,41 @@ class SemtechUdpFeedConfig(Section):
     """With a dialect of gateways: what becomes of frames that are no uplinks of ours."""
     prefer: Preference | None = Field(default=None, examples=["server"])
     """Whom to publish when a device is heard through a server and raw; absent, both, under one `ce_id`."""
+
+    @property
+    def source(self) -> str:
+        """The address that it listens on."""
+        return self.listen
+
+    @property
+    def listening(self) -> str:
+        """The address, and which gateways may send."""
+        gateways = f"listed gateways only: {len(self.gateways)}" if self.gateways else "any gateway"
+        return f"{self.listen} (UDP), {gateways}"
+
+    @property
+    def brings_frames(self) -> bool:
+        """It does, always."""
+        return True
+
+    def errors(self, name: str) -> Iterator[Finding]:
+        """Yield an address that takes frames from any host."""
+        host, _ = host_port(self.listen, lowest=0)
+        if not loopback(host) and not self.gateways and not self.addresses:
+            said = f"`{self.listen}` takes frames from anyone: nothing in the protocol proves who sends."
+            fix = "Write `addresses: [...]` or `gateways: [...]` with those you know, or listen on 127.0.0.1."
+            yield Finding(("feeds", name, "listen"), said, fix)
+
+    def refusals(self, topic: str) -> Iterator[str]:
+        """Yield that the gateway is not listed, or that not every address is listened to."""
+        gateway = topic.partition("/")[0].lower()
+        if self.gateways and gateway not in self.gateways:
+            said = f"`gateways` of the feed does not list {gateway}: the worker refuses its datagrams, unread"
+            rest = "What stands here is what would become of one if it were listed."
+            yield f"{said} and unanswered (`gateway_refused`). {rest}"
+        if self.addresses:
+            said = f"The feed listens to {', '.join(self.addresses)} only; from elsewhere the datagram is refused"
+            yield f"{said} (`address_refused`)."
 
     @property
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -69,6 +69,12 @@ class _Partial(Config):
     feeds: dict[Name, AnyFeed] = Field(default={})
 
 
+def know_kinds() -> None:
+    """Take up the sections of feeds that were declared since this module was imported."""
+    Config.model_rebuild(force=True)
+    _Partial.model_rebuild(force=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A configuration that can be used.

@@ -6,10 +6,11 @@ import json
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
+from pydantic import Discriminator, Field, GetCoreSchemaHandler, PrivateAttr, Tag, ValidationInfo, model_validator
+from pydantic_core import CoreSchema, core_schema
 
 from pipeline.config.connectors import Area, InlineConnectorConfig
-from pipeline.config.feeds import FEED_KINDS, MqttFeedConfig, RouteConfig, SemtechUdpFeedConfig
+from pipeline.config.feeds import FEED_SECTIONS, FeedConfig, RouteConfig
 from pipeline.config.kafka import KafkaConfig, topic
 from pipeline.config.used_connectors import UsedConnectorConfig, connector_kind
 from pipeline.config.values import INTERVALS, Duration, FileName, Iri, Listen, Name, Section, Tenant, durations
@@ -90,17 +91,23 @@ AnyConnector = Annotated[
 
 def _feed_kind(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
     """Say which kind an entry is held against: what `kind` names, or else what its keys look like."""
-    if isinstance(value, dict):
-        kind = value.get("kind")
-        meant = kind if kind in FEED_KINDS else "semtech_udp" if "listen" in value else "mqtt"
-        return f"<{meant}>"
-    return "<semtech_udp>" if isinstance(value, SemtechUdpFeedConfig) else "<mqtt>"
+    if isinstance(value, FeedConfig):
+        return f"<{value.kind}>"
+    named = value.get("kind") if isinstance(value, dict) else None
+    if isinstance(named, str) and named in FEED_SECTIONS:
+        return f"<{named}>"
+    return "<semtech_udp>" if isinstance(value, dict) and "listen" in value else "<mqtt>"
 
 
-AnyFeed = Annotated[
-    Annotated[MqttFeedConfig, Tag("<mqtt>")] | Annotated[SemtechUdpFeedConfig, Tag("<semtech_udp>")],
-    Discriminator(_feed_kind),
-]
+class _AnyKind:
+    """The sections of all kinds of feeds, as there are when a schema is made."""
+
+    def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+        kinds = {f"<{kind}>": handler.generate_schema(section) for kind, section in FEED_SECTIONS.items()}
+        return core_schema.tagged_union_schema(dict(kinds), _feed_kind)
+
+
+AnyFeed = Annotated[FeedConfig, _AnyKind()]
 """An entry of `feeds`, by its `kind`."""
 
 
@@ -158,11 +165,6 @@ class Config(Section):
         if isinstance(value, dict) and isinstance(value.get("kafka"), dict) and isinstance(value.get("tenant"), str):
             return {**value, "kafka": {"client_id": f"headrace-{value['tenant']}"[:249], **value["kafka"]}}
         return value
-
-    @property
-    def mqtt_feeds(self) -> dict[str, MqttFeedConfig]:
-        """The feeds that are MQTT sessions."""
-        return {name: feed for name, feed in self.feeds.items() if isinstance(feed, MqttFeedConfig)}
 
     def topic(self, model: str) -> str:
         """Return the topic of a model's entities."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from pipeline.config.feeds import AUTO, DeduplicateConfig, MqttFeedConfig, RouteConfig, SemtechUdpFeedConfig, dialects
+from pipeline.config.feeds import DeduplicateConfig, FeedConfig, RouteConfig
 from pipeline.config.findings import Finding, Place, did_you_mean, one_of
 from pipeline.config.kafka import check_topic
 from pipeline.config.root import Config
@@ -28,7 +28,7 @@ def network_errors(config: Config) -> Iterator[Finding]:
         place = ("feeds", name)
         if feed.dialect is None:
             yield from _without_dialect(name, feed)
-        elif not raw(feed):
+        elif not feed.brings_frames:
             for key, value in (("deduplicate", feed.deduplicate), ("frames", feed.frames)):
                 if value is not None:
                     said = f"means nothing: `{feed.dialect}` has made uplinks of the frames already."
@@ -40,7 +40,7 @@ def network_errors(config: Config) -> Iterator[Finding]:
 def network_warnings(config: Config) -> Iterator[Finding]:
     """Yield what works, but most likely not as meant."""
     for name, feed in config.feeds.items():
-        if raw(feed) and not any(device.sessions for device in config.registered):
+        if feed.brings_frames and not any(device.sessions for device in config.registered):
             said = (
                 "brings encrypted frames, and no device of the registry has session keys: each is filtered as unknown."
             )
@@ -48,26 +48,19 @@ def network_warnings(config: Config) -> Iterator[Finding]:
             yield Finding(("feeds", name), said, fix, severity="warning")
 
 
-def raw(feed: MqttFeedConfig | SemtechUdpFeedConfig) -> bool:
-    """Say whether a feed brings frames straight from gateways."""
-    if isinstance(feed, SemtechUdpFeedConfig):
-        return True
-    return feed.dialect not in {None, AUTO} and dialects()[str(feed.dialect)].raw
-
-
 def holds_frames(config: Config) -> bool:
     """Say whether any feed holds raw frames back while their counters cannot be kept."""
     return any(each.frames is not None and each.frames.unkept == "hold" for each in config.feeds.values())
 
 
-def _without_dialect(name: str, feed: MqttFeedConfig | SemtechUdpFeedConfig) -> Iterator[Finding]:
+def _without_dialect(name: str, feed: FeedConfig) -> Iterator[Finding]:
     for key, value in (("deduplicate", feed.deduplicate), ("frames", feed.frames), ("prefer", feed.prefer)):
         if value is not None:
             fix = "Remove it, or write the `dialect` of the gateways."
             yield Finding(("feeds", name, key), "means nothing without a `dialect`.", fix)
 
 
-def _window(config: Config, name: str, feed: MqttFeedConfig | SemtechUdpFeedConfig) -> Iterator[Finding]:
+def _window(config: Config, name: str, feed: FeedConfig) -> Iterator[Finding]:
     """While copies wait for others they have no fate yet: a full lane would stop the feed before a window ends."""
     deduplicate = feed.deduplicate or DeduplicateConfig()
     seconds = deduplicate.window + config.kafka.linger + _ACKNOWLEDGED
@@ -86,7 +79,7 @@ _STEPS: Final = 1_000_000
 """After so many a rule looks no further. A topic takes a few, unless wildcards meet thousands of names."""
 
 
-def topic_errors(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
+def topic_errors(name: str, feed: FeedConfig) -> Iterator[Finding]:
     """Yield the routes that repeat an earlier one."""
     seen: dict[Sequence[str], int] = {}
     for at, route in enumerate(feed.routes):
@@ -98,14 +91,14 @@ def topic_errors(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
 
 def topic_warnings(config: Config) -> Iterator[Finding]:
     """Yield what works, but most likely not as meant."""
-    for name, feed in config.mqtt_feeds.items():
+    for name, feed in config.feeds.items():
         yield from _hidden(name, feed)
         yield from _subscriptions(name, feed)
         yield from _unfed(name, feed)
     yield from _shared_subscriptions(config)
 
 
-def _hidden(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
+def _hidden(name: str, feed: FeedConfig) -> Iterator[Finding]:
     """Find routes that never get a message: an earlier one takes whatever they match."""
     tree = TopicTree()
     for at, route in enumerate(feed.routes):
@@ -117,7 +110,7 @@ def _hidden(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
             yield _warn_topic(("feeds", name, "routes", at, "topic"), said, "Put it before that one, or remove it.")
 
 
-def _subscriptions(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
+def _subscriptions(name: str, feed: FeedConfig) -> Iterator[Finding]:
     tree = TopicTree()
     for at, each in enumerate(feed.subscribe):
         levels = without_share(each).split("/")
@@ -130,9 +123,11 @@ def _subscriptions(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
 
 def _shared_subscriptions(config: Config) -> Iterator[Finding]:
     """Compare each feed with the earlier ones at its broker."""
-    brokers: dict[tuple[object, ...], tuple[TopicTree, list[str]]] = {}
-    for name, feed in config.mqtt_feeds.items():
-        tree, owners = brokers.setdefault(feed.broker[1:3], (TopicTree(), []))
+    brokers: dict[tuple[str, int], tuple[TopicTree, list[str]]] = {}
+    for name, feed in config.feeds.items():
+        if feed.session is None:
+            continue
+        tree, owners = brokers.setdefault(feed.session[:2], (TopicTree(), []))
         filters = [without_share(each).split("/") for each in feed.subscribe]
         for each, levels in zip(feed.subscribe, filters, strict=True):
             first = tree.meeting(levels) if tree.steps < _STEPS else None
@@ -146,7 +141,7 @@ def _shared_subscriptions(config: Config) -> Iterator[Finding]:
             owners.append(name)
 
 
-def _unfed(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
+def _unfed(name: str, feed: FeedConfig) -> Iterator[Finding]:
     tree = TopicTree(without_share(each).split("/") for each in feed.subscribe)
     subscribed = one_of(feed.subscribe)
     for at, route in enumerate(feed.routes):
@@ -160,7 +155,6 @@ def _warn_topic(place: tuple[str | int, ...], message: str, fix: str) -> Finding
 
 
 _PLACEHOLDERS = {"change-me", "changeme", "change_me"}
-_LONG_ENOUGH = 86_400.0  # seconds
 _CLOSED = {"restricted", "confidential"}
 _OPEN_LICENCE = re.compile(
     r"https?://(?:www\.)?(?:creativecommons\.org/(?:licenses/by(?:-sa)?|publicdomain)/"
@@ -184,11 +178,8 @@ def errors(config: Config, models: Mapping[str, Model], names: frozenset[str]) -
     yield from _unknown_devices(config)
     yield from _silent_devices(config, models, names)
     for name, feed in config.feeds.items():
-        if isinstance(feed, SemtechUdpFeedConfig):
-            yield from _open(name, feed)
-        else:
-            yield from _password(name, feed)
-            yield from _routes(config, name, feed, names)
+        yield from feed.errors(name)
+        yield from _routes(config, name, feed, names)
     yield from network_errors(config)
     yield from _streams(config, models)
     yield from _terms(config)
@@ -198,10 +189,8 @@ def errors(config: Config, models: Mapping[str, Model], names: frozenset[str]) -
 
 def warnings(config: Config) -> Iterator[Finding]:
     """Yield what works, but most likely not as meant."""
-    for name, feed in config.mqtt_feeds.items():
-        yield from _delivery(name, feed)
-        yield from _session_expiry(name, feed)
-        yield from _shared(name, feed)
+    for name, feed in config.feeds.items():
+        yield from feed.warnings(name)
     yield from topic_warnings(config)
     yield from network_warnings(config)
     yield from _arrival(config)
@@ -255,12 +244,12 @@ def _topics(config: Config) -> Iterator[Finding]:
 
 def _sessions(config: Config) -> Iterator[Finding]:
     seen: dict[tuple[str, int, str], str] = {}
-    for name, feed in config.mqtt_feeds.items():
-        session = (feed.broker.host.lower(), feed.broker.port, feed.client_id)
+    for name, feed in config.feeds.items():
+        session = feed.session
+        if session is None:
+            continue
         if session in seen:
-            said = (
-                f"`{feed.client_id}` is also the client of `feeds.{seen[session]}` at this broker: each would end the "
-            )
+            said = f"`{session[2]}` is also the client of `feeds.{seen[session]}` at this broker: each would end the "
             fix = "Give each feed a `client_id` of its own."
             other = seen[session]
             rests_on = (("feeds", name, "url"), ("feeds", other, "url"), ("feeds", other, "client_id"))
@@ -275,24 +264,7 @@ def _unknown_devices(config: Config) -> Iterator[Finding]:
         yield Finding(("unknown_devices",), said, fix, rests_on=(("devices",),))
 
 
-def _password(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
-    broker = feed.broker
-    if feed.has_password and not broker.encrypted and not loopback(broker.host) and not feed.allow_plaintext:
-        # At `url`, where it is mended; the password's own line may already be named for an unset variable.
-        said = f"would carry the password to {broker.host} without TLS."
-        fix = f"Write `{broker.scheme}s://`; or `allow_plaintext: true`, if the network may read it."
-        yield Finding(("feeds", name, "url"), said, fix)
-
-
-def _open(name: str, feed: SemtechUdpFeedConfig) -> Iterator[Finding]:
-    host, _ = host_port(feed.listen, lowest=0)
-    if not loopback(host) and not feed.gateways and not feed.addresses:
-        said = f"`{feed.listen}` takes frames from anyone: nothing in the protocol proves who sends."
-        fix = "Write `addresses: [...]` or `gateways: [...]` with those you know, or listen on 127.0.0.1."
-        yield Finding(("feeds", name, "listen"), said, fix)
-
-
-def _routes(config: Config, name: str, feed: MqttFeedConfig, names: frozenset[str]) -> Iterator[Finding]:
+def _routes(config: Config, name: str, feed: FeedConfig, names: frozenset[str]) -> Iterator[Finding]:
     yield from topic_errors(name, feed)
     for at, route in enumerate(feed.routes):
         place = ("feeds", name, "routes", at)
@@ -386,33 +358,6 @@ def _area(config: Config) -> Iterator[Finding]:
                 fix = "Mend the location, or widen `area`."
                 place = ("connectors", name, "location")
                 yield Finding(place, f"{area.refusal(longitude, latitude)}.", fix, rests_on=(("area",),))
-
-
-def _delivery(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
-    place = ("feeds", name)
-    if feed.qos == 0:
-        said = "0 means that what is in memory at a crash is lost, and what arrives while Headrace is away."
-        yield _warning((*place, "qos"), said, "Write `qos: 1`, and let the devices publish with 1 too.")
-    if feed.qos > 1:
-        said = "2 is lowered to 1: after the first answer of QoS 2 the message would be in memory only."
-        yield _warning((*place, "qos"), said, "Write `qos: 1`.")
-    if feed.version == "3.1.1" and "session_expiry" in feed.model_fields_set:
-        yield _warning((*place, "session_expiry"), "has no effect with MQTT 3.1.1: the broker decides.")
-
-
-def _session_expiry(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
-    if feed.version == "5" and feed.session_expiry < _LONG_ENOUGH:
-        said = f"{spell_seconds(feed.session_expiry)}: the broker forgets what waits if Headrace is away for longer."
-        fix = "Write `session_expiry: 7d`: long enough for a night, a weekend, a new machine."
-        yield _warning(("feeds", name, "session_expiry"), said, fix)
-
-
-def _shared(name: str, feed: MqttFeedConfig) -> Iterator[Finding]:
-    for at, each in enumerate(feed.subscribe):
-        if each.startswith("$share/"):
-            said = f"`{each}` divides each device's messages among the clients of the group: their order is lost."
-            fix = "Give each worker filters of its own, without `$share`; or keep it, where order does not matter."
-            yield _warning(("feeds", name, "subscribe", at), said, fix)
 
 
 def _placeholders(value: object, place: Place) -> Iterator[Finding]:

@@ -35,6 +35,11 @@ class Section(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True, use_attribute_docstrings=True
     )
 
+    @classmethod
+    def kinds(cls) -> tuple[type[Section], ...]:
+        """Return the sections that may stand where this one is asked for."""
+        return (cls,)
+
 
 def seconds(value: object) -> float:
     """Read `30s`, `500ms`, `5min` or `5m`, `2h`, `30d`; a bare number is refused, since its unit would be a guess.

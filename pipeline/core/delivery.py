@@ -377,8 +377,17 @@ class PassThrough(Stage[T]):
 class Feed(Protocol[T]):
     """Where messages come from. A feed owns its lanes."""
 
+    name: str
+    resends: bool
+    """Whether its source sends again what was not acknowledged."""
+    problem: str
+    """Why it does not read, a sentence; empty while it does, and of feeds that do not say."""
+
     async def run(self, out: Stage[T]) -> None:
         """Read until cancelled; reconnect by itself; raise only what no retry can mend."""
 
     def stop_reading(self) -> None:
         """Take no more messages; acknowledgements still go out while the pipeline drains."""
+
+    async def disconnect(self, timeout: float) -> None:  # noqa: ASYNC109
+        """Send the acknowledgements that are due and leave; give up after `timeout` seconds."""

@@ -130,6 +130,7 @@ class SemtechUdpFeed:
     """
 
     resends = False
+    problem = ""
 
     def __init__(self, name: str, options: UdpOptions, ledger: Ledger, events: UdpEvents) -> None:
         self.name = name

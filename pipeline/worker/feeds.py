@@ -12,15 +12,13 @@ from typing import Any
 
 from pipeline.build import options as wiring
 from pipeline.build.context import WorkerContext
-from pipeline.config.feeds import SemtechUdpFeedConfig as UdpConfig
+from pipeline.build.feed_kinds import FeedParts, kind_of
 from pipeline.config.root import Config
 from pipeline.core.budgets import LEAVE_SECONDS
-from pipeline.core.delivery import Batch, Ledger, Message, Stage
+from pipeline.core.delivery import Batch, Feed, Ledger, Message, Stage
 from pipeline.core.errors import StartError
 from pipeline.core.logs import Log
 from pipeline.encode.dead_letter import Refusals
-from pipeline.feeds.mqtt.feed import MqttFeed
-from pipeline.feeds.semtech_udp import SemtechUdpFeed
 from pipeline.observe.health import FeedHealth, Health
 from pipeline.observe.metrics import FeedMetrics, Metrics
 from pipeline.publish import Publisher
@@ -56,8 +54,6 @@ _LOG = Log(__name__)
 _LOOK_SECONDS = 0.02
 _AGAIN_SECONDS = 10.0  # after which a feed that a reload brought, and that cannot start, is tried again
 
-AnyFeed = MqttFeed | SemtechUdpFeed
-
 
 @dataclass(frozen=True, slots=True)
 class FeedContext:
@@ -84,7 +80,7 @@ class Running:
         first: What takes its messages; it leads to the switch, and that to the stages in force.
     """
 
-    source: AnyFeed
+    source: Feed[Message]
     events: FeedMetrics
     ledger: Ledger
     switch: SwappableStage
@@ -169,18 +165,10 @@ class FeedSupervisor:
     def _made(self, config: Config, name: str, ledger: Ledger) -> Running:
         around, feed = self._around, config.feeds[name]
         switch = SwappableStage(self.stages(config, name))
-        problem: Callable[[], str] = str
-        source: AnyFeed
-        if isinstance(feed, UdpConfig):
-            seen = around.metrics.datagram_feed(name, ledger, feed.max_in_flight)
-            events: FeedMetrics = seen
-            source = SemtechUdpFeed(name, wiring.udp_options(feed), ledger, seen)
-        else:
-            events = around.metrics.feed(name, ledger, feed.max_in_flight)
-            options = wiring.mqtt_options(name, feed, around.state)
-            source = MqttFeed(name, options, ledger, events, around.failpoint)
-            problem = partial(getattr, source, "problem")
-        around.health.feeds[name] = FeedHealth(partial(getattr, events, "is_up"), ledger, problem)
+        parts = FeedParts(ledger, around.metrics, around.state, around.failpoint)
+        source, events = kind_of(feed).make(name, feed, parts)
+        up, problem = partial(getattr, events, "is_up"), partial(getattr, source, "problem")
+        around.health.feeds[name] = FeedHealth(up, ledger, problem)
         return Running(source, events, ledger, switch, self._guarded(config, name, switch))
 
     def _guarded(self, config: Config, name: str, first: Stage[Message]) -> Stage[Message]:

@@ -110,6 +110,7 @@ class MqttFeed:
         self._started = False  # once subscribed, nothing is fatal any more
         self._stopping = False
         self._stop = asyncio.Event()
+        self.round_trip = 0.0  # seconds until the broker last answered for all filters
         self.problem = ""  # why it has no connection, a sentence; empty while it reads
 
     async def run(self, out: Stage[Message]) -> None:
@@ -131,7 +132,9 @@ class MqttFeed:
                     self.problem = str(problem)
                     raise StartError(f"Feed {self.name}: {problem}") from problem
                 self._row.add(problem, monotonic() - began)
-                self._report(problem, fewer=self._fewer(problem))
+                fewer = self._fewer(problem)
+                if not self._stopping:
+                    self.failed(problem, self._most if fewer else None)
             finally:
                 self._drop()
             attempt = 0 if monotonic() - began >= _HEALTHY_SECONDS else attempt + 1
@@ -180,7 +183,7 @@ class MqttFeed:
         while not connection.ended.done():
             await asyncio.wait([connection.ended], timeout=_ASK_AGAIN_SECONDS if refused else None)
             if refused and not connection.ended.done():
-                refused = self._judge(refused, await self._ask(connection, refused))
+                refused = self.granted(refused, await self._ask(connection, refused))
         raise connection.ended.result()
 
     async def _open(self, connection: Connection) -> BrokerSocket:
@@ -225,7 +228,10 @@ class MqttFeed:
         gone = session.filters - wanted
         # Written before it is true, so that a crash in between forgets no filter.
         await run_detached(lambda: session.save(session.filters | wanted))
-        refused = self._judge(self._filters, await self._ask(connection, self._filters))
+        began = monotonic()
+        codes = await self._ask(connection, self._filters)
+        self.round_trip = monotonic() - began
+        refused = self.granted(self._filters, codes)
         session.known = True
         for part in _parts(sorted(gone), self._most):
             await connection.unsubscribe(part)
@@ -254,7 +260,8 @@ class MqttFeed:
         self._most = fewer_filters(problem.filters)
         return True
 
-    def _judge(self, filters: Sequence[tuple[str, int]], codes: Sequence[int]) -> Sequence[tuple[str, int]]:
+    def granted(self, filters: Sequence[tuple[str, int]], codes: Sequence[int]) -> Sequence[tuple[str, int]]:
+        """Judge the broker's answers, and return the filters to ask for again; a trial has its own way."""
         pairs = list(zip(filters, codes, strict=True))
         for (topic, qos), code in pairs:
             if code < qos:
@@ -295,13 +302,17 @@ class MqttFeed:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
 
-    def _report(self, problem: ConnectionFailedError, *, fewer: bool = False) -> None:
-        if self._stopping:
-            return
+    def failed(self, problem: ConnectionFailedError, fewer: int | None) -> None:
+        """Say that a connection ended; a trial has its own way.
+
+        Args:
+            problem: Why it ended.
+            fewer: How many filters at once are asked for from now on, if that is why.
+        """
         self._events.reconnecting(problem.trouble)
         said = f"{problem}{self._row.said}"
-        if fewer:
-            said = f"{problem} From now on it is asked for {self._most} at once (`max_filters_per_subscribe`)."
+        if fewer is not None:
+            said = f"{problem} From now on it is asked for {fewer} at once (`max_filters_per_subscribe`)."
         if said != self.problem:
             self.problem = said
             _LOG.warning("The feed has no connection; it is tried again.", problem=said, **self._who)

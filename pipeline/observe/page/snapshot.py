@@ -8,7 +8,7 @@ from time import time
 from typing import Any
 from urllib.parse import unquote
 
-from pipeline.config.feeds import DeduplicateConfig, SemtechUdpFeedConfig
+from pipeline.config.feeds import DeduplicateConfig
 from pipeline.config.root import AnyConnector, Config
 from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.core.clock import CLOCK
@@ -46,10 +46,7 @@ def about(config: Config) -> ConfigSummary:
     """Read a configuration."""
     return ConfigSummary(
         config.tenant,
-        {
-            name: (feed.kind, feed.listen if isinstance(feed, SemtechUdpFeedConfig) else str(feed.url))
-            for name, feed in config.feeds.items()
-        },
+        {name: (feed.kind, feed.source) for name, feed in config.feeds.items()},
         {_called(name, connector): connector.models for name, connector in config.connectors.items()},
         {name: each.use for name, each in config.connectors.items() if isinstance(each, UsedConnectorConfig)},
         {name: _patience(config, name) for name in config.feeds},

@@ -9,36 +9,26 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from errno import EADDRINUSE
-from secrets import token_hex
-from time import monotonic
+from dataclasses import dataclass, field
 
 from pipeline.build import options as wiring
 from pipeline.build.context import WorkerContext
+from pipeline.build.feed_kinds import kind_of
 from pipeline.config import device_text
 from pipeline.config.connectors import InlineConnectorConfig, LocationSourceConfig, TimeSourceConfig
 from pipeline.config.document import yaml_text
-from pipeline.config.feeds import MqttFeedConfig, SemtechUdpFeedConfig
 from pipeline.config.findings import Finding, Place
 from pipeline.config.root import Config
 from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.config.values import field_path
 from pipeline.core import event_loop
-from pipeline.core.budgets import LEAVE_SECONDS
-from pipeline.core.delivery import Batch, Ledger, Message, Stage
+from pipeline.core.delivery import Batch, Message, Stage
 from pipeline.core.errors import Reason, StartError
 from pipeline.core.field_path import Steps, spelled
 from pipeline.core.logs import printable
-from pipeline.core.mqtt_topics import without_share
 from pipeline.core.record import Record, decode_headers
 from pipeline.core.strict_json import parse
 from pipeline.devices.registry import CurrentRegistry
-from pipeline.feeds.mqtt.causes import ConnectionFailedError
-from pipeline.feeds.mqtt.connection import FIRST_FAILURE
-from pipeline.feeds.mqtt.feed import MqttFeed
-from pipeline.feeds.mqtt.options import MqttOptions, Trouble
-from pipeline.feeds.semtech_udp import UdpOptions, open_socket
 from pipeline.lorawan.statistics import FrameOutcome, FrameStatistics
 from pipeline.publish.accumulator import MAX_VALUE
 from pipeline.publish.options import BY_KAFKA, STAMPED, KafkaOptions
@@ -285,58 +275,6 @@ def _warning(place: Place, message: str, fix: str) -> Finding:
     return Finding(place, message, fix, severity="warning")
 
 
-class Trial(MqttFeed):
-    """The feed itself, but the first problem ends it: `run` raises StartError with the sentence.
-
-    subscribed: set once the broker has answered for every filter. findings: what it answered.
-    """
-
-    def __init__(self, name: str, options: MqttOptions, ledger: Ledger) -> None:
-        self.subscribed = asyncio.Event()
-        self.findings: list[Finding] = []
-        super().__init__(name, options, ledger, _Events(self.subscribed))
-
-    def _report(self, problem: ConnectionFailedError, *, fewer: bool = False) -> None:
-        if fewer:
-            fix = f"Write `max_filters_per_subscribe: {self._most}`, so that a start need not find out."
-            said = f"{problem} {self._most} at once are tried instead."
-            self.findings.append(Finding(("feeds", self.name, "subscribe"), said, fix, severity="warning"))
-        elif not self._stopping:
-            raise StartError(f"Feed {self.name}: {problem}")
-
-    def _judge(self, filters: Sequence[tuple[str, int]], codes: Sequence[int]) -> Sequence[tuple[str, int]]:
-        for index, ((topic, qos), code) in enumerate(zip(filters, codes, strict=False)):
-            place = ("feeds", self.name, "subscribe", index)
-            if code >= FIRST_FAILURE:
-                said = f"the broker refuses `{topic}` (SUBACK code {code})."
-                self.findings.append(Finding(place, said, "Let this user read it in the broker's access rules."))
-            elif code < qos:
-                said = f"the broker grants `{topic}` at QoS {code} only; messages can be lost."
-                fix = "Raise the broker's highest QoS, or write `qos: 0` to say that this is meant."
-                self.findings.append(Finding(place, said, fix, severity="warning"))
-        return ()
-
-
-class _Events:
-    """FeedEvents, of which a trial wants one."""
-
-    def __init__(self, subscribed: asyncio.Event) -> None:
-        self._subscribed = subscribed
-
-    def connected(self, up: bool) -> None:  # noqa: FBT001 - the event's shape
-        if up:
-            self._subscribed.set()
-
-    def reconnecting(self, trouble: Trouble) -> None:
-        pass
-
-    def session_lost(self) -> None:
-        pass
-
-    def batch(self, size: int) -> None:
-        pass
-
-
 LISTEN_SECONDS = 3.0
 
 
@@ -351,58 +289,9 @@ async def _check(config: Config, seconds: float) -> list[Finding]:
 
 
 async def _any(config: Config, name: str, seconds: float) -> list[Finding]:
-    feed = config.feeds[name]
-    if isinstance(feed, SemtechUdpFeedConfig):
-        return await _address(name, wiring.udp_options(feed))
-    return await _feed(config, name, feed, seconds)
-
-
-async def _address(name: str, options: UdpOptions) -> list[Finding]:
-    """Take the address for a moment; a worker that runs has it, so that one in use may be as it should."""
-    place = ("feeds", name, "listen")
-    try:
-        (await open_socket(options.host, options.port)).close()
-    except OSError as problem:
-        said = f"{options.host}:{options.port} (UDP) cannot be listened on: {problem.strerror or problem}."
-        if problem.errno == EADDRINUSE:
-            return [_warning(place, said, "Nothing to do, if the worker runs already.")]
-        return [Finding(place, said)]
-    return []
-
-
-async def _feed(config: Config, name: str, feed: MqttFeedConfig, seconds: float) -> list[Finding]:
-    arrivals = Arrivals(config, name)
-    trial = Trial(name, as_a_visitor(wiring.mqtt_options(name, feed, None), "check"), Ledger())
-    running = asyncio.create_task(trial.run(arrivals), name=f"trial of {name}")
-    connected = asyncio.create_task(trial.subscribed.wait())
-    try:
-        await asyncio.wait([running, connected], return_when=asyncio.FIRST_COMPLETED)
-        if connected.done():
-            await asyncio.wait([running], timeout=seconds)
-            await trial.disconnect(LEAVE_SECONDS)
-            await arrivals.drain(monotonic())
-    finally:
-        connected.cancel()
-        running.cancel()
-        _, ended = await asyncio.gather(connected, running, return_exceptions=True)
-    if isinstance(ended, StartError):
-        return [*trial.findings, Finding(("feeds", name, "url"), str(ended))]
-    if isinstance(ended, Exception):
-        raise ended
-    return [*trial.findings, *arrivals.findings(seconds)]
-
-
-def as_a_visitor(options: MqttOptions, errand: str) -> MqttOptions:
-    """Return the feed's own way in, without its session. errand: a word for the client id.
-
-    A broker closes the older of two connections with one client id, and what it then sends to the newer it takes for
-    delivered: a trial under the feed's own id would stop the running worker and take its messages. So the id is a
-    temporary one (it begins like the real one, for brokers with rules about that), and the session ends with it. For
-    the same reason `$share/group/filter` is tried as `filter`: the group would give some of its messages to the trial.
-    """
-    filters = tuple((without_share(topic), qos) for topic, qos in options.subscriptions)
-    client_id = f"{options.client_id}-{errand}-{token_hex(4)}"
-    return replace(options, client_id=client_id, subscriptions=filters, session_expiry=0, clean=True)
+    feed, arrivals = config.feeds[name], Arrivals(config, name)
+    probe = await kind_of(feed).probe(name, feed, arrivals, seconds)
+    return [*probe.findings, *(arrivals.findings(seconds) if probe.listened else ())]
 
 
 async def _kafka(config: Config) -> list[Finding]:

@@ -13,14 +13,12 @@ from pipeline.config.connectors import AttributeSourceConfig, InlineConnectorCon
 from pipeline.config.feeds import (
     AUTO,
     DeduplicateConfig,
+    FeedConfig,
     FramePolicyConfig,
-    MqttFeedConfig,
-    SemtechUdpFeedConfig,
     chosen,
 )
 from pipeline.config.findings import Finding, Place
 from pipeline.config.root import AnyConnector, Config, StreamConfig
-from pipeline.config.rules import raw
 from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.config.values import Section, spell_seconds
 from pipeline.core.files import HANDMADE, content_and_mode
@@ -61,8 +59,8 @@ def listenings(config: Config) -> list[Listening]:
         Listening(
             feed=name,
             dialect=str(feed.dialect),
-            source=_source(feed),
-            frames=tuple(_frames(config, feed)) if raw(feed) else (),
+            source=feed.listening,
+            frames=tuple(_frames(config, feed)) if feed.brings_frames else (),
             connectors=dict(sorted(counted.items())),
             others=_others(config),
             prefer=feed.prefer,
@@ -104,14 +102,7 @@ def decoding_networks(config: Config, names: Iterable[str]) -> set[str]:
     return set(names) - routed if config.networked else set()
 
 
-def _source(feed: MqttFeedConfig | SemtechUdpFeedConfig) -> str:
-    if isinstance(feed, SemtechUdpFeedConfig):
-        gateways = f"listed gateways only: {len(feed.gateways)}" if feed.gateways else "any gateway"
-        return f"{feed.listen} (UDP), {gateways}"
-    return f"{feed.url}, {', '.join(feed.subscribe)}"
-
-
-def _frames(config: Config, feed: MqttFeedConfig | SemtechUdpFeedConfig) -> Iterator[str]:
+def _frames(config: Config, feed: FeedConfig) -> Iterator[str]:
     with_sessions = sum(bool(device.sessions) for device in config.registered)
     yield f"those of {with_sessions:,} with session keys are decrypted; Headrace sends no downlink"
     yield f"copies of other gateways are waited for {spell_seconds((feed.deduplicate or DeduplicateConfig()).window)}"

@@ -13,6 +13,7 @@ from functools import partial
 from cryptography import x509
 
 from pipeline.build import options as wiring
+from pipeline.build.feed_kinds import kind_of
 from pipeline.config.findings import Place
 from pipeline.config.root import Config
 from pipeline.core.addresses import host_port
@@ -70,12 +71,11 @@ def judge(found: Certificate, now: datetime) -> Judgement:
 
 
 def _peers(config: Config) -> Iterator[_Peer]:
-    for name, feed in config.mqtt_feeds.items():
-        tls = wiring.mqtt_options(name, feed, None).tls
-        if tls is not None:
-            broker = feed.broker
-            whose = f"broker of feed {name} at {broker.host}:{broker.port}"
-            yield _Peer(whose, ("feeds", name, "url"), broker.host, broker.port, tls.context)
+    for name, feed in config.feeds.items():
+        peer = kind_of(feed).peer(name, feed)
+        if peer is not None:
+            whose = f"broker of feed {name} at {peer.host}:{peer.port}"
+            yield _Peer(whose, ("feeds", name, "url"), peer.host, peer.port, peer.tls.context)
     kafka = wiring.kafka_options(config)
     for at, server in enumerate(kafka.bootstrap_servers if kafka.tls else ()):
         host, port = host_port(server)
@@ -101,7 +101,7 @@ def _shown(peer: _Peer) -> Certificate | None:
 
 def _files(config: Config) -> Iterator[tuple[Place, str]]:
     sections = [(("kafka", "tls"), config.kafka.tls)]
-    sections += [(("feeds", name, "tls"), feed.tls) for name, feed in config.mqtt_feeds.items()]  # type: ignore[misc]
+    sections += [(("feeds", name, "tls"), feed.broker_tls) for name, feed in config.feeds.items()]  # type: ignore[misc]
     for place, tls in sections:
         for key in ("cert_file", "ca_file"):
             path = None if tls is None else getattr(tls, key)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from pipeline.build import options as wiring
+from pipeline.build.feed_kinds import BrokerFacts, kind_of
 from pipeline.config import Loaded
 from pipeline.config.findings import Place, spell
 from pipeline.config.root import Config
@@ -22,7 +23,6 @@ from pipeline.tools.check.connect import NOTHING_CAME
 from pipeline.tools.doctor import certificates, devices, kafka, machine, mqtt, worker
 from pipeline.tools.doctor.certificates import Certificate
 from pipeline.tools.doctor.finding import SEVERITIES, Judgement, told
-from pipeline.tools.doctor.mqtt import BrokerFacts
 from pipeline.tools.doctor.worker import Scrape
 
 _CONNECTION = "connection"
@@ -71,12 +71,15 @@ async def _measured(
     Args:
         away: Who has not answered, so that nobody waits for them again.
     """
-    feeds = config.mqtt_feeds
+    feeds = {name: feed for name, feed in config.feeds.items() if feed.session is not None}  # those with a broker
     cluster, shown, visits = await asyncio.gather(
         _nothing() if _KAFKA in away else _cluster(config),
         certificates.certificates(config),
         asyncio.gather(
-            *(_nothing() if ("feeds", name, "url") in away else mqtt.visit(name, feed) for name, feed in feeds.items())
+            *(
+                _nothing() if ("feeds", name, "url") in away else kind_of(feed).visit(name, feed)
+                for name, feed in feeds.items()
+            )
         ),
     )
     later = None if earlier is None else await worker.scrape(config)

@@ -62,7 +62,7 @@ def judge_folder(config: Config, found: Folder) -> Iterator[Judgement]:
     if found.kind in _REMOTE:
         said = f"{where} is on {found.kind}: SQLite's locks are not to be trusted there, and two workers may share it."
         yield Judgement("state.shared", "warning", said, place, "state_dir: <a folder on a disk of this machine>")
-    mine = {name: feed.client_id for name, feed in config.mqtt_feeds.items()}
+    mine = {name: feed.session[2] for name, feed in config.feeds.items() if feed.session is not None}
     others = {name: client for name, client in found.feeds.items() if mine.get(name) != client}
     if others:
         named = ", ".join(f"{name} (client {client})" for name, client in sorted(others.items()))

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from math import ceil
-from time import monotonic
 
-from pipeline.build import options as wiring
-from pipeline.config.feeds import MqttFeedConfig
+from pipeline.build.feed_kinds import VERSION, BrokerFacts
 from pipeline.config.root import Config
-from pipeline.core.budgets import LEAVE_SECONDS
-from pipeline.core.delivery import Batch, Fate, Ledger, Message, PassThrough
-from pipeline.core.errors import StartError
-from pipeline.feeds.mqtt.connection import Connection
-from pipeline.tools.check.connect import Trial, as_a_visitor
 from pipeline.tools.doctor.finding import Judgement, Severity
 
 _LARGEST = 65_535  # MQTT 5 section 3.1.2.11.3: Receive Maximum
@@ -124,78 +115,9 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms"
 
 
-_TREE = "$SYS/broker/#"
-_LISTEN_SECONDS = 0.5  # the tree is retained: it comes at once
-_MOST_TOPICS = 500
-_LONGEST = 200
 # Mosquitto tells a figure when it changes and lets it expire after a minute; the rate goes on changing for a while.
 _DROPPED = "$SYS/broker/publish/messages/dropped"
 _DROPPING = "$SYS/broker/load/publish/dropped/15min"
-_VERSION = "$SYS/broker/version"
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerFacts:
-    """One broker.
-
-    Attributes:
-        round_trip: Seconds until it answered SUBSCRIBE.
-        tree: What `$SYS/broker/` says, by topic.
-    """
-
-    round_trip: float
-    tree: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Name and version as the broker says them, in lower case; empty if it does not."""
-        return self.tree.get(_VERSION, "").lower()
-
-
-async def visit(name: str, feed: MqttFeedConfig) -> BrokerFacts | None:
-    """Listen to `$SYS` for a moment, as somebody else than the feed; None if the broker could not be visited."""
-    options = replace(as_a_visitor(wiring.mqtt_options(name, feed, None), "doctor"), subscriptions=((_TREE, 0),))
-    visitor, tree = _Visitor(name, options, Ledger()), _Tree()
-    running = asyncio.create_task(visitor.run(tree), name=f"visit of {name}")
-    connected = asyncio.create_task(visitor.subscribed.wait())
-    try:
-        await asyncio.wait([running, connected], return_when=asyncio.FIRST_COMPLETED)
-        if not connected.done():
-            return None
-        await asyncio.wait([running], timeout=_LISTEN_SECONDS)
-        await visitor.disconnect(LEAVE_SECONDS)
-    finally:
-        connected.cancel()
-        running.cancel()
-        with suppress(StartError):
-            await asyncio.gather(connected, running, return_exceptions=True)
-    return BrokerFacts(visitor.round_trip, tree.topics)
-
-
-class _Visitor(Trial):
-    """A trial that looks at the clock."""
-
-    round_trip = 0.0
-
-    async def _subscribe(self, connection: Connection) -> Sequence[tuple[str, int]]:
-        began = monotonic()
-        refused = await super()._subscribe(connection)
-        self.round_trip = monotonic() - began
-        return refused
-
-
-class _Tree(PassThrough[Message]):
-    """The end of all stages: it notes what each topic says."""
-
-    def __init__(self) -> None:
-        self.topics: dict[str, str] = {}
-
-    def put(self, batch: Batch[Message]) -> None:
-        """Note them, in bounds."""
-        for message in batch.items:
-            if len(self.topics) < _MOST_TOPICS:
-                self.topics[message.topic] = message.payload[:_LONGEST].decode("utf-8", "replace")
-        batch.delivery.seal(Fate.FILTERED, len(batch.items))
 
 
 def judge_broker(name: str, facts: BrokerFacts | None) -> Iterator[Judgement]:
@@ -213,7 +135,7 @@ def judge_broker(name: str, facts: BrokerFacts | None) -> Iterator[Judgement]:
         return
     yield _dropped(name, facts)
     said = (
-        f"feed {name}: {facts.tree.get(_VERSION) or 'the broker'} tells neither its queue limits nor its persistence: "
+        f"feed {name}: {facts.tree.get(VERSION) or 'the broker'} tells neither its queue limits nor its persistence: "
         "without it a restart of the broker loses what waits, beyond 1,000 messages a session it drops."
     )
     lines = "persistence true, autosave_interval 10, max_queued_messages 0, max_queued_bytes 268435456"

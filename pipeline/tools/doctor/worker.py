@@ -102,7 +102,7 @@ def judge(config: Config, earlier: Scrape | None, later: Scrape | None) -> Itera
         said = f"no worker of this configuration answers on {config.admin.listen}: what only a worker knows is unknown."
         yield Judgement("worker", "info", said, ("admin", "listen"))
         return
-    for name in config.mqtt_feeds:
+    for name in (name for name, feed in config.feeds.items() if feed.session is not None):
         yield _one_client(name, earlier, later)
         yield from _full(name, config.kafka.linger, earlier, later)
         lost = later.value("headrace_sessions_lost_total", name)

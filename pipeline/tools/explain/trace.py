@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from pipeline.build import options as wiring
-from pipeline.config.feeds import MqttFeedConfig, RouteConfig, SemtechUdpFeedConfig
+from pipeline.config.feeds import RouteConfig
 from pipeline.config.root import Config
 from pipeline.core import times
 from pipeline.core.delivery import Message, Stage
@@ -89,28 +88,13 @@ def explain(config: Config, message: Message, *, feed: str | None = None, partit
     said = Explanation(message.topic, len(message.payload), arrival, name, brings)
     if brings is None:
         said.notes.append("No subscription of the feed takes this topic: the broker would not send the message.")
-    said.notes += _refused(config.feeds[name], message.topic)
+    said.notes += config.feeds[name].refusals(message.topic)
     if partitions is None and config.kafka.create_topics is not None:
         partitions = config.kafka.create_topics.partitions
     way = Routes(config, name) if config.feeds[name].dialect is None else Networks(config, name)
     judge(config, way.stages, message, said, partitions)
     way.describe(message, said)
     return said
-
-
-def _refused(feed: MqttFeedConfig | SemtechUdpFeedConfig, topic: str) -> Iterator[str]:
-    """Yield what a feed of datagrams holds against the sender, before it reads what it sent."""
-    if not isinstance(feed, SemtechUdpFeedConfig):
-        return
-    gateway = topic.partition("/")[0].lower()
-    if feed.gateways and gateway not in feed.gateways:
-        said = (
-            f"`gateways` of the feed does not list {gateway}: the worker refuses its datagrams, unread and unanswered"
-        )
-        yield f"{said} (`gateway_refused`). What stands here is what would become of one if it were listed."
-    if feed.addresses:
-        said = f"The feed listens to {', '.join(feed.addresses)} only; from elsewhere the datagram is refused"
-        yield f"{said} (`address_refused`)."
 
 
 def _feed_of(config: Config, topic: str) -> str:

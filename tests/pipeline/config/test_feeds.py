@@ -9,7 +9,7 @@ import yaml
 
 from pipeline import config
 from pipeline.build import options as wiring
-from pipeline.config.feeds import SemtechUdpFeedConfig
+from pipeline.config.feeds import MqttFeedConfig, SemtechUdpFeedConfig
 from pipeline.core.errors import ConfigError
 from pipeline.feeds.semtech_udp import UdpOptions
 
@@ -34,7 +34,7 @@ def options(**keys: Any) -> UdpOptions:
     feed = loaded.config.feeds["gates"]
     assert [each for each in loaded.warnings if "session keys" not in str(each)] == []
     assert isinstance(feed, SemtechUdpFeedConfig)
-    assert list(loaded.config.mqtt_feeds) == ["city"]
+    assert isinstance(loaded.config.feeds["city"], MqttFeedConfig)
     return wiring.udp_options(feed)
 
 

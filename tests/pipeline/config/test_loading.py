@@ -12,6 +12,7 @@ from pipeline.config.connectors import TimeSourceConfig
 from pipeline.config.findings import InvalidConfigError
 from pipeline.config.kafka import read_secret
 from pipeline.core.errors import ConfigError, StartError
+from tests.support.feeds import mqtt_feed
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "examples" / "bench.yaml"
 
@@ -45,7 +46,7 @@ def paths(text: str, environment: dict[str, str] | None = None) -> list[str]:
 def test_the_example_is_read() -> None:
     loaded = config.read(EXAMPLE, {})
 
-    feed = loaded.config.mqtt_feeds["city"]
+    feed = mqtt_feed(loaded.config)
     connector = loaded.config.connectors["city-aq"]
     assert loaded.warnings == ()
     assert (feed.broker.host, feed.broker.port, feed.keepalive, feed.session_expiry) == ("127.0.0.1", 1883, 30, 604_800)
@@ -246,21 +247,21 @@ def test_variables() -> None:
     )
 
     loaded = read(text, {"HOST": "broker"})
-    assert loaded.config.mqtt_feeds["city"].url == "mqtt://broker:1884"
+    assert mqtt_feed(loaded.config).url == "mqtt://broker:1884"
     assert loaded.config.tenant == "a"
     assert paths(text) == ["feeds.city.url"]
     assert paths(text, {"HOST": ""}) == ["feeds.city.url"]
     assert paths(text.replace("${HOST}", "${1}")) == ["feeds.city.url"]
     escaped = read(EXAMPLE.read_text().replace("client_id: headrace-bench", "client_id: $${X}"))
-    assert escaped.config.mqtt_feeds["city"].client_id == "${X}"
-    assert read(EXAMPLE.read_text().replace("qos: 1", "qos: ${Q:-0}")).config.mqtt_feeds["city"].qos == 0
+    assert mqtt_feed(escaped.config).client_id == "${X}"
+    assert mqtt_feed(read(EXAMPLE.read_text().replace("qos: 1", "qos: ${Q:-0}")).config).qos == 0
 
 
 def test_retained_messages() -> None:
     own, arrival = read(changed()), read(changed("connectors/city-aq/observed_at", "arrival"))
     said = read(changed("feeds/city/routes/0/retained", "filter"))
 
-    kept = [each.config.keeps_retained(each.config.mqtt_feeds["city"].routes[0]) for each in (own, arrival, said)]
+    kept = [each.config.keeps_retained(mqtt_feed(each.config).routes[0]) for each in (own, arrival, said)]
     assert kept == [True, False, False]
 
 
@@ -268,7 +269,7 @@ def test_files_are_taken_from_the_folder_of_the_configuration(tmp_path: Path) ->
     file = tmp_path / "city.yaml"
     file.write_text(changed("feeds/city/password_file", "keys/mqtt"))
 
-    assert config.load(file, {}).mqtt_feeds["city"].password_file == str(tmp_path / "keys" / "mqtt")
+    assert mqtt_feed(config.load(file, {})).password_file == str(tmp_path / "keys" / "mqtt")
 
 
 def test_secrets_are_not_in_what_is_printed() -> None:
@@ -280,7 +281,7 @@ def test_secrets_are_not_in_what_is_printed() -> None:
 def test_secrets_are_read(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     assert read_secret(None, None) is None
-    assert read_secret(read(changed("feeds/city/password", "p")).config.mqtt_feeds["city"].password, None) == "p"
+    assert read_secret(mqtt_feed(read(changed("feeds/city/password", "p")).config).password, None) == "p"
     for content, said in [(b"", "is empty"), (b"\xff", "is not UTF-8")]:
         file.write_bytes(content)
         with pytest.raises(StartError, match=said):

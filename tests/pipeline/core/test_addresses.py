@@ -11,6 +11,7 @@ from pipeline.build.options import kafka_options, mqtt_options
 from pipeline.config.kafka import TlsConfig
 from pipeline.core.addresses import Tls
 from tests.pipeline.vendor_flow import TH1, loaded
+from tests.support.feeds import mqtt_feed
 
 
 def test_nothing_older_than_tls_1_2_is_spoken_whatever_the_system_allows() -> None:
@@ -23,7 +24,7 @@ def test_brokers_and_kafka_are_reached_by_the_same_tls(tmp_path: Path) -> None:
     """What a section `tls:` says means the same under a feed and under `kafka:`."""
     config = loaded({"th": TH1}).config
     own = TlsConfig(ca_file="ca.pem", cert_file="a.pem", key_file="a.key", key_password=SecretStr("x"))
-    feed = config.mqtt_feeds["city"].model_copy(update={"url": "mqtts://broker.example", "tls": own})
+    feed = mqtt_feed(config).model_copy(update={"url": "mqtts://broker.example", "tls": own})
     kafka = config.kafka.model_copy(update={"security_protocol": "SSL", "tls": own})
     made = [
         mqtt_options("city", feed, tmp_path).tls,

@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from pipeline import config
+from pipeline.build.feed_kinds import BrokerFacts
 from pipeline.config.root import Config
 from pipeline.publish.survey import ClusterFacts, TopicFacts, Untold
 from pipeline.tools.doctor import certificates, examination, kafka, machine, mqtt, worker
 from pipeline.tools.doctor.certificates import Certificate
 from pipeline.tools.doctor.finding import Judgement, text, worst
 from pipeline.tools.doctor.machine import Folder
-from pipeline.tools.doctor.mqtt import BrokerFacts
 from tests.pipeline.cli.commands.golden_text import EXAMPLE, hold
 
 MIB = 1024**2
