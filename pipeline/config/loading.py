@@ -24,7 +24,7 @@ from pipeline.config.device_fields import Uses
 from pipeline.config.devices import DevicesFile
 from pipeline.config.diagnose import Draft
 from pipeline.config.document import Document
-from pipeline.config.feeds import formats
+from pipeline.config.feeds import FEED_SECTIONS, formats
 from pipeline.config.findings import Finding, InvalidConfigError, few_suggestions
 from pipeline.config.kafka import KafkaConfig
 from pipeline.config.root import AnyConnector, AnyFeed, Config
@@ -169,8 +169,13 @@ def _uses_vendors(value: Mapping[str, object]) -> bool:
     if value.get("connector_paths") or "devices" in value:
         return True
     connectors, feeds = (_mappings(value.get(key)) for key in ("connectors", "feeds"))
-    networked = any("dialect" in feed or feed.get("kind") == "semtech_udp" for feed in feeds)
+    networked = any("dialect" in feed or _speaks(feed.get("kind")) for feed in feeds)
     return networked or any("use" in each for each in connectors) or any(map(_own_format, feeds))
+
+
+def _speaks(kind: object) -> bool:
+    """Say whether a LoRaWAN network speaks on each feed of a kind."""
+    return getattr(FEED_SECTIONS.get(str(kind)), "dialect", None) is not None
 
 
 def _own_format(feed: Mapping[str, object]) -> bool:

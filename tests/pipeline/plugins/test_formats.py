@@ -9,7 +9,6 @@ import pytest
 from pipeline import config, conformance
 from pipeline.__main__ import main
 from pipeline.config import connector_folders
-from pipeline.config.changes import changes
 from pipeline.config.feeds import formats
 from pipeline.config.loading import schema
 from pipeline.core.delivery import Fate
@@ -20,6 +19,7 @@ from pipeline.plugins import discovery
 from pipeline.plugins.registry import FoundConnector
 from pipeline.sdk.connector import Uplink
 from pipeline.tools.check import report as check
+from pipeline.worker.reload import changes
 from tests.pipeline.flow import ARRIVAL, headers_of
 from tests.pipeline.vendor_flow import TH1, VendorFlow, written
 
