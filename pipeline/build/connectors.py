@@ -323,8 +323,8 @@ class Compiler:
     def _plan(self, binding: Binding, *, presented: bool = False) -> Plan:
         model = MODELS[binding.model]
         stream = self._config.stream(model.name)
-        nobody = binding is _GATEWAY or model.name == DEVICE_MODEL
-        watch, called = NoDeviceWatch() if nobody else self._watch, (binding.name, model.name)
+        no_device = binding is _GATEWAY or model.name == DEVICE_MODEL
+        watch, called = NoDeviceWatch() if no_device else self._watch, (binding.name, model.name)
         spec = PlanSpec(
             binding=binding,
             model=model,
@@ -333,12 +333,12 @@ class Compiler:
             feed=self._feed,
             topic=self._config.topic(model.name),
             terms=stream,
-            area=WORLD if self._config.area is None or nobody else Area(*self._config.area),
+            area=WORLD if self._config.area is None or no_device else Area(*self._config.area),
             encoder=FORMS[stream.format],
         )
         plan = Plan(
             spec,
-            lookup=_nobody if nobody else self._who,
+            lookup=_no_device if no_device else self._registered,
             seen=lambda key: watch.find(key, called),
             room=self._room,
             names=self._names,
@@ -347,7 +347,7 @@ class Compiler:
         self._directory.on_change(plan.forget)
         return plan
 
-    def _who(self, name: object) -> Device | None:
+    def _registered(self, name: object) -> Device | None:
         """Look a device up.
 
         Raises:
@@ -365,8 +365,8 @@ def format_fan(plan: Plan, name: str, registry: ConnectorCatalogue) -> CompiledC
     return CompiledConnector(decode=find(name, registry).decode, plans=(plan,))
 
 
-def _nobody(_: object) -> None:
-    """Look nobody up: the entity is no device of the registry."""
+def _no_device(_: object) -> None:
+    """Find no device: the entity is not in the registry."""
 
 
 def _nothing(_: Uplink) -> Fields:

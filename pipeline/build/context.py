@@ -1,4 +1,4 @@
-"""What the feeds of one worker share: who devices are, what outlives the process, and what frame counters tell."""
+"""What the feeds of one worker share: the registry, the stored state, and the counts of frames."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class NoUnknownDevices:
 
 
 class DeviceWatch(Protocol):
-    """Whoever takes note of devices and gateways that speak."""
+    """Records when devices and gateways speak."""
 
     def find(self, key: str, called: tuple[str, ...]) -> LastSeen:
         """Return where it is noted that a device speaks.
@@ -73,7 +73,7 @@ class DeviceWatch(Protocol):
 
 
 class NoDeviceWatch:
-    """Takes no note of who speaks."""
+    """Records nothing."""
 
     def find(self, key: str, called: tuple[str, ...]) -> LastSeen:  # noqa: ARG002 - the watch's shape
         """Return one for all."""
@@ -88,11 +88,11 @@ class WorkerContext:
 
     Attributes:
         store: None for a run that shall leave no trace.
-        strangers: Who notes unknown devices.
+        strangers: Records unknown devices.
         raw: What is counted of the frames of each feed that brings any.
         radio: How well a sample of uplinks was heard, of each feed on which a network server speaks.
         frames: What the counters of all devices tell.
-        watch: Who notes that devices and gateways speak; to be set before any feed's stages are made.
+        watch: Records when devices and gateways speak; to be set before any feed's stages are made.
         rooms: For what is looked up by name.
         costs: Seconds of processor time by connector.
         slow: Messages of each that took too long.

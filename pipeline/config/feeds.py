@@ -144,7 +144,7 @@ class FramePolicyConfig(Section):
     """What becomes of raw frames that are no uplinks of ours: `filter` counts them, `dead_letter` keeps them, too."""
 
     unknown: Refused = Field(default="filter", examples=["filter"])
-    """No session has that DevAddr: most are other people's devices, who have not asked to be recorded."""
+    """No session has that DevAddr: most such frames come from other people's devices, which are not ours to record."""
     wrong_mic: Refused = Field(default="dead_letter", examples=["filter"])
     """The DevAddr is one of ours, but none of its keys fits."""
     crc_error: Refused = Field(default="filter", examples=["dead_letter"])
@@ -152,7 +152,7 @@ class FramePolicyConfig(Section):
     invalid: Refused = Field(default="dead_letter", examples=["filter"])
     """The bytes are nothing that a LoRaWAN device sends."""
     replay: Refused = Field(default="dead_letter", examples=["filter"])
-    """The frame counter went back: somebody sends a recorded frame again, or the device was reset."""
+    """The frame counter went back: a recorded frame was sent again, or the device was reset."""
     reset: Literal["accept", "refuse"] = Field(default="refuse", examples=["accept"])
     """`accept` takes a counter that went back for a device that was reset, and a recorded frame as well; `ce_id` then
     ends in the frame's MIC."""
@@ -378,7 +378,7 @@ class MqttFeedConfig(FeedConfig):
     frames: FramePolicyConfig | None = Field(default=None, examples=[{"unknown": "dead_letter"}])
     """With a dialect of gateways: what becomes of frames that are no uplinks of ours."""
     prefer: Preference | None = Field(default=None, examples=["server"])
-    """Whom to publish when a device is heard through a server and raw; absent, both, under one `ce_id`."""
+    """Which copy to publish when an uplink comes through a server and raw; absent, both, under one `ce_id`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> MqttFeedConfig:
@@ -491,11 +491,11 @@ class SemtechUdpFeedConfig(FeedConfig):
     kind: Annotated[Literal["semtech_udp"], BeforeValidator(check_kind)] = Field(examples=["semtech_udp"])
     """What sort of feed this is."""
     listen: Listen = Field(default="127.0.0.1:1700", examples=["127.0.0.1:1700"])
-    """UDP address and port; beyond this machine only with `gateways` or `addresses`: nothing proves who sends."""
+    """UDP address and port; beyond this machine only with `gateways` or `addresses`: the protocol proves no sender."""
     gateways: tuple[Eui, ...] = Field(default=(), examples=[["0102030405060708"]])
-    """The EUIs of the gateways that are listened to; absent, all. Whoever knows one can send in its name."""
+    """The EUIs of the accepted gateways; absent, all. Any sender that knows an EUI can use it."""
     addresses: tuple[Network, ...] = Field(default=(), examples=[["192.0.2.0/24"]])
-    """The addresses and networks that are listened to; absent, all."""
+    """The accepted source addresses and networks; absent, all."""
     max_in_flight: int = Field(default=5000, ge=1, le=65_535, examples=[5000])
     """How many datagrams may be under way; more are shed. Also how many a crash can lose: no gateway sends twice."""
 
@@ -504,7 +504,7 @@ class SemtechUdpFeedConfig(FeedConfig):
     frames: FramePolicyConfig | None = Field(default=None, examples=[{"unknown": "dead_letter"}])
     """With a dialect of gateways: what becomes of frames that are no uplinks of ours."""
     prefer: Preference | None = Field(default=None, examples=["server"])
-    """Whom to publish when a device is heard through a server and raw; absent, both, under one `ce_id`."""
+    """Which copy to publish when an uplink comes through a server and raw; absent, both, under one `ce_id`."""
 
     @property
     def source(self) -> str:
@@ -526,7 +526,7 @@ class SemtechUdpFeedConfig(FeedConfig):
         """Yield an address that takes frames from any host."""
         host, _ = host_port(self.listen, lowest=0)
         if not loopback(host) and not self.gateways and not self.addresses:
-            said = f"`{self.listen}` takes frames from anyone: nothing in the protocol proves who sends."
+            said = f"`{self.listen}` takes frames from any sender: the protocol proves no identity."
             fix = "Write `addresses: [...]` or `gateways: [...]` with those you know, or listen on 127.0.0.1."
             yield Finding(("feeds", name, "listen"), said, fix)
 

@@ -227,7 +227,7 @@ def broken(config: Config, registry: ConnectorCatalogue) -> Iterator[Finding]:
 
 
 def alone(name: str, registry: ConnectorCatalogue) -> UsedConnectorConfig | None:
-    """Return the use of a vendor's connector without an entry of its own, for devices that say who they are."""
+    """Return the use of a vendor's connector without an entry of its own, for devices that name themselves."""
     if registry.get(name) is None:
         return None
     return UsedConnectorConfig.model_validate(

@@ -42,7 +42,7 @@ class SilentDevicesConfig(Section):
     intervals: dict[str, Interval] = Field(default={}, examples=[{"acme/th-1": "10min", "NoiseLevelObserved": "5min"}])
     """The intervals of devices by connector or model; `interval` in the device registry goes before them."""
     events: bool = Field(default=False, examples=[True])
-    """Whether who falls silent, and who is back, is told in `<tenant>.device-events.v1`, too."""
+    """Whether `<tenant>.device-events.v1` also gets an event when a device falls silent, and when it is back."""
 
 
 class StreamConfig(Section):
@@ -127,7 +127,7 @@ class Config(Section):
     connector_paths: tuple[FileName, ...] = Field(default=(), examples=[["connectors"]])
     """Folders with device connectors and formats of your own; their Python runs here, so name only what you trust."""
     devices: FileName | None = Field(default=None, examples=["devices.yaml"])
-    """The device registry, a YAML or CSV file: who each device is, and where; read again on SIGHUP."""
+    """The device registry, a YAML or CSV file: the identity and the place of each device; read again on SIGHUP."""
     unknown_devices: Literal["accept", "dead_letter"] | None = Field(default=None, examples=["accept"])
     """What becomes of devices that are not in the registry; absent, `dead_letter` with `devices`, else `accept`."""
     silent_devices: SilentDevicesConfig = SilentDevicesConfig()
@@ -218,7 +218,7 @@ class Config(Section):
         return sorted(written | (self._network_models() if self.networked else set()))
 
     def _network_models(self) -> set[str]:
-        """Return the models of devices that say who they are, and of what is told of themselves."""
+        """Return the models of devices that name themselves, and of the entities about those devices."""
         named = {device.connector for device in self.registered if device.connector is not None}
         if self.accepts_unknown:
             named |= set(self.found.names)

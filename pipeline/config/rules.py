@@ -215,7 +215,7 @@ def _kafka(config: Config) -> Iterator[Finding]:
 def _admin(config: Config) -> Iterator[Finding]:
     host, _ = host_port(config.admin.listen, lowest=0)
     if not loopback(host) and config.admin.token_file is None:
-        said = f"`{config.admin.listen}` shows what is configured, and how it is, to whoever reaches it."
+        said = f"`{config.admin.listen}` shows the configuration and the status to every client that reaches it."
         fix = "Write `token_file: FILE` below it, with a token of 16 characters or more; or listen on 127.0.0.1."
         yield Finding(("admin", "listen"), said, fix, rests_on=(("admin", "token_file"),))
 

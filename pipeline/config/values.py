@@ -1,6 +1,6 @@
 """The kinds of value that a configuration holds: durations, sizes, addresses, filters, paths.
 
-Each raises ValueError with a sentence that does not repeat the value: whoever lists the findings shows it, if it may.
+Each raises ValueError with a sentence that does not repeat the value: the list of findings shows it, if it may.
 """
 
 from __future__ import annotations

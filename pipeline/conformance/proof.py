@@ -66,7 +66,7 @@ class Proof:
         if len(self._good) == len(connector.examples):
             asks.append("checked: add an example of a payload that must be refused (expect=PayloadError).")
         if not isinstance(connector.owner, str) or not connector.owner.strip():
-            asks.append("checked: name an `owner` who answers for it.")
+            asks.append("checked: name an `owner` that is responsible for it.")
         return asks
 
     def _for_field(self) -> list[str]:

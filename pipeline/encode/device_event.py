@@ -16,9 +16,9 @@ _CONTENT_TYPE = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What an event is about. feed: who told it; empty: nobody did. key: of the device, as in entity ids.
+    """What an event is about. feed: its source; empty: no feed. key: of the device, as in entity ids.
 
-    observed: when it happened, in milliseconds since 1970 UTC. verified: False where nothing proves who said so.
+    observed: when it happened, in milliseconds since 1970 UTC. verified: False where the sender is not proven.
     """
 
     tenant: str

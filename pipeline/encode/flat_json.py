@@ -62,7 +62,7 @@ class FlatEncoder:
         begins = [b',"time_from":"', BEGINNING, b'"'] if len(names) > 1 else []
         return [*begins, b',"time":"', MOMENT, b'"']
 
-    def location(self, *, altitude: bool, observed: bool) -> Template:  # noqa: ARG002 - the same, whoever told it
+    def location(self, *, altitude: bool, observed: bool) -> Template:  # noqa: ARG002 - the same from every source
         """Return longitude and latitude in degrees, and the altitude in metres."""
         above = [b',"alt":', ALTITUDE] if altitude else []
         return [b',"lon":', LONGITUDE, b',"lat":', LATITUDE, *above]

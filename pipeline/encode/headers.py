@@ -113,7 +113,7 @@ CONTENT_TYPE = "content-type"
 """What a record's value is; of an entity, the form of its text."""
 QUALITY = "ce_quality"
 VERIFIED = "ce_verified"
-"""`false` on an event of which nothing proves that it is from whom it names."""
+"""`false` on an event whose sender is not proven."""
 ID_CLASS = "ce_idclass"
 TRACEPARENT = "traceparent"
 

@@ -80,7 +80,7 @@ def _slug(text: str) -> str:
 
 
 class UnknownDeviceSink(Protocol):
-    """Whoever takes note of devices that were refused, for a person to look at."""
+    """Records refused devices, for a person to look at."""
 
     def note(self, eui: str, names: Names, arrival: int) -> None:
         """Count one refused uplink of a device."""
@@ -243,7 +243,7 @@ class Identify(PassThrough[Heard]):
         """Find out about a device.
 
         Raises:
-            PayloadError: nobody knows it (`device_unknown`), or how to decode it (`connector_unknown`).
+            PayloadError: The device is unknown (`device_unknown`), or its connector is (`connector_unknown`).
         """
         device, rules = registered(self._directory.devices, eui), self._rules
         if device is None and rules.matcher is None:

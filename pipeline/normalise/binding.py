@@ -85,7 +85,7 @@ class Binding:
     period: seconds that one reading covers, ending at its time (a noise level has a beginning and an end).
     location: None where the model does not require one, or the registry has it. located: whether the entity has a place
     at all; the Device entity has none. decode: None means the payload is a JSON object.
-    stated: attributes that are known beforehand, each with its value; nobody observed them, so they have no time.
+    stated: attributes that are known beforehand, each with its value; they were not observed, so they have no time.
     related: relationships, each with the model and the name of the entity that it leads to.
     """
 

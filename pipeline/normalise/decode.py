@@ -1,4 +1,4 @@
-"""From a payload to the fields of a reading: where the bytes stand in a message, who parses them, whose they are."""
+"""From a payload to the fields of a reading: where the bytes stand in a message, their parser, their device."""
 
 from __future__ import annotations
 

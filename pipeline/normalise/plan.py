@@ -36,10 +36,10 @@ _LONGEST_LATITUDE, _LONGEST_LONGITUDE = 90.0, 180.0
 
 
 Lookup = Callable[[object], Device | None]
-"""The device registry: who a device is, by any name of it."""
+"""The device registry: finds a device by any of its names."""
 
 
-def _nobody(_: object) -> None:
+def _no_device(_: object) -> None:
     return None
 
 
@@ -61,7 +61,7 @@ class Plan:
         self,
         spec: PlanSpec,
         *,
-        lookup: Lookup = _nobody,
+        lookup: Lookup = _no_device,
         seen: Callable[[str], LastSeen] = _unseen,
         names: GivenNames | None = None,
         presented: bool = False,

@@ -147,7 +147,7 @@ class CompiledConnector:
         """Return what makes the digest of each reading; pipeline/normalise/entity.py says of what it is.
 
         Of a list it is the whole payload's all the same where the time stands in what wraps it, and so is not a
-        reading's own. Of an uplink it is the device's bytes, which are the same whoever tells them.
+        reading's own. Of an uplink it is the device's bytes, which are the same from every server.
         """
         observed = self.plans[0].binding.observed_at if self.plans else None
         wrapped = observed is not None and observed.path.steps[:1] == (WRAPPER,)

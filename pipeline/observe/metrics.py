@@ -223,7 +223,7 @@ class Metrics:
         return DatagramMetrics(name, self._families)
 
     def disconnected_for_good(self, name: str) -> None:
-        """Export no more whether a feed reads that has been removed: nobody shall be woken because it does not."""
+        """Stop exporting `feed_connected` for a removed feed, so that it raises no alert."""
         self._families.connected.remove_by_labels({"feed": name})
 
     def forget(self, name: str) -> None:
@@ -290,7 +290,7 @@ class _Live(Collector):
         said = "How late the event loop was at its worst, in the last 15 to 30 s."
         yield GaugeMetricFamily("headrace_event_loop_lag_seconds", said, value=self._metrics.lag())
         yield from _clock(self._metrics.clock)
-        said = "Lines of the log that were not written: nobody read them, and what may wait was full."
+        said = "Lines of the log that were not written: the reader did not keep up, and the queue was full."
         yield CounterMetricFamily("headrace_log_dropped_lines", said, value=logs.dropped())
         yield from self._conservation()
         yield from self._lanes()

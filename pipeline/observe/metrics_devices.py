@@ -54,7 +54,7 @@ def collect_frames(
     for kind in ("received", "duplicate", "reset", "refused"):
         counted.add_metric([kind], getattr(total, kind))
     yield counted
-    missing = "LoRaWAN frames that devices have counted and nobody has heard; one that comes late is taken off."
+    missing = "LoRaWAN frames that devices have counted and no feed has received; a late frame is subtracted."
     yield GaugeMetricFamily("headrace_device_frames_missing", missing, value=total.missing)
 
 
@@ -80,7 +80,7 @@ class _None:
 
 
 class NoSilenceWatch:
-    """Nobody is watched."""
+    """The watch of a worker that watches no device."""
 
     devices = gateways = _None()
 
@@ -97,7 +97,7 @@ def collect_silence(watched: Watched) -> Iterator[Metric]:
         yield family
 
 
-_KNOWN = "Names that are remembered, and were asked for of late."
+_KNOWN = "Names that are remembered and were looked up recently."
 _FORGOTTEN = "Names forgotten because there were too many; of `seen`, also devices whose silence is noticed no more."
 
 
@@ -129,7 +129,7 @@ class Places(Protocol):
 
     @property
     def young(self) -> int:
-        """How many are remembered, of those asked for of late."""
+        """The number of remembered names that were looked up recently."""
 
 
 def collect_state(store: Keeps, remembered: Iterable[Places]) -> Iterator[Metric]:

@@ -138,7 +138,7 @@ class ReloadTargets:
 
     Attributes:
         devices: All that look devices up.
-        taken: Who else wants to know what is in force.
+        taken: Called with each configuration that comes into force.
     """
 
     feeds: FeedSupervisor

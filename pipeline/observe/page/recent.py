@@ -136,7 +136,7 @@ class RecentDeadLetters:
         return dict(self._recent)
 
     def wrong(self) -> list[Told]:
-        """Return a few sources whose messages could not be used, of late first, and how many those were."""
+        """Return a few sources of unusable messages, newest first, each with its count."""
         return [{**told, "count": self._sources.get(source, 1)} for source, told in reversed(self._wrong.items())]
 
 
@@ -162,7 +162,7 @@ class LatestEntities:
     """Keeps references to the last records, and reads them when asked to look.
 
     heard: arrival in ms of a connector's newest record, by its name; of those that were looked at. doubtful: entities
-    whose newest record says in `ce_quality` that something is wrong with it, of late last.
+    whose newest record says in `ce_quality` that something is wrong with it, newest last.
     """
 
     def __init__(self) -> None:

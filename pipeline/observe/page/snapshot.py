@@ -151,7 +151,7 @@ _GATEWAYS = 12
 _EXPLAINED = {reason.value: reason.explanation for reason in Reason}
 
 
-def _nobody(_: str) -> None:
+def _no_device(_: str) -> None:
     """Find no device: there is no registry."""
 
 
@@ -162,8 +162,8 @@ class Sources:
     Attributes:
         about: The configuration in force.
         not_ready: Why messages do not flow.
-        silent: Some of those that are overdue, of late last.
-        remarks: What wants mending though messages flow.
+        silent: Some of the overdue devices, newest last.
+        remarks: Faults to mend although messages flow.
         find: A device of the registry, by any name of it.
     """
 
@@ -174,7 +174,7 @@ class Sources:
     newest: LatestEntities
     silent: Callable[[], Sequence[SilentDevice]]
     remarks: Callable[[], Sequence[str]] = tuple
-    find: Callable[[str], Device | None] = _nobody
+    find: Callable[[str], Device | None] = _no_device
 
 
 def snapshot(sources: Sources, history: FigureHistory, started: float) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def test_beyond_the_machine_with_either_list(allowed: dict[str, list[str]]) -> N
     [
         (
             {"listen": "0.0.0.0:1700"},
-            "`0.0.0.0:1700` takes frames from anyone: nothing in the protocol proves who sends.",
+            "`0.0.0.0:1700` takes frames from any sender: the protocol proves no identity.",
         ),
         ({"listen": "1700"}, "feeds.gates.listen"),
         ({"gateways": ["01020304"]}, "`01020304` is no EUI-64: write its 16 hex digits in quotes."),

@@ -82,7 +82,7 @@ def test_a_broken_connector_and_a_draft(tmp_path: Path) -> None:
     [found] = [each for each in loaded(tmp_path, DEVICES).connectors.found if "acme/th-1" in each.names]
     draft = replace(found, connector=replace(found.connector, owner=""))
     told = devices.level(draft)
-    assert (told.severity, told.change) == ("warning", "checked: name an `owner` who answers for it.")
+    assert (told.severity, told.change) == ("warning", "checked: name an `owner` that is responsible for it.")
     told = devices.level(replace(found, connector=replace(found.connector, examples=())))
     assert told.severity == "critical"
 
