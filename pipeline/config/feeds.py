@@ -225,7 +225,7 @@ FEED_SECTIONS: dict[str, type[FeedConfig]] = {}
 
 def check_kind(value: object) -> object:
     """Hold a feed's kind against all there are, whichever it is held against."""
-    if value not in FEED_SECTIONS:
+    if not isinstance(value, str) or value not in FEED_SECTIONS:
         raise PydanticKnownError("literal_error", {"expected": " or ".join(map(repr, FEED_SECTIONS))})
     return value
 
