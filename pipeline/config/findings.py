@@ -36,9 +36,13 @@ _LEFT: ContextVar[list[int] | None] = ContextVar("words that may still be compar
 class Finding:
     """One thing that is wrong, or worth knowing.
 
-    place: where in the file. message: what is wrong, a sentence. fix: what to write instead, a sentence, or empty.
-    settles: places that this finding explains, so that what follows from it need not be said again.
-    rests_on: places that must be right for this finding to hold. file: where it is not in the configuration itself.
+    Attributes:
+        place: Where in the file.
+        message: What is wrong, a sentence.
+        fix: What to write instead, a sentence, or empty.
+        settles: Places that this finding explains, so that their own findings are left out.
+        rests_on: Places that must be right for this finding to hold.
+        file: The file, where it is not the configuration itself.
     """
 
     place: Place

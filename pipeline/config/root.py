@@ -38,7 +38,7 @@ class SilentDevicesConfig(Section):
     after: float = Field(default=3.0, ge=1.5, le=1000, examples=[3])
     """How many of its intervals one may be silent."""
     interval: Interval = Field(default=3600.0, examples=["1h"])
-    """The interval of those of which nothing is set, and too little was heard to learn it."""
+    """The interval of devices without a setting and with too few messages to learn one from."""
     intervals: dict[str, Interval] = Field(default={}, examples=[{"acme/th-1": "10min", "NoiseLevelObserved": "5min"}])
     """The intervals of devices by connector or model; `interval` in the device registry goes before them."""
     events: bool = Field(default=False, examples=[True])

@@ -16,9 +16,13 @@ _CONTENT_TYPE = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What an event is about. feed: its source; empty: no feed. key: of the device, as in entity ids.
+    """The subject of an event.
 
-    observed: when it happened, in milliseconds since 1970 UTC. verified: False where the sender is not proven.
+    Attributes:
+        feed: The feed that brought it; empty for an event of the worker itself.
+        key: The device's, as in entity ids.
+        observed: When it happened, in milliseconds since 1970 UTC.
+        verified: False where the sender is not proven.
     """
 
     tenant: str
@@ -38,8 +42,12 @@ class About:
 def event_record(about: About, value: bytes, discriminator: str, message: Message, *, arrived: bool = False) -> Record:
     """Return the record of one event; its key is the id of the Device entity.
 
-    value: JSON. discriminator: what tells this event from others of its kind and device. message: what brought it, and
-    what becomes a dead letter should Kafka refuse it. arrived: its discriminator is made of arrival.
+    Args:
+        about: The event's subject.
+        value: JSON.
+        discriminator: Distinguishes the event from others of its kind and device.
+        message: The message that brought it; it becomes a dead letter if Kafka refuses the record.
+        arrived: Whether the discriminator is made of the time of arrival.
     """
     subject = about.subject
     pairs = [

@@ -81,12 +81,16 @@ class Fixed:
 class Binding:
     """How the messages of one kind of device become entities of one model.
 
-    name, version: `ce_connector` is `name@version`. observed_at: None means that arrival is the time.
-    period: seconds that one reading covers, ending at its time (a noise level has a beginning and an end).
-    location: None where the model does not require one, or the registry has it. located: whether the entity has a place
-    at all; the Device entity has none. decode: None means the payload is a JSON object.
-    stated: attributes that are known beforehand, each with its value; they were not observed, so they have no time.
-    related: relationships, each with the model and the name of the entity that it leads to.
+    Attributes:
+        name: The first half of `ce_connector`, which is `name@version`.
+        version: The second half of `ce_connector`.
+        observed_at: None means that arrival is the time.
+        period: Seconds that one reading covers, ending at its time (a noise level has a beginning and an end).
+        location: None where the model does not require one, or the registry has it.
+        located: Whether the entity has a place at all; the Device entity has none.
+        decode: None means that the payload is a JSON object.
+        stated: Attributes that are known beforehand, each with its value; without a time, as they were not observed.
+        related: Relationships, each with the model and the name of the related entity.
     """
 
     name: str

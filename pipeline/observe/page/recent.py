@@ -161,8 +161,9 @@ def _sample(payload: bytes) -> str:
 class LatestEntities:
     """Keeps references to the last records, and reads them when asked to look.
 
-    heard: arrival in ms of a connector's newest record, by its name; of those that were looked at. doubtful: entities
-    whose newest record says in `ce_quality` that something is wrong with it, newest last.
+    Attributes:
+        heard: Arrival in ms since 1970 of the newest record that was read, by the connector's name.
+        doubtful: Entities whose newest record has a fault in `ce_quality`, newest last.
     """
 
     def __init__(self) -> None:
