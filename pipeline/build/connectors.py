@@ -262,10 +262,12 @@ class Compiler:
     def uplink_fan(self, name: str, model: str | None = None) -> CompiledConnector:
         """Return the plans of a connector, for uplinks of a network; compiled once.
 
-        name: under `connectors`, or `vendor/device`. model: in place of the connector's first.
+        Args:
+            name: The name under `connectors`, or `vendor/device`.
+            model: Replaces the connector's first model.
 
         Raises:
-            PayloadError: there is no such connector (`connector_unknown`).
+            PayloadError: There is no such connector (`connector_unknown`).
         """
         place = name, model
         if place not in self._fans:

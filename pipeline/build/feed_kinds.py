@@ -194,7 +194,9 @@ def register(section: type[FeedConfig], kind: FeedKind[Any]) -> None:
 class Trial(MqttFeed):
     """The feed itself, but the first problem ends it: `run` raises StartError with the sentence.
 
-    subscribed: set once the broker has answered for every filter. findings: what it answered.
+    Attributes:
+        subscribed: Set once the broker has answered for every filter.
+        findings: The broker's answers.
     """
 
     def __init__(self, name: str, options: MqttOptions, ledger: Ledger) -> None:

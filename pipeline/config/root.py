@@ -33,7 +33,7 @@ Interval = Annotated[Duration, durations(*INTERVALS)]
 
 
 class SilentDevicesConfig(Section):
-    """When a device or gateway that does not speak is overdue. What is not set is learned from those that do."""
+    """When a device or gateway that does not speak is overdue. Intervals that are not set are learned from messages."""
 
     after: float = Field(default=3.0, ge=1.5, le=1000, examples=[3])
     """How many of its intervals one may be silent."""

@@ -38,8 +38,9 @@ _LONGEST_TOPIC = 1024  # characters: MQTT allows 64 KiB, which no topic of Kafka
 class DeadLetters:
     """Makes the records of one tenant's dead-letter topic.
 
-    keep: what of the payload is kept: all of it, its SHA-256, or nothing. names: those given lately, since equal
-    messages of one read are told apart by an index alone.
+    Attributes:
+        keep: What the letter holds of the payload: all of it, its SHA-256, or nothing.
+        names: The names given recently, since only an index distinguishes equal messages of one read.
     """
 
     tenant: str
@@ -50,9 +51,16 @@ class DeadLetters:
     def record(self, message: Message, *, feed: str, connector: str, stage: str, reason: Reason, detail: str) -> Record:
         """Return the dead letter of a message; its key is the source topic, so that a device's stay in order.
 
-        stage: the hop that found out. detail: a sentence for a person. Both texts from outside, it and the source
-        topic, are cut at 1,024 characters, so that a dead letter without its payload fits anywhere. Where the value is
-        not the whole payload, two headers tell both sizes.
+        Both texts from outside, the detail and the source topic, are cut at 1,024 characters, so that a dead letter
+        without its payload fits anywhere. Where the value is not the whole payload, two headers give both sizes.
+
+        Args:
+            message: The message that was refused.
+            feed: Its feed.
+            connector: The connector's `name@version`, if known.
+            stage: The stage that refused it.
+            reason: Why, for machines.
+            detail: Why, a sentence for a person.
         """
         payload, source = message.payload, message.topic
         if isinstance(payload, Broken):
@@ -148,7 +156,11 @@ class Refusals:
     def letter(self, message: Message, error: Exception, stage: str, connector: str = "") -> Record:
         """Count a message as dead, and return its dead letter.
 
-        error: a PayloadError, or a bug of ours. stage: the hop that found out. connector: its name@version, if known.
+        Args:
+            message: The message that was refused.
+            error: A PayloadError, or a bug of the worker.
+            stage: The stage that refused it.
+            connector: The connector's `name@version`, if known.
         """
         refusal = as_refusal(error)
         self.events.dead_lettered(self.feed, refusal.reason)

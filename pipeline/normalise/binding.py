@@ -50,9 +50,10 @@ class FromTopic:
 class ObservedAt:
     """The payload carries its own time.
 
-    format: `iso` (RFC 3339 text), or the unit of a number since 1970 UTC: `s`, `ms`, `us`, `ns`.
-    max_age: seconds; an older time, or one over five minutes ahead of arrival, is replaced by arrival. optional: a
-    reading without it was just made, and has the network's time, or else arrival's.
+    Attributes:
+        format: `iso` (RFC 3339 text), or the unit of a number since 1970 UTC: `s`, `ms`, `us`, `ns`.
+        max_age: Seconds; an older time, or one over five minutes ahead of arrival, is replaced by arrival.
+        optional: Whether a reading without it was just made, and gets the network's time, or else arrival's.
     """
 
     path: Path
