@@ -35,7 +35,7 @@ class DryRunPublisher(PassThrough[Record]):
 
 
 class NullEvents:
-    """RefusalEvents that nobody hears."""
+    """RefusalEvents that are dropped."""
 
     def dead_lettered(self, feed: str, reason: Reason) -> None:
         """Count nothing."""

@@ -103,7 +103,7 @@ def _called(names: Names) -> str:
 
 
 NOTHING_CAME = "no message came within"
-"""How the finding begins that nobody sent anything."""
+"""The beginning of the finding that no message came."""
 _ENOUGH = 1000  # readings whose fields are looked at, for one connector: they are all alike
 _KEPT_NAMES = 200
 

@@ -36,10 +36,13 @@ _SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """One feed. source: where it listens. frames: what becomes of raw frames; empty where a server sends uplinks.
+    """One feed.
 
-    connectors: how many devices of the registry have each. others: what becomes of devices that have none, or are not
-    in the registry.
+    Attributes:
+        source: Where the feed listens.
+        frames: What becomes of raw frames; empty where a server sends uplinks.
+        connectors: Number of registered devices of each connector.
+        others: What becomes of devices without a connector, and of devices outside the registry.
     """
 
     feed: str
@@ -209,7 +212,11 @@ def text(loaded: Loaded) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """The device registry in numbers. unknown: what becomes of devices that are not in it."""
+    """The device registry in numbers.
+
+    Attributes:
+        unknown: What becomes of devices outside the registry.
+    """
 
     file: str
     devices: int

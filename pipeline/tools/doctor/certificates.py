@@ -30,11 +30,11 @@ class Certificate:
     """One certificate.
 
     Attributes:
-        whose: For a person.
-        until: Its end, or None with the problem that stood before it.
+        owner: The server or file that the certificate belongs to, for a person.
+        until: The end of its validity; None where `problem` says why it is unknown.
     """
 
-    whose: str
+    owner: str
     place: Place
     until: datetime | None
     problem: str = ""
@@ -44,7 +44,7 @@ class Certificate:
 class _Peer:
     """One server under TLS."""
 
-    whose: str
+    owner: str
     place: Place
     host: str
     port: int
@@ -60,9 +60,9 @@ async def certificates(config: Config) -> list[Certificate]:
 def judge(found: Certificate, now: datetime) -> Judgement:
     """Judge one certificate."""
     if found.until is None:
-        return Judgement("tls", "critical", f"{found.whose}: {found.problem}", found.place, "Renew it, or mend `tls`.")
+        return Judgement("tls", "critical", f"{found.owner}: {found.problem}", found.place, "Renew it, or mend `tls`.")
     left = found.until - now
-    said = f"{found.whose}: the certificate is valid until {found.until:%Y-%m-%d %H:%MZ}"
+    said = f"{found.owner}: the certificate is valid until {found.until:%Y-%m-%d %H:%MZ}"
     if left <= timedelta():
         return Judgement("tls.expiry", "critical", f"{said}, which is over.", found.place, "Renew it.")
     if left < _SOON:
@@ -74,8 +74,8 @@ def _peers(config: Config) -> Iterator[_Peer]:
     for name, feed in config.feeds.items():
         peer = kind_of(feed).peer(name, feed)
         if peer is not None:
-            whose = f"broker of feed {name} at {peer.host}:{peer.port}"
-            yield _Peer(whose, ("feeds", name, "url"), peer.host, peer.port, peer.tls.context)
+            owner = f"broker of feed {name} at {peer.host}:{peer.port}"
+            yield _Peer(owner, ("feeds", name, "url"), peer.host, peer.port, peer.tls.context)
     kafka = wiring.kafka_options(config)
     for at, server in enumerate(kafka.bootstrap_servers if kafka.tls else ()):
         host, port = host_port(server)
@@ -83,7 +83,7 @@ def _peers(config: Config) -> Iterator[_Peer]:
 
 
 def _shown(peer: _Peer) -> Certificate | None:
-    """Shake hands and leave; None if nobody is there to shake hands with."""
+    """Shake hands and leave; None if no server answers."""
     try:
         plain = socket.create_connection((peer.host, peer.port), timeout=_TIMEOUT)
     except OSError:
@@ -92,11 +92,11 @@ def _shown(peer: _Peer) -> Certificate | None:
         with plain, peer.context().wrap_socket(plain, server_hostname=peer.host) as secured:
             der = secured.getpeercert(binary_form=True)
     except ssl.SSLCertVerificationError as error:
-        return Certificate(peer.whose, peer.place, None, f"its certificate is not trusted: {error.verify_message}.")
+        return Certificate(peer.owner, peer.place, None, f"its certificate is not trusted: {error.verify_message}.")
     except (OSError, ValueError) as error:
-        return Certificate(peer.whose, peer.place, None, f"no TLS session came about: {error}.")
+        return Certificate(peer.owner, peer.place, None, f"no TLS session came about: {error}.")
     until = None if der is None else x509.load_der_x509_certificate(der).not_valid_after_utc
-    return Certificate(peer.whose, peer.place, until, "it shows no certificate.")
+    return Certificate(peer.owner, peer.place, until, "it shows no certificate.")
 
 
 def _files(config: Config) -> Iterator[tuple[Place, str]]:

@@ -46,7 +46,7 @@ def examine(loaded: Loaded, rate: float | None) -> list[Judgement]:
 
 
 def _configured(loaded: Loaded) -> Iterator[Judgement]:
-    """Yield what `headrace check` says, without asking anybody."""
+    """Yield what `headrace check` says, without asking brokers or Kafka."""
     said = [*loaded.warnings, *check.files(loaded.config)]
     yield from (told("configuration", each) for each in said)
     if not said:
@@ -69,7 +69,7 @@ async def _measured(
     """Measure.
 
     Args:
-        away: Who has not answered, so that nobody waits for them again.
+        away: Servers that have not answered, so that nothing waits for them again.
     """
     feeds = {name: feed for name, feed in config.feeds.items() if feed.session is not None}  # those with a broker
     cluster, shown, visits = await asyncio.gather(
@@ -106,7 +106,7 @@ def _judged(
 
 
 async def _nothing() -> None:
-    """Ask nobody."""
+    """Stand in for a server that is not asked."""
 
 
 async def _cluster(config: Config) -> ClusterFacts | None:

@@ -13,7 +13,7 @@ from pipeline.core.logs import printable
 
 Severity = Literal["ok", "info", "warning", "critical"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("ok", "info", "warning", "critical")
-"""From good to bad. info: worth knowing, or what nobody can measure from here."""
+"""From good to bad. `info` is worth knowing, or cannot be measured from here."""
 
 
 @dataclass(frozen=True, slots=True)

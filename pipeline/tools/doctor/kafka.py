@@ -1,4 +1,4 @@
-"""Kafka's topics as they are, against what is written to them: copies, sizes, times, how long, and who may."""
+"""Kafka's topics, against what is written to them: copies, sizes, times, retention and permissions."""
 
 from __future__ import annotations
 
@@ -99,7 +99,11 @@ class _Said(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What the configuration makes of a topic. retention: seconds that its stream promises, or None."""
+    """What the configuration makes of a topic.
+
+    Attributes:
+        retention: Seconds that its stream promises, or None.
+    """
 
     retention: float | None
     compact: bool
@@ -164,7 +168,7 @@ def _judged(topic: TopicFacts, wanted: _Wanted, brokers: int) -> Iterator[_Said]
 def _copies(topic: TopicFacts, brokers: int) -> Iterator[_Said]:
     place = ("kafka", "create_topics", "replication_factor")
     if topic.leaderless:
-        said = f"nobody leads {topic.leaderless} of its {topic.partitions} partitions: their records wait."
+        said = f"{topic.leaderless} of its {topic.partitions} partitions have no leader: their records wait."
         yield _Said("kafka.leaders", "critical", said, "Start the brokers that have them.")
     if topic.replicas == 1:
         said = f"one copy of each record, on {brokers} broker(s): a disk that is lost takes confirmed records with it."

@@ -25,12 +25,12 @@ _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The folder of state. exists, writable: by this user.
+    """The folder of state.
 
     Attributes:
-        free: bytes.
-        kind: Of the file system.
-        feeds: Whose files.
+        writable: Whether this user may write there.
+        free: In bytes.
+        kind: The kind of its file system.
         feeds: The name of each feed that has left a session there -> its client id.
     """
 

@@ -146,7 +146,7 @@ def _dropped(name: str, facts: BrokerFacts) -> Judgement:
     place = ("feeds", name, "url")
     count, rate = (_number(facts.tree.get(topic)) for topic in (_DROPPED, _DROPPING))
     if count or rate:
-        how = f"{count:,.0f} messages ({_DROPPED})" if count else f"{rate:.2f} messages a minute of late ({_DROPPING})"
+        how = f"{count:,.0f} messages ({_DROPPED})" if count else f"{rate:.2f} messages a minute lately ({_DROPPING})"
         said = f"feed {name}: queues were full, and the broker has dropped {how}."
         return Judgement("mqtt.queues", "critical", said, place, "max_queued_messages 0", file="mosquitto.conf")
     if count == 0:

@@ -32,7 +32,8 @@ class Scrape:
     """One look at /metrics.
 
     Attributes:
-        at: Monotonic seconds. reconnects: those that a broker has closed, by feed.
+        at: Monotonic seconds.
+        sums: The values; of reconnects only those after a broker closed the connection.
     """
 
     at: float
@@ -44,7 +45,7 @@ class Scrape:
 
 
 async def scrape(config: Config) -> Scrape | None:
-    """Ask the worker, or whoever listens at `admin.listen`; None if that is not a worker with our feeds."""
+    """Ask the process that listens at `admin.listen`; None if it is not a worker with our feeds."""
     host, port = wiring.admin_address(config)
     text = await run_detached(partial(_get, host, port))
     made = None if text is None else parse(text)
@@ -135,7 +136,7 @@ def _full(name: str, linger: float, earlier: Scrape, later: Scrape) -> Iterator[
 def _dropped(name: str, later: Scrape) -> Iterator[Judgement]:
     lost = later.value("headrace_datagrams_dropped_total", name)
     if lost:
-        said = f"feed {name}: the kernel had no room for {lost:g} datagrams, and nobody sends them again."
+        said = f"feed {name}: the kernel had no room for {lost:g} datagrams, and they are not sent again."
         yield Judgement("udp.dropped", "warning", said, ("feeds", name), "sysctl -w net.core.rmem_max=8388608")
 
 

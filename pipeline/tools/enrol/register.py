@@ -207,7 +207,7 @@ def _umask() -> int:
 
 
 def _path(file: str) -> Path:
-    """Return the registry that a configuration names, also of one whose registry is not there yet."""
+    """Return the registry that a configuration names, even before its file exists."""
     value = Document(Path(file).read_text(encoding="utf-8-sig"), os.environ).value if Path(file).is_file() else None
     named = value.get("devices") if isinstance(value, dict) else None
     if not isinstance(named, str):

@@ -28,7 +28,11 @@ from pipeline.tools.dry_run import DryRunPublisher
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One value of the payload. used_by: what takes it, or None."""
+    """One value of the payload.
+
+    Attributes:
+        used_by: What takes it, or None.
+    """
 
     path: str
     value: Any
@@ -37,7 +41,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute of the plan. change: the value on its way. verdict: `fits`, or what is wrong with it."""
+    """One attribute of the plan.
+
+    Attributes:
+        change: The value on its way.
+        verdict: `fits`, or what is wrong with it.
+    """
 
     name: str
     field: str
@@ -48,7 +57,11 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Where the key leads. number is None where nobody has said how many partitions there are."""
+    """The partition of the key.
+
+    Attributes:
+        number: None while the number of partitions is unknown.
+    """
 
     number: int | None
     count: int | None
@@ -80,7 +93,11 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """What the message becomes instead. fix: what the reason means, and how to mend it."""
+    """The dead letter that the message becomes instead of a record.
+
+    Attributes:
+        fix: What the reason means, and how to mend it.
+    """
 
     topic: str
     key: str
@@ -93,7 +110,12 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """How one gateway heard a transmission. rssi: dBm. snr: dB."""
+    """How one gateway heard a transmission.
+
+    Attributes:
+        rssi: In dBm.
+        snr: In dB.
+    """
 
     name: str
     rssi: float | None
@@ -102,9 +124,13 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Transmission:
-    """An uplink. payload: in hex digits. decoded: by the network server. names: what that calls the device.
+    """An uplink.
 
-    raw: whether it came straight from gateways.
+    Attributes:
+        payload: In hex digits.
+        decoded: The fields that the network server decoded.
+        names: What the network server calls the device.
+        raw: Whether the uplink came straight from gateways.
     """
 
     device: str
@@ -121,7 +147,13 @@ class Transmission:
 
 @dataclass(frozen=True, slots=True)
 class RawFrame:
-    """A frame straight from a gateway. phy_payload: in hex digits. frequency: Hz. says: what anybody can read."""
+    """A frame straight from a gateway.
+
+    Attributes:
+        phy_payload: In hex digits.
+        frequency: In Hz.
+        says: What can be read without keys.
+    """
 
     phy_payload: str
     frequency: int
@@ -133,7 +165,11 @@ class RawFrame:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """What the network tells beside uplinks. state: what of it goes into the Device entity."""
+    """An event that the network tells beside uplinks.
+
+    Attributes:
+        state: What the event adds to the Device entity.
+    """
 
     kind: str
     device: str | None
@@ -144,9 +180,12 @@ class Happening:
 
 @dataclass(slots=True)
 class Network:
-    """What a LoRaWAN network server or gateways say with the message. dialect: None where none recognises it.
+    """What a LoRaWAN network server or gateways say with the message.
 
-    recognised: whether by its shape; else the feed names the dialect. verdicts: what became of raw frames.
+    Attributes:
+        dialect: None where no dialect recognises the message.
+        recognised: Whether the message's shape shows the dialect; else the feed names it.
+        verdicts: What became of raw frames.
     """
 
     dialect: str | None
@@ -161,9 +200,13 @@ class Network:
 class Explanation:
     """One message, hop by hop; what a hop has not been asked is None.
 
-    subscription: the feed's filter that brings it, None where none does. route: its pattern. position: which of how
-    many routes. network: on a feed with a dialect, which has no routes. chosen: who names the connector there.
-    outcome: published, dead-lettered, filtered or deduplicated.
+    Attributes:
+        subscription: The feed's filter that brings the message; None where no filter does.
+        route: The route's pattern.
+        position: The route's place among the feed's routes.
+        network: On a feed with a dialect, which has no routes.
+        chosen: What names the connector on a feed with a dialect.
+        outcome: `published`, `dead-lettered`, `filtered` or `deduplicated`.
     """
 
     topic: str

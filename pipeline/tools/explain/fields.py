@@ -1,4 +1,4 @@
-"""The values of a payload, each with what takes it: for a person who asks why something is not published."""
+"""The values of a payload, each with the attribute or rule that uses it: shows why a value is not published."""
 
 from __future__ import annotations
 
@@ -27,7 +27,12 @@ from pipeline.tools.explain.explanation import Attribute, Explanation, Field
 
 @dataclass(frozen=True, slots=True)
 class PayloadReader:
-    """plans: one for each entity that a reading makes. told: fields that tell of the device itself."""
+    """How a connector reads one payload.
+
+    Attributes:
+        plans: One for each entity that a reading makes.
+        told: Fields that tell of the device itself.
+    """
 
     plans: Sequence[Plan]
     decoder: str
@@ -70,7 +75,11 @@ def of_route(config: Config, feed: str, route: RouteConfig, message: Message) ->
 
 
 def of_uplink(config: Config, connector: str, fan: CompiledConnector, uplink: Uplink) -> PayloadReader:
-    """Return what a connector makes of an uplink. fan: of that connector."""
+    """Return what a connector makes of an uplink.
+
+    Args:
+        fan: The compiled connector.
+    """
     by_server = isinstance(config.connectors.get(connector), InlineConnectorConfig)
     decoder = "the network server" if by_server else _decoder(fan)
     return PayloadReader(fan.plans, decoder, lambda: fan.decoded(uplink), _told(fan.states))
@@ -132,7 +141,11 @@ _DEEPEST = 32  # as json_guard.py; what a decoder returns may even hold itself
 def fields_of(
     bindings: Sequence[Binding], decoded: Mapping[str, Any], told: Mapping[Steps, str] | None = None
 ) -> list[Field]:
-    """Return what the payload held, at most 200 values. told: what else takes a value, and where that stands."""
+    """Return the values of the payload, at most 200.
+
+    Args:
+        told: What else uses a value, by the steps of its path.
+    """
     takers = dict(told or {})
     for binding in reversed(bindings):
         takers |= dict(_takers(binding))

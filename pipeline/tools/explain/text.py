@@ -68,9 +68,9 @@ def _uplink(uplink: Transmission) -> Iterator[Line]:
 
 
 def _event(event: Happening) -> Iterator[Line]:
-    who = [f"DevEUI {event.device}"] if event.device else []
-    who += [f"gateway {event.gateway}"] if event.gateway else []
-    yield "event", f"{event.kind} of {', '.join(who) or 'nobody named'}"
+    named = [f"DevEUI {event.device}"] if event.device else []
+    named += [f"gateway {event.gateway}"] if event.gateway else []
+    yield "event", f"{event.kind} of {', '.join(named) or 'no named device'}"
     yield "", f"time     {event.time or 'not told'}"
     if event.state:
         yield "", "state    " + ", ".join(f"{name} {shown(value)}" for name, value in event.state.items())

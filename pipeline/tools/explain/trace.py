@@ -74,11 +74,11 @@ def explain(config: Config, message: Message, *, feed: str | None = None, partit
     """Say what becomes of one message.
 
     Args:
-        feed: Which of several feeds brings it; None: the first whose subscription does.
-        partitions: Of the topics, where the configuration does not create them.
+        feed: The feed that brings the message; None: the first feed whose subscription matches.
+        partitions: Number of partitions of topics that the configuration does not create.
 
     Raises:
-        ConfigError: there is no such feed.
+        ConfigError: The configuration has no such feed.
     """
     name = feed or _feed_of(config, message.topic)
     if name not in config.feeds:

@@ -27,7 +27,12 @@ from pipeline.tools.replay.offsets import Replayed
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One dead letter. reason: as it was written. message: None where `lost` says why it cannot be made again."""
+    """One dead letter.
+
+    Attributes:
+        reason: As it was written.
+        message: None where `lost` says why the message cannot be made again.
+    """
 
     partition: int
     offset: int
@@ -70,10 +75,16 @@ def _message(record: StoredRecord, headers: dict[str, str]) -> tuple[Message | N
 class ReplayReport:
     """The counts of one replay.
 
-    seen: dead letters looked at. passed_over: of another reason, or older. before: done by an earlier replay.
-    dismissed: counted as done without being tried.
-    filtered: dropped as a route says. again: failed again, by the present reason; samples: the first sentence of each.
-    unusable: cannot be replayed, by why. unconfirmed: Kafka has not confirmed them in time.
+    Attributes:
+        seen: Dead letters looked at.
+        passed_over: Dead letters of another reason, or older ones.
+        before: Dead letters done by an earlier replay.
+        dismissed: Dead letters counted as done without a trial.
+        filtered: Messages dropped as a route says.
+        again: Messages that failed again, by the present reason.
+        samples: The first sentence of each present reason.
+        unusable: Dead letters that cannot be replayed, by the cause.
+        unconfirmed: Messages that Kafka has not confirmed in time.
     """
 
     topic: str
@@ -370,7 +381,7 @@ class _Session:
 
 
 class _Deaf:
-    """PublishEvents that nobody hears."""
+    """PublishEvents that are dropped."""
 
     def confirmed(
         self, topic: str, records: int, size: int, waits: Iterable[tuple[float, int]], age: float | None

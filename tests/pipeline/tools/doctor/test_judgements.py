@@ -169,7 +169,7 @@ def test_a_minute_later_mosquitto_tells_the_rate_alone() -> None:
     rate = {"$SYS/broker/load/publish/dropped/15min": "1.54"}
     lost, _ = mqtt.judge_broker("city", BrokerFacts(0.001, version | rate))
     assert (lost.severity, lost.change) == ("critical", "max_queued_messages 0")
-    assert "1.54 messages a minute of late" in lost.evidence
+    assert "1.54 messages a minute lately" in lost.evidence
     silent, _ = mqtt.judge_broker("city", BrokerFacts(0.001, version))
     assert "no message in the last minute" in silent.evidence
 
