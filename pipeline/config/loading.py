@@ -1,9 +1,9 @@
 """Reads the configuration: every error at once, each with its place, line, value and fix; secrets are never shown.
 
 Document (document.py)  the file: lines, duplicate keys, ${NAME}
-Draft (shape.py)        pydantic's findings, and what is right of the rest
+Draft (diagnose.py)     pydantic's findings, and what is right of the rest
 errors (rules.py)       what the parts must be to each other
-findings (inline)        connectors against the models
+findings (judge_*.py)   connectors against the models
 DevicesFile (devices)    the device registry, where there is one
 """
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 import google_crc32c
@@ -116,6 +116,50 @@ VERIFIED = "ce_verified"
 """`false` on an event whose sender is not proven."""
 ID_CLASS = "ce_idclass"
 TRACEPARENT = "traceparent"
+
+
+class StreamTerms(Protocol):
+    """Whose data it is and what may be done with it: a section of `streams:` says so of a topic, with the defaults."""
+
+    @property
+    def classification(self) -> str:
+        """The readers that the data is meant for."""
+
+    @property
+    def licence(self) -> str | None:
+        """The address of the licence."""
+
+    @property
+    def category(self) -> str | None:
+        """The category of the data's use."""
+
+    @property
+    def contact(self) -> str | None:
+        """The address for questions about the data."""
+
+
+OWN_HEADERS = 4
+"""Headers of each record that are its own: ce_id, ce_subject, ce_time and ce_recordedtime."""
+
+
+def entity_headers(
+    *, content_type: str, tenant: str, ce_type: str, schema: str | None, feed: str, connector: str, terms: StreamTerms
+) -> dict[str, str]:
+    """Return the headers that all records of a plan share; a further header on every record is a line here."""
+    pairs = {
+        CONTENT_TYPE: content_type,
+        "ce_specversion": SPEC_VERSION,
+        "ce_source": source(tenant),
+        "ce_type": ce_type,
+        "ce_dataschema": schema,
+        "ce_dataclassification": terms.classification,
+        "ce_feed": feed,
+        "ce_connector": connector,
+        "ce_licence": terms.licence,
+        "ce_category": terms.category,
+        "ce_contact": terms.contact,
+    }
+    return {name: value for name, value in pairs.items() if value}
 
 
 def ce_type(subject: str, model: str) -> str:

@@ -25,8 +25,6 @@ from pipeline.lorawan.statistics import FrameOutcome, FrameStatistics
 from pipeline.lorawan.unwrap import Caught
 from pipeline.sdk.uplink import Reception
 
-"""What becomes of a frame that is not used: counted only, or kept as a dead letter, too."""
-
 _REMEMBER_SECONDS = 60.0
 _MOST_REMEMBERED = 16_384
 _MOST_KEPT = 65_536

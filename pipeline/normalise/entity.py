@@ -15,9 +15,11 @@ from pipeline.devices.silence import LastSeen
 from pipeline.encode import headers as cloudevents
 from pipeline.encode.encoder import Encoder, Template
 from pipeline.encode.headers import (
+    OWN_HEADERS,
     RULE,
     TIME_START,
     GivenNames,
+    StreamTerms,
     device_key,
     entity_id,
     recorded_header,
@@ -31,26 +33,6 @@ from pipeline.sdk.uplink import Uplink
 TIME_DIGITS = 13 + len("-2") + 8  # every millisecond from 2001 to 2286 has thirteen
 _KEPT_LENGTHS = 128  # keys of one feed are of few lengths
 _KEPT_DIGITS = 64  # a network's names have nearly always between 8 and 30 characters
-
-
-class StreamTerms(Protocol):
-    """Whose data it is and what may be done with it: a section of `streams:` says so of a topic, with the defaults."""
-
-    @property
-    def classification(self) -> str:
-        """The readers that the data is meant for."""
-
-    @property
-    def licence(self) -> str | None:
-        """The address of the licence."""
-
-    @property
-    def category(self) -> str | None:
-        """The category of the data's use."""
-
-    @property
-    def contact(self) -> str | None:
-        """The address for questions about the data."""
 
 
 @dataclass(frozen=True)
@@ -114,29 +96,24 @@ class PlanSpec:
     @cached_property
     def headers(self) -> dict[str, str]:
         """The headers that all records share."""
-        model, terms = self.model, self.terms
-        pairs = {
-            cloudevents.CONTENT_TYPE: self.encoder.content_type,
-            "ce_specversion": cloudevents.SPEC_VERSION,
-            "ce_source": cloudevents.source(self.tenant),
-            "ce_type": cloudevents.ce_type(model.subject, model.name),
-            "ce_dataschema": model.schema_url if self.encoder.conforms else None,
-            "ce_dataclassification": terms.classification,
-            "ce_feed": self.feed,
-            "ce_connector": self.provenance,
-            "ce_licence": terms.licence,
-            "ce_category": terms.category,
-            "ce_contact": terms.contact,
-        }
-        return {name: value for name, value in pairs.items() if value}
+        model, encoder = self.model, self.encoder
+        return cloudevents.entity_headers(
+            content_type=encoder.content_type,
+            tenant=self.tenant,
+            ce_type=cloudevents.ce_type(model.subject, model.name),
+            schema=model.schema_url if encoder.conforms else None,
+            feed=self.feed,
+            connector=self.provenance,
+            terms=self.terms,
+        )
 
     @cached_property
     def _shared(self) -> bytes:
         return cloudevents.shared(self.headers)
 
     def headers_start(self, optional: int = 0) -> bytes:
-        """Return the count of a record's headers and those that all share; four more name the entity and its times."""
-        return varint(len(self.headers) + 4 + optional) + self._shared
+        """Return the count of a record's headers and those that all share; its own name the entity and its times."""
+        return varint(len(self.headers) + OWN_HEADERS + optional) + self._shared
 
     @cached_property
     def headers_size(self) -> int:

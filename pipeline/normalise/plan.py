@@ -1,6 +1,6 @@
 """A plan: device connector + model + tenant, made once; it turns the fields of one reading into one record.
 
-Two paths give the same bytes. `carefully` reads as the rules are written (DESIGN: quality, times, location) and takes
+Two paths give the same bytes. `carefully` reads as the rules are written (quality, times, location) and takes
 whatever comes. `fast`, compiled from the same pieces, takes the reading in which all is as expected, which is nearly
 every one, in a third of the time, and returns None for any other. A property test holds the two equal.
 """

@@ -1,7 +1,7 @@
 """The last stage: records to Kafka, and their messages' fates once Kafka has confirmed them.
 
 `put` is synchronous and cheap; the event loop sends. A record stays here until Kafka has it, or its dead letter.
-Nothing is dropped for an error: `codes.py` says what each answer of Kafka leads to, and `sender.py` how.
+Nothing is dropped for an error: `error_codes.py` says what each answer of Kafka leads to, and `sender.py` how.
 """
 
 from __future__ import annotations

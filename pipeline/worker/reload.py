@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.build import options as wiring
-from pipeline.config.findings import InvalidConfigError
+from pipeline.config.findings import Finding, InvalidConfigError
 from pipeline.config.loading import Loaded
-from pipeline.config.root import Config
+from pipeline.config.root import AnyFeed, Config
+from pipeline.config.used_connectors import UsedConnectorConfig
 from pipeline.core import logs
 from pipeline.core.delivery import Message, Stage
 from pipeline.core.errors import ConfigError, HeadraceError
@@ -24,19 +25,13 @@ from pipeline.core.threads import StuckError, apart
 from pipeline.devices.registry import TakesDevices
 from pipeline.http.server import AdminServer
 from pipeline.observe.health import ConfigStatus
-from pipeline.plugins.registry import FoundConnector
+from pipeline.plugins.registry import ConnectorCatalogue, FoundConnector, OwnFormat
 from pipeline.publish import Publisher
 from pipeline.worker.feeds import FeedSupervisor
 from pipeline.worker.process import Systemd
 
 if TYPE_CHECKING:
     from pipeline.conformance.examples import ExampleFault
-from typing import Any
-
-from pipeline.config.findings import Finding
-from pipeline.config.root import AnyFeed
-from pipeline.config.used_connectors import UsedConnectorConfig
-from pipeline.plugins.registry import ConnectorCatalogue, OwnFormat
 
 _STAGES = {"routes", "dialect", "deduplicate", "frames", "prefer"}
 """Keys of a feed that are about its messages, not about its connection."""
