@@ -145,7 +145,7 @@ OWN_HEADERS = 4
 def entity_headers(
     *, content_type: str, tenant: str, ce_type: str, schema: str | None, feed: str, connector: str, terms: StreamTerms
 ) -> dict[str, str]:
-    """Return the headers that all records of a plan share; a further header on every record is a line here."""
+    """Return the headers that all records of a plan share; a further header on each is a line here."""
     pairs = {
         CONTENT_TYPE: content_type,
         "ce_specversion": SPEC_VERSION,
