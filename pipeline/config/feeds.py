@@ -280,8 +280,15 @@ class FeedConfig(Section):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: object) -> None:
-        """Make the kind known."""
+        """Make the kind known.
+
+        Raises:
+            TypeError: Another section has this `kind`, which every configuration would then be held against.
+        """
         for kind in get_args(cls.model_fields["kind"].annotation):
+            if kind in FEED_SECTIONS:
+                other = FEED_SECTIONS[kind].__name__
+                raise TypeError(f"{cls.__name__} has `kind: {kind}`, as {other} has. Give it its own word.")
             FEED_SECTIONS[kind] = cls
 
     @property

@@ -9,7 +9,7 @@ import yaml
 
 from pipeline import config
 from pipeline.build import options as wiring
-from pipeline.config.feeds import MqttFeedConfig, SemtechUdpFeedConfig
+from pipeline.config.feeds import FEED_SECTIONS, MqttFeedConfig, SemtechUdpFeedConfig
 from pipeline.core.errors import ConfigError
 from pipeline.feeds.semtech_udp import UdpOptions
 
@@ -101,3 +101,9 @@ def test_a_feed_without_a_kind_is_held_against_what_it_looks_like() -> None:
 
     assert text.startswith("city.yaml has an error; nothing was started.")
     assert "feeds.gates.kind" in text
+
+
+def test_no_section_takes_the_kind_of_another() -> None:
+    with pytest.raises(TypeError, match="Other has `kind: mqtt`, as MqttFeedConfig has"):
+        type("Other", (MqttFeedConfig,), {"__module__": __name__})
+    assert FEED_SECTIONS["mqtt"] is MqttFeedConfig
