@@ -115,6 +115,37 @@ def test_the_answer_for_each_filter(tmp_path: Path, listener: socket.socket) -> 
     ]
 
 
+class FewCodes(Broker):
+    """Answers a SUBSCRIBE of several filters with one code, and waits until the visitor has gone."""
+
+    async def _serve(self) -> None:
+        done = asyncio.Event()
+
+        async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            peer = scripted.Peer(reader, writer)
+            await peer.expect(scripted.CONNECT)
+            peer.send(b"\x20\x02\x00\x00")
+            await peer.subscribed(b"\x01")
+            await reader.read()
+            self.left = True
+            writer.close()
+            done.set()
+
+        server = await asyncio.start_server(visit, sock=self._listener)
+        async with server, asyncio.timeout(60):
+            await done.wait()
+
+
+def test_a_broker_that_answers_for_fewer_filters_than_it_was_asked(tmp_path: Path, listener: socket.socket) -> None:
+    broker = FewCodes(listener, b"")
+    url = f"mqtt://127.0.0.1:{listener.getsockname()[1]}"
+    found = connect.check(example(tmp_path, url=url, version="3.1.1", subscribe=["a/#", "b/#"]), listen=0.3)
+    broker.join()
+    [error] = [each for each in found if each.severity == "error"]
+    assert error.path == "feeds.city.url"
+    assert "answered 1 codes for 2 filters." in error.message
+
+
 class FewFilters(Broker):
     """Closes the connection on a SUBSCRIBE of more than eight filters, as AWS IoT Core does."""
 
