@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+import orjson
+
 from pipeline.config.root import StreamConfig
 from pipeline.core.delivery import Batch, Fate, Lane, Ledger, Message
 from pipeline.core.errors import Reason
@@ -38,6 +40,19 @@ READING: dict[str, Any] = {
     "lat": 52.37,
     "lon": 4.89,
 }
+
+
+def reading(**changes: Any) -> bytes:
+    """Return the message of a reading, with changes."""
+    return orjson.dumps({**READING, **changes})
+
+
+def dead(records: list[Record]) -> dict[str, str]:
+    """Return the headers of the one dead letter that was made."""
+    assert len(records) == 1
+    assert records[0].message is None
+    assert records[0].destination.topic == "bench.dead-letter.v1"
+    return headers_of(records[0])
 
 
 def path(text: str) -> Path:

@@ -8,16 +8,8 @@ import pytest
 
 from pipeline.core.delivery import Cut, Message
 from pipeline.core.errors import Reason
-from pipeline.core.record import Record
 from pipeline.encode.dead_letter import DeadLetters, Keep
 from tests.pipeline.flow import Flow, headers_of
-
-
-def dead(records: list[Record]) -> dict[str, str]:
-    assert len(records) == 1
-    assert records[0].message is None
-    assert records[0].destination.topic == "bench.dead-letter.v1"
-    return headers_of(records[0])
 
 
 @pytest.mark.parametrize(("keep", "kept"), [("full", None), ("hash", "0"), ("none", "0")])

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import orjson
 import pytest
 
 from pipeline.core.delivery import Cut
 from pipeline.core.errors import PayloadError, Reason
 from pipeline.core.field_path import Fields
-from pipeline.core.record import Record
 from pipeline.normalise.binding import FromTopic
-from tests.pipeline.flow import READING, Flow, headers_of, plan_of
-
-
-def reading(**changes: Any) -> bytes:
-    return orjson.dumps({**READING, **changes})
-
-
-def dead(records: list[Record]) -> dict[str, str]:
-    assert len(records) == 1
-    assert records[0].message is None
-    assert records[0].destination.topic == "bench.dead-letter.v1"
-    return headers_of(records[0])
+from tests.pipeline.flow import Flow, dead, headers_of, plan_of, reading
 
 
 def test_one_bad_message_costs_only_itself() -> None:

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
 from pipeline.core.delivery import Fate
 from pipeline.core.recent import Room
-from pipeline.core.record import Record
-from tests.pipeline.flow import READING, Flow, headers_of, plan_of
-
-
-def reading(**changes: Any) -> bytes:
-    return orjson.dumps({**READING, **changes})
-
-
-def dead(records: list[Record]) -> dict[str, str]:
-    assert len(records) == 1
-    assert records[0].message is None
-    assert records[0].destination.topic == "bench.dead-letter.v1"
-    return headers_of(records[0])
+from tests.pipeline.flow import Flow, dead, plan_of, reading
 
 
 def test_readings_go_through_in_order() -> None:

@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import orjson
 import pytest
 
 from pipeline.core.delivery import Broken, Fate
 from pipeline.core.mqtt_topics import TopicPattern
-from pipeline.core.record import Record
-from tests.pipeline.flow import READING, Flow, headers_of
-
-
-def reading(**changes: Any) -> bytes:
-    return orjson.dumps({**READING, **changes})
-
-
-def dead(records: list[Record]) -> dict[str, str]:
-    assert len(records) == 1
-    assert records[0].message is None
-    assert records[0].destination.topic == "bench.dead-letter.v1"
-    return headers_of(records[0])
+from tests.pipeline.flow import Flow, dead, reading
 
 
 def test_a_topic_without_a_route_is_a_dead_letter() -> None:
