@@ -289,6 +289,16 @@ def test_modules_are_few_and_none_is_a_fragment_without_a_reason() -> None:
     assert {reason for reason in SHORT_MODULES if not any(name.startswith(reason) for name in short)} == set()
 
 
+def test_the_modules_that_texts_name_are_there() -> None:
+    """A docstring, a comment or a page that names a module by a name that it no longer has leads a reader nowhere."""
+    there = {path.name for path in sources("pipeline", "connectors", "tests", "loadtests", "deploy")} | {"headrace.py"}
+    examples = {"name.py", "_name.py", "test_name.py"}  # of a command, of a helper, of a vendor's test
+    texts = [*sources("pipeline"), *(ROOT / "pipeline").glob("README.md"), ROOT / "README.md"]
+    for path in texts:
+        named = set(re.findall(r"\b[a-z_]+\.py\b", path.read_text(encoding="utf-8")))
+        assert named - there - examples == set(), path
+
+
 def test_functions_are_short() -> None:
     lengths = dict(each for path in sources(*PACKAGES) for each in functions(path))
     assert median(lengths.values()) <= 10

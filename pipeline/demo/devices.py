@@ -1,6 +1,6 @@
 """The kinds of devices in the demo's city, and what one of each says.
 
-Most say JSON; a kind with a payload in binary returns bytes (binary.py).
+Most say JSON; a kind with a payload in binary returns bytes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Learns what time Kafka has: at the start, each minute, when clocks seem wrong, and from the answers to produce.
 
-DescribeQuorum tells it (quorum.py) to a principal that may describe the cluster. A topic with
+DescribeQuorum tells it (survey.py) to a principal that may describe the cluster. A topic with
 `message.timestamp.type=LogAppendTime` tells it with every batch that it stores.
 """
 

@@ -1,7 +1,6 @@
 """`headrace topics`: what Kafka must have before a worker starts, ready to apply.
 
-topic_plan.py  every topic and every right, from the configuration
-write.py       the same as a table, a shell script, or Strimzi's resources
+Every topic and every right, from the configuration, as a table, a shell script, or Strimzi's resources.
 """
 
 from __future__ import annotations

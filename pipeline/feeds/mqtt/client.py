@@ -1,6 +1,6 @@
 """paho's client without its loop, its threads and its socket handling: it makes and understands the rarer packets.
 
-PUBLISH is read by mqtt_frames.py and PUBACK written by mqtt_writer.py; all other packets pass through paho's own
+PUBLISH is read by packets.py and PUBACK written by writer.py; all other packets pass through paho's own
 handlers. The private names of paho that this takes stand in PAHO_PRIVATE, and a test pins them.
 """
 
@@ -362,7 +362,7 @@ class PahoClient(Client):
         return open_socket(self._options, self._context)
 
     def _sock_close(self) -> None:
-        """Leave the socket alone: the event loop must let go of it first, and mqtt_connection.py sees to both."""
+        """Leave the socket alone: the event loop must let go of it first, and connection.py sees to both."""
 
     def _packet_queue(
         self,

@@ -1,7 +1,7 @@
 """The status page: what this worker does, to look at in a browser, on this machine or wherever a token allows.
 
-newest.py and letters.py listen, history.py remembers five minutes, snapshot.py makes one document a second of all, and
-server.py answers. static/ is what the browser gets: no library, no build, nothing from elsewhere.
+recent.py listens and remembers five minutes, snapshot.py makes one document of all a second, and server.py answers.
+static/ is what the browser gets: no library, no build, nothing from elsewhere.
 """
 
 from pipeline.observe.page.recent import LatestEntities, RecentDeadLetters

@@ -1,13 +1,10 @@
 """`headrace explain`: one message through every hop, without a broker.
 
-explanation.py  what is said of one message
-trace.py        which feed brings it, the way it takes, its end
-routes.py       the way of a feed with routes
-networks.py     the way of a feed with a dialect; heard.py: what the network says with it
-verdict.py      the real stages, and what they made of it
-reader.py       what takes a message: plans and decoder
-fields.py       what a payload held, and which of it nothing takes
-text.py         the same for a person; network_text.py: of it, what a network says
+explanation.py  what is said of one message, and what the real stages made of it
+trace.py        which feed brings it, the way of a feed with routes, its end
+network.py      the way of a feed with a dialect: what the network says with it
+fields.py       what a payload held, what takes it, and what nothing takes
+text.py         the same for a person
 """
 
 from pipeline.tools.explain.explanation import Explanation

@@ -135,7 +135,7 @@ def _unfit(slot: AttributeRule, value: object) -> str:
 _SHOWN = 200
 _LONGEST = 60
 _PLAIN = {str, float, bool, type(None)}
-_DEEPEST = 32  # as json_guard.py; what a decoder returns may even hold itself
+_DEEPEST = 32  # as core/strict_json.py; what a decoder returns may even hold itself
 
 
 def fields_of(

@@ -1,10 +1,7 @@
 """`headrace replay`: dead letters through the present configuration again.
 
-letter.py    a dead letter read back: the message that it was
-replayed.py  which ones are done, in a small file
-attempt.py   the real stages, and what becomes of each letter
-report.py    the counts, and the same for a person
-session.py   from the topic through all of them
+session.py   from the topic through the real stages; a letter read back, and the counts of all
+offsets.py   which letters are done, in a small file
 """
 
 from pipeline.tools.replay.session import ReplayReport, ReplaySelection, plain, replay, text

@@ -1,4 +1,4 @@
-"""paho's private parts are what they were when mqtt_client.py was written; a new paho that changes one fails here."""
+"""paho's private parts are what they were when client.py was written; a new paho that changes one fails here."""
 
 import hashlib
 import inspect
@@ -10,7 +10,7 @@ from pipeline.feeds.mqtt.client import PAHO_PRIVATE, PahoClient
 from pipeline.feeds.mqtt.options import MqttOptions, Version
 from pipeline.feeds.mqtt.packets import ProtocolError
 
-# Read the changed function, and how mqtt_client.py and mqtt_socket.py use it, before writing its new digest here.
+# Read the changed function, and how feeds/mqtt/client.py uses it, before writing its new digest here.
 AS_READ = {
     "Client._create_socket": "3043436f2eb23690",
     "Client._handle_connack": "39267140212c8b5f",
