@@ -93,12 +93,12 @@ class WorkerContext:
         radio: How well a sample of uplinks was heard, of each feed on which a network server speaks.
         frames: What the counters of all devices tell.
         watch: Records when devices and gateways speak; to be set before any feed's stages are made.
-        rooms: For what is looked up by name.
+        rooms: The caches of what is looked up by name.
         costs: Seconds of processor time by connector.
         slow: Messages of each that took too long.
         names: Those that were made of an arrival lately.
-        joins: How often devices are told to have asked to join, and gateway_events: gateways to have spoken of
-            themselves, where nothing proves that it was them.
+        joins: How many join requests of a device are recorded in an hour: nothing proves their sender.
+        gateway_events: How many events of a gateway are recorded in an hour, for the same reason.
     """
 
     def __init__(

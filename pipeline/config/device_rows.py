@@ -49,8 +49,8 @@ class _Device:
     """The device under way.
 
     Args:
-        at: Where it begins.
-        line: Where it begins.
+        at: The character of the file at which it begins.
+        line: The line in which it begins.
     """
 
     __slots__ = ("_json", "_word", "at", "line", "lines", "values")
@@ -105,8 +105,8 @@ def plain(text: str, word: Word, json: Word) -> Generator[Line, None, tuple[int,
     """Yield each device; return where the parser is to go on, and how many lines stand before.
 
     Args:
-        word: Read words, those of constant attributes as JSON.
-        json: Read words, those of constant attributes as JSON.
+        word: Reads a word of the file.
+        json: Reads a word of a constant attribute, as JSON.
     """
     device: _Device | None = None
     at = line = 0

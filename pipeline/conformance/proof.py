@@ -22,10 +22,10 @@ class Proof:
     """The result.
 
     Attributes:
-        examples_fail: What is wrong.
-        others_fail: What is wrong.
+        examples_fail: What examples do not become.
+        others_fail: What is wrong beside the examples: unsteady, slow, or failing on unforeseen payloads.
         missing: What the next level asks for.
-        tried: payloads.
+        tried: How many unforeseen payloads were tried.
     """
 
     found: FoundConnector

@@ -98,8 +98,11 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
 class Origin(Protocol):
     """What the destinations of one connector on one feed have in common.
 
-    topic: the Kafka topic. feed, connector: names for a dead letter, if Kafka refuses a record. lasting: False where
-    each destination is made for a single record, so that the publisher does not remember it.
+    Attributes:
+        topic: The Kafka topic.
+        feed: The feed, for a dead letter if Kafka refuses a record.
+        connector: The connector, for the same.
+        lasting: False where each destination is made for a single record, so that the publisher does not remember it.
     """
 
     topic: str
@@ -121,8 +124,11 @@ class Named:
 class Destination:
     """Where one entity's records go and whence they come: the same for every reading of it.
 
-    key: the entity id. origin: the rest, which many have in common. The publisher remembers the partition by this
-    object's identity, so the maker keeps it as long as the entity is seen.
+    The publisher knows the partition by this object's identity, so the maker keeps it as long as the entity is seen.
+
+    Attributes:
+        key: The entity id.
+        origin: The rest, which many have in common.
     """
 
     __slots__ = ("key", "origin")

@@ -166,8 +166,8 @@ class Citizen:
 
     Attributes:
         turns: How many it has had.
-        node: Of LoRaWAN devices.
-        network: Of LoRaWAN devices.
+        node: Its LoRaWAN node, if it is one.
+        network: The network that brings its uplinks, if it is a LoRaWAN device.
     """
 
     device: CityDevice

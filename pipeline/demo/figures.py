@@ -133,9 +133,13 @@ _COUNTS = {
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One scrape. latency: upper bound in seconds -> how many records were confirmed by then (cumulative).
+    """One scrape.
 
-    fates: messages. feeds: messages received, by feed. frames: raw LoRaWAN frames, by what became of them.
+    Attributes:
+        latency: Upper bound in seconds -> how many records were confirmed by then (cumulative).
+        fates: Messages by fate.
+        feeds: Messages received, by feed.
+        frames: Raw LoRaWAN frames, by outcome.
     """
 
     in_flight: int = 0

@@ -28,11 +28,11 @@ class Tally:
 
     Attributes:
         sent: What the MQTT broker has confirmed to the city.
-        fates: What is to become of that, as the city knows.
-        reasons: What is to become of that, as the city knows.
+        fates: The expected fates of that, as the city knows them.
+        reasons: The expected reasons of its dead letters.
         worker: The worker's figures.
-        records: What a consumer has read, by topic and by reason.
-        dead_letters: What a consumer has read, by topic and by reason.
+        records: The records that a consumer has read, by topic.
+        dead_letters: The dead letters that it has read, by reason.
         about: What it has read of devices, beside the records of messages.
         worker_exit: The worker's exit code.
     """

@@ -216,18 +216,18 @@ class SilenceDetector:
     """The devices, or the gateways, of one worker.
 
     Attributes:
-        table: Of the store.
-        clock: Milliseconds since 1970 UTC.
-        counts: As of the last look.
-        silent: Those that are, of late last.
-        gone: Who became so, and who spoke again, until somebody takes the lists away.
-        back: Who became so, and who spoke again, until somebody takes the lists away.
-        changed: Whether others are silent than before, until somebody says otherwise.
-        turned: Told of each that becomes silent or speaks again.
-        kind: As a `Room` has them, of those that no registry has.
-        places: As a `Room` has them, of those that no registry has.
-        young: As a `Room` has them, of those that no registry has.
-        forgotten: As a `Room` has them, of those that no registry has.
+        table: The table of the store that keeps them.
+        clock: Returns milliseconds since 1970 UTC.
+        counts: The counts at the last look.
+        silent: The silent ones, the most recent last.
+        gone: Those that fell silent since the list was last emptied.
+        back: Those that spoke again since the list was last emptied.
+        changed: Whether the set of silent ones differs from before; the reader resets it.
+        turned: Called with each that falls silent or speaks again.
+        kind: The name of this cache in metrics, as of a `Room`.
+        places: How many unregistered ones are remembered at most.
+        young: How many unregistered ones are remembered.
+        forgotten: How many unregistered ones were forgotten to make room.
         made_room: Called when some were forgotten, so that each that speaks is found anew.
     """
 

@@ -56,8 +56,8 @@ class Counter:
     """One session's counter, as accepted in this life and as kept for the next.
 
     Attributes:
-        key: What the session is called where its counter is kept, as text and in bytes.
-        place: What the session is called where its counter is kept, as text and in bytes.
+        key: The name of the session in the store, a text.
+        place: The name of the session in the journal, in bytes.
         kept: How many of the frames were perhaps not acknowledged when that was written (`told`), and the frames, those
             as the last.
         pending: The mark (`Keys.mark`) of each accepted frame whose record is not confirmed, or not in the file yet.

@@ -89,9 +89,9 @@ class Sessions(Stage[Copies]):
     """Makes uplinks and events of one feed's transmissions.
 
     Args:
-        counters: Shared by all feeds.
-        frames: Shared by all feeds.
-        joins: Shared by all feeds.
+        counters: The frame counters of all sessions, shared by all feeds.
+        frames: The statistics of devices' frames, shared by all feeds.
+        joins: How many join requests of a device are recorded in an hour, shared by all feeds.
     """
 
     def __init__(

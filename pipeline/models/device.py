@@ -138,8 +138,12 @@ def controlled_properties(
 ) -> tuple[str, ...]:
     """Return what a device measures, in the schema's words.
 
-    said: the connector's own words, which come first. attributes: those that it maps. units: of its values that may be
-    of any kind, as people type them. Empty where none of them tells: a word that is wrong would be worse.
+    Empty where nothing tells: a word that is wrong would be worse.
+
+    Args:
+        attributes: The attributes that the connector maps.
+        units: The units of its values that may be of any kind, as people type them.
+        said: The connector's own words, which come first.
     """
     told = set(said)
     if not told:

@@ -116,9 +116,11 @@ class ValueRefusedError(ValueError):
 class AttributeRule:
     """A mapped attribute. `low`..`high` is what the model's schema allows, in the canonical unit.
 
-    likely: what the physical world allows; outside it a value is published and flagged as implausible.
-    conversion: None when the device sends the canonical unit. code: the unitCode, or "" without one. measured: whether
-    it is what was measured, or says something of how.
+    Attributes:
+        likely: What the physical world allows; outside it a value is published and flagged as implausible.
+        conversion: None when the device sends the canonical unit.
+        code: The unitCode, or "" without one.
+        measured: Whether it is what was measured, or says something of how.
     """
 
     name: str

@@ -194,9 +194,14 @@ class Plan:
     ) -> Record:
         """Return the record of one reading that the fast path has declined.
 
-        recorded: the encoded header `ce_recordedtime`. digest: of what came, the payload or this reading's fields (see
-        pipeline/encode/headers.py). index: how many readings of the message came before that would have the same id.
-        uplink: what brought the reading, if a network tells its time and counter.
+        Args:
+            fields: The fields of the reading.
+            entity: What the record is about.
+            message: What brought it.
+            recorded: The encoded header `ce_recordedtime`.
+            digest: Of what came: the payload, or this reading's fields (encode/headers.py).
+            index: How many earlier readings of the message would have the same id.
+            uplink: What brought the reading, if a network tells its time and counter.
 
         Raises:
             PayloadError: nothing of the reading can be published; its `reason` says why.

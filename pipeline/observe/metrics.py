@@ -73,7 +73,12 @@ class PublishMetrics:
     ) -> None:
         """Count a chunk that Kafka holds.
 
-        waits: seconds since receipt, and how many records waited so long. age: seconds since one of them was observed.
+        Args:
+            topic: Where it is.
+            records: How many it holds.
+            size: Its bytes.
+            waits: Seconds since receipt, and how many records waited so long.
+            age: Seconds since one of them was observed.
         """
         metrics = self.topics.get(topic)
         if metrics is None:
@@ -180,8 +185,9 @@ class _FeedFamilies:
 class Metrics:
     """All metrics of one worker.
 
-    trouble_reasons: the closed list of why a feed reconnects. datagram_kinds: that of what gateways send. gauges: the
-    publisher's records waiting and sent, and the seconds since the oldest was received. lag: the event loop's.
+    Attributes:
+        gauges: The publisher's records waiting and sent, and the seconds since the oldest was received.
+        lag: Seconds that the event loop is late.
     """
 
     def __init__(self, version: str, trouble_reasons: Sequence[str], datagram_kinds: Sequence[str] = ()) -> None:

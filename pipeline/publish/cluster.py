@@ -109,8 +109,8 @@ async def connect(options: KafkaOptions, host: str, port: int, lost: Callable[[]
     """Open a connection: versions known, authenticated. Certificates and passwords are read now.
 
     Args:
-        lost: Called when it ends otherwise than by us, once it is open: who asks anew because of one that does not open
-            would ask without a pause.
+        lost: Called when an open connection ends otherwise than by us. Not for one that does not open: asking anew
+            because of it would be asking without a pause.
 
     Raises:
         OSError, KafkaError, ValueError, AssertionError: as aiokafka and the files raise them.

@@ -222,8 +222,8 @@ class TopicFacts:
     """One topic that is there.
 
     Attributes:
-        replicas: Of its worst partition.
-        in_sync: Of its worst partition.
+        replicas: Copies of its worst partition.
+        in_sync: Copies in sync of its worst partition.
         leaderless: Partitions without a leader.
         settings: By Kafka's names, empty if we may not read them.
         operations: What we may do, None if Kafka does not say.

@@ -43,7 +43,7 @@ One YAML file, read once. An unknown key is an error. `headrace check FILE` list
   plain `${`.
 - A duration has a unit: `500ms`, `30s`, `5min` (or `5m`), `2h`, `30d`. A size too: `900B`, `256KiB`, `1MiB`.
 - Every secret has a twin that ends in `_file`; give one of the two. The file is read at each connection; it should be
-  readable by nobody but its owner and group (mode 0640 or less).
+  readable only by its owner and group (mode 0640 or less).
 - Relative files are taken from the folder of the configuration.
 - A path leads to a value of the payload: `pm.2_5`, `values[0].v`, `["PM2.5"]` for a name with a dot in it.
 """

@@ -183,12 +183,12 @@ class Connector:
     """One family of devices of one vendor.
 
     Attributes:
-        vendor: Lower-case names with digits and dashes; `vendor/device` names each in a configuration.
-        devices: Lower-case names with digits and dashes; `vendor/device` names each in a configuration.
+        vendor: The vendor's name, in lower case with digits and dashes.
+        devices: The devices' names, spelt so; `vendor/device` names each in a configuration.
         owner: Who answers for it.
         decode: Bytes to fields; it raises PayloadError with a sentence (expected, got), and nothing else.
-        model: The one observation; or observations: several.
-        attributes: The one observation; or observations: several.
+        model: The model of the one observation; for several, `observations`.
+        attributes: The attributes of the one observation.
         device: Attributes of the Device entity (battery, firmware, signal).
         controls: What it measures, in the words of the Device's schema (`fillingLevel`), where attributes and units do
             not tell.

@@ -74,8 +74,8 @@ class Uplink(Struct):
         time: When the network heard it, in milliseconds since 1970 UTC.
         dev_addr: 8 lower-case hex digits.
         f_cnt: The frame counter, all 32 bits of it.
-        said: What `receptions` and `names` are made of and how, since most uplinks are published without them.
-        aside: What `receptions` and `names` are made of and how, since most uplinks are published without them.
+        said: What `receptions` and `names` are made of when they are asked for; most uplinks are published without.
+        aside: Makes them of `said`.
         raw: Whether it came straight from gateways.
         mark: The end of its `id` where DevAddr, counter and port may come again; else empty.
     """

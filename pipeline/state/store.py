@@ -42,12 +42,13 @@ Row = tuple[str, str, bytes | None]
 
 
 class Store:
-    """Values by table and key, for use on the event loop's thread; nothing here waits for the disk but `close`.
+    """Values by table and key, for use on the event loop's thread.
+
+    Nothing here waits for the disk but `close`, and the start, which reads the file.
 
     Args:
         folder: Where `state.sqlite` is; None keeps all in memory.
-        most: Bytes in memory of one table, above which those put longest ago are forgotten. Made at start: it blocks
-            while it reads the file.
+        most: Bytes in memory of one table, above which those put longest ago are forgotten.
     """
 
     def __init__(self, folder: Path | None, most: int = _MOST_BYTES) -> None:

@@ -35,7 +35,7 @@ _ACTIONS = {
     "list": ("every device of the registry, without its keys", "List the device registry, without session keys."),
     "unknown": (
         "devices that were refused as unknown",
-        "List devices that were refused as unknown, those of late last: how often, when, what the server calls them.",
+        "List devices that were refused as unknown, the latest last: how often, when, what the server calls them.",
     ),
     "silent": (
         "devices and gateways that are overdue",

@@ -31,7 +31,7 @@ def add(to: commands.Subparsers) -> None:
     )
     parser.add_argument("config", metavar="CONFIG", help="the configuration, a YAML file")
     parser.add_argument("--format", choices=("table", "sh", "strimzi"), default="table", help="(default: table)")
-    parser.add_argument("--principal", metavar="P", help="who the worker is to Kafka (default: from `sasl`)")
+    parser.add_argument("--principal", metavar="P", help="the worker's principal at Kafka (default: from `sasl`)")
     parser.add_argument("--partitions", type=int, metavar="N", help="(default: as `create_topics` says, else 6)")
     parser.add_argument("--replicas", type=int, metavar="N", help="(default: as `create_topics` says)")
 

@@ -25,8 +25,8 @@ class Judgement:
         evidence: What was measured or read, a sentence.
         place: Where in the configuration the line to change stands.
         change: The text to write there, or the command to give.
-        file: Where that is; file without a line is another program's file, none is the configuration's.
-        line: Where that is; file without a line is another program's file, none is the configuration's.
+        file: The file to change; None: the configuration. One without a line is another program's.
+        line: The line of the file.
     """
 
     check: str

@@ -42,8 +42,8 @@ def delay(config: Config, worker: float | None, kafka: float | None, broker: flo
 
     Args:
         worker: Mean seconds from receipt to confirmation, by its own /metrics.
-        kafka: Seconds of a round trip.
-        broker: Seconds of a round trip.
+        kafka: Seconds of a round trip to Kafka.
+        broker: Seconds of a round trip to the MQTT broker.
     """
     way, linger = broker or 0.0, config.kafka.linger
     if worker is not None:

@@ -117,9 +117,9 @@ class EnrolReport:
     """What became of each device.
 
     Attributes:
-        added: As the file has it.
-        there: With the reason.
-        left: With the reason.
+        added: The devices that were added, as the file has them.
+        there: The devices that the registry has already, each with the reason.
+        left: The devices that were left out, each with the reason.
     """
 
     file: str
